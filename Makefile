@@ -1,0 +1,54 @@
+# GPU=1 takes the CUDA build of TensorFlow instead of the CPU one.
+VARIANT := $(if $(filter 1,$(GPU)),gpu,cpu)
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 5000
+STORE = $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo ui test test-fast lint format lock mlproject
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' Makefile
+
+setup: $(BIN)/uv  ## make .venv and the environment that `mlflow run .` uses (GPU=1: with CUDA)
+	@$(BIN)/python tools/environments.py $(VARIANT)
+
+# the interpreter of an unfinished or moved environment doesn't start: make it again
+$(BIN)/uv: requirements/uv.txt
+	@$(BIN)/python -c "" 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+demo: setup  ## split, finetune and evaluate on the embedded sample; ends with the figures and how to look at them
+	@$(BIN)/python tools/demo.py
+
+ui: setup  ## open the MLflow UI on the project's store (PORT=5000)
+	@$(BIN)/python tools/ui.py --port $(PORT)
+
+test: setup  ## all tests, with branch coverage
+	@$(BIN)/python -m pytest --cov --cov-report=term
+
+test-fast: setup  ## the tests that take seconds
+	@$(BIN)/python -m pytest -m "not slow and not system"
+
+lint: setup  ## format check, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup  ## format and fix what can be fixed
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+mlproject: setup  ## write MLproject from the jobs' parameters
+	@$(BIN)/python -m beauty_mlflow.jobs.mlproject
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
+lock: $(BIN)/uv  ## renew the lock files within pyproject.toml's ranges (UPGRADE=--upgrade for newer versions)
+	@$(COMPILE) $(UPGRADE) --extra cpu -o requirements/cpu.txt
+	@$(COMPILE) $(UPGRADE) --extra gpu -o requirements/gpu.txt
+	@$(COMPILE) --constraint requirements/cpu.txt --extra cpu --extra dev -o requirements/dev-cpu.txt
+	@$(COMPILE) --constraint requirements/gpu.txt --extra gpu --extra dev -o requirements/dev-gpu.txt

@@ -1,0 +1,136 @@
+"""The command line: options made from the jobs' parameter classes, errors as sentences, exit statuses."""
+
+import logging
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from beauty_mlflow import __version__
+from beauty_mlflow.errors import BeautyError, Interrupted
+from beauty_mlflow.jobs import JOBS, load_job
+from beauty_mlflow.jobs.parameters import Job, Summary, choices, is_switch, to_text
+
+INTERNAL_ERROR = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 bad input, 130 and 143 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        cli.main(args=list(arguments) if arguments is not None else None, prog_name="beauty", standalone_mode=False)
+    except click.ClickException as error:
+        _fail(_usage(error), error.exit_code)
+    except BeautyError as error:
+        _fail(str(error), error.exit_status)
+    except Interrupted as error:
+        _fail(str(error), error.exit_status)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted", 128 + signal.SIGINT)
+    except Exception as error:
+        if os.environ.get("BEAUTY_DEBUG"):
+            raise
+        _fail(f"{type(error).__name__}: {error} (set BEAUTY_DEBUG=1 for the traceback)", INTERNAL_ERROR)
+    sys.exit(0)
+
+
+class _Jobs(click.Group):
+    """Loads a job's module only when that job is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(JOBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        return _command(cmd_name, load_job(cmd_name)) if cmd_name in JOBS else None
+
+
+@click.group(cls=_Jobs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="beauty")
+def cli() -> None:
+    """Train, compare, promote and serve image classifiers with MLflow."""
+
+
+def _command(name: str, job: Job) -> click.Command:
+    def callback(**given: tuple[str, ...]) -> None:
+        _quiet_libraries()
+        values = {option: _once(option, texts) for option, texts in given.items() if texts}
+        _print_summary(job.run(job.parameters.parse(values)))
+
+    return click.Command(
+        name,
+        params=_options(job),
+        callback=callback,
+        help=job.parameters.__doc__,
+        short_help=(job.parameters.__doc__ or "").splitlines()[0],
+    )
+
+
+def _options(job: Job) -> list[click.Parameter]:
+    options: list[click.Parameter] = []
+    for name, field in job.parameters.model_fields.items():
+        default = "required" if field.is_required() else f"default: {to_text(field.default) or 'empty'}"
+        words = choices(field)
+        known = f" One of {', '.join(words)}." if words else ""
+        flag: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if is_switch(field) else {}
+        options.append(
+            click.Option(
+                [f"--{name.replace('_', '-')}", name],
+                multiple=True,
+                metavar=_metavar(name, words, switch=is_switch(field)),
+                help=f"{field.description}{known} [{default}]",
+                **flag,
+            )
+        )
+    return options
+
+
+def _metavar(name: str, words: tuple[str, ...], *, switch: bool) -> str:
+    if switch:
+        return "[true|false]"
+    return "WORD" if words else name.upper()
+
+
+def _once(option: str, texts: tuple[str, ...]) -> str:
+    if len(texts) > 1:
+        flag = f"--{option.replace('_', '-')}"
+        raise click.UsageError(f"{flag} is given {len(texts)} times ({', '.join(texts)}); expected it once.")
+    return texts[0]
+
+
+def _print_summary(summary: Summary) -> None:
+    for name, value in summary:
+        click.echo(f"{name}: {value}")
+
+
+def _usage(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    where = f" `{context.command_path} --help` lists the parameters." if context else ""
+    return f"{error.format_message()}{where}"
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    run_id = os.environ.get("MLFLOW_RUN_ID")
+    if run_id:
+        from beauty_mlflow.tracking.runs import close_failed
+
+        close_failed(run_id, message, killed=status > 128)  # noqa: PLR2004 - 128 + the signal's number
+    sys.exit(status)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signal module's signature
+    raise Interrupted(number)
+
+
+def _quiet_libraries() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", category=FutureWarning)

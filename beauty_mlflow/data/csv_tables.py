@@ -1,0 +1,58 @@
+"""CSV as people and programs write it, with every error naming the file and the line."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from beauty_mlflow.errors import DataError
+
+
+def read_rows(path: Path, error: type[DataError]) -> tuple[list[str], list[list[str]]]:
+    """Read a CSV file: UTF-8 (with or without a byte order mark), commas, a header.
+
+    Returns:
+        The header and the rows, each as long as the header; empty lines are no rows.
+
+    Raises:
+        DataError: of the class ``error``: the file can't be read, or isn't such a table.
+    """
+    if not path.is_file():
+        raise error(f"{path} {'is no file' if path.exists() else "doesn't exist"}; expected a CSV table")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except OSError as problem:
+        raise error(f"{path} can't be read ({problem.strerror}); expected a CSV table") from None
+    except UnicodeDecodeError:
+        raise error(f"{path} is no table: it isn't UTF-8 text. Expected CSV; save it as UTF-8.") from None
+    except csv.Error as problem:
+        raise error(f"{path} is no table: {problem}. Expected CSV with commas and double quotes.") from None
+    if not lines or not lines[0]:
+        raise error(f"{path} is empty; expected a CSV table with a header")
+    header, rows = lines[0], [line for line in lines[1:] if line]
+    _check_shape(path, header, rows, error)
+    return header, rows
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    r"""Return rows as CSV (RFC 4180 quoting, lines end in ``\n``)."""
+    stream = io.StringIO()
+    listed = [tuple(header), *(tuple(row) for row in rows)]
+    # the csv module leaves a bare carriage return unquoted, and then can't read it back
+    returns = any("\r" in value for row in listed for value in row)
+    writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL)
+    writer.writerows(listed)
+    return stream.getvalue()
+
+
+def _check_shape(path: Path, header: list[str], rows: list[list[str]], error: type[DataError]) -> None:
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise error(f"{path} has the column '{twice[0]}' twice; expected every name once")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise error(
+                f"{path}, row {number}: {len(row)} values for {len(header)} columns ({', '.join(header)}). "
+                "Quote values that hold commas."
+            )

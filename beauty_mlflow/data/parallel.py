@@ -1,0 +1,41 @@
+"""Many pictures at once, on all cores.
+
+Threads do, because decoding, hashing and reading release the interpreter's lock; unlike processes they start at once,
+can't be left behind, and don't load the package again.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_CHUNK = 16  # pictures a task: an interrupt waits for the tasks that run
+_WAITING = 4  # chunks a thread: so much is in memory at once, however many items there are
+
+
+def map_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """Yield ``function(item)`` for every item, in order, in bounded memory.
+
+    An error in ``function`` (or Ctrl-C) drops what waits, ends the threads and comes out here.
+    """
+    threads = os.cpu_count() or 1
+    chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+    executor = ThreadPoolExecutor(threads)
+    pending: deque[Future[list[Result]]] = deque()
+    try:
+        for chunk in chunks:
+            pending.append(executor.submit(_each, function, chunk))
+            if len(pending) >= threads * _WAITING:
+                yield from pending.popleft().result()
+        while pending:
+            yield from pending.popleft().result()
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _each(function: Callable[[Item], Result], chunk: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in chunk]

@@ -1,0 +1,74 @@
+import posixpath
+from pathlib import Path
+
+import pandas as pd
+
+from beauty_mlflow.data.csv_tables import read_rows
+from beauty_mlflow.data.readers.listing import PART_NAMES, Listing, Reader
+from beauty_mlflow.data.readers.walking import Walk
+from beauty_mlflow.data.verifying import stays_inside
+from beauty_mlflow.errors import DataError, did_you_mean
+
+
+def read(data: Path) -> Listing:
+    """List a CSV table with the columns path (relative to the table's folder), class and, if the data is split, part.
+
+    Other columns are kept, for ``group_by``. A path where there is no picture is rejected, not an error.
+
+    Raises:
+        DataError: it is no such table; a path leaves the table's folder or is listed twice; a class is empty; a part
+            is unknown or only sometimes given.
+    """
+    header, rows = read_rows(data, DataError)
+    _check_header(data, header)
+    table = pd.DataFrame(rows, columns=header, dtype=str)
+    table["path"] = [posixpath.normpath(path) if path else "" for path in table["path"]]
+    _check_paths(data, table)
+    _check_classes(data, table)
+    table["part"] = _parts(data, table)
+    walk = Walk(data.absolute().parent)
+    reasons = pd.Series([walk.reason_against(walk.root / path) for path in table["path"]], dtype=str)
+    rejected = list(zip(table["path"][reasons != ""], reasons[reasons != ""], strict=True))
+    return Listing(folder=walk.root, table=table[reasons == ""].reset_index(drop=True), rejected=rejected)
+
+
+def _check_header(data: Path, header: list[str]) -> None:
+    for name in ("path", "class"):
+        if name not in header:
+            hint = " It seems to be separated by something else than commas." if len(header) == 1 else ""
+            raise DataError(
+                f"{data} has no column '{name}' but {', '.join(header)[:200]}; expected path, class and, if the data is "
+                f"split, part.{hint}{did_you_mean(name, header)}"
+            )
+
+
+def _check_paths(data: Path, table: pd.DataFrame) -> None:
+    for row, path in enumerate(table["path"], start=1):
+        if not stays_inside(path):
+            raise DataError(
+                f"{data}, row {row}: the path is '{path}'; expected one relative to the table's folder, inside it"
+            )
+    twice = table["path"][table["path"].duplicated()]
+    if len(twice):
+        raise DataError(f"{data} lists '{twice.iloc[0]}' twice ({len(twice)} duplicate rows); expected it once")
+
+
+def _check_classes(data: Path, table: pd.DataFrame) -> None:
+    nameless = table.index[table["class"].str.strip() == ""]
+    if len(nameless):
+        raise DataError(f"{data}, row {nameless[0] + 1}: the class is empty ({len(nameless)} such rows); expected a name")
+
+
+def _parts(data: Path, table: pd.DataFrame) -> "pd.Series[str]":
+    if "part" not in table:
+        return pd.Series("", index=table.index, dtype=str)
+    for row, part in enumerate(table["part"], start=1):
+        if part not in PART_NAMES and (part or table["part"].any()):
+            raise DataError(
+                f"{data}, row {row}: the part is '{part}'; expected train, val or test in every row (or no column part)."
+                f"{did_you_mean(part, PART_NAMES)}"
+            )
+    return table["part"].map(lambda part: PART_NAMES.get(part, ""))
+
+
+READER = Reader(recognizes=Path.is_file, read=read)

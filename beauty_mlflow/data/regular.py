@@ -1,0 +1,44 @@
+"""Opening a file only if it is one: a FIFO, a socket or a device would hang a reader for ever."""
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from beauty_mlflow.errors import PictureError
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file (or a link to one) for reading.
+
+    Raises:
+        PictureError: there is no such file, it can't be read, or it is something else.
+    """
+    try:
+        # without O_NONBLOCK the open itself waits for a FIFO's writer
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise PictureError((error.strerror or "can't be opened").lower()) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise PictureError("not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: Path) -> bytes:
+    """Return a regular file's bytes; PictureError as for ``open_regular``."""
+    with open_regular(path) as stream:
+        try:
+            return stream.read()
+        except OSError as error:
+            raise PictureError((error.strerror or "can't be read").lower()) from None
+
+
+def hash_regular(path: Path) -> str:
+    """Return a regular file's sha256 (hex) in bounded memory; PictureError as for ``open_regular``."""
+    with open_regular(path) as stream:
+        try:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise PictureError((error.strerror or "can't be read").lower()) from None

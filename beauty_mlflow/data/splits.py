@@ -1,0 +1,203 @@
+"""The split: which picture is train, validation or test. A manifest on disk, one object in memory.
+
+On disk it is ``<stem>.csv`` (one picture a row) and ``<stem>.json`` (where the pictures are, how the split was made).
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from beauty_mlflow import __version__
+from beauty_mlflow.data.csv_tables import csv_text, read_rows
+from beauty_mlflow.data.pictures import Pictures
+from beauty_mlflow.data.progress import Progress, silent_progress
+from beauty_mlflow.data.verifying import check_columns, check_rows, verify_pictures
+from beauty_mlflow.errors import DataError, ManifestError, ParameterError, did_you_mean
+from beauty_mlflow.files import write_text
+
+PARTS = ("train", "val", "test")
+COLUMNS = ("path", "class", "part", "sha256", "duplicate_group", "product")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which picture is in which part. Class ids are decided here, once: the position in ``classes``.
+
+    Attributes:
+        folder: The data folder that the paths are relative to.
+        table: One picture a row, sorted by (class, path); all columns of ``COLUMNS`` are text. ``duplicate_group``
+            and ``product`` are empty where a picture belongs to none.
+        classes: The class names in the order of their ids.
+        options: What the split was made with, as JSON can hold it.
+        quarantined: How many files were left out when it was made.
+    """
+
+    folder: Path
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+    options: Mapping[str, object]
+    quarantined: int = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """The data's identity: sha256 (hex) over the sorted (class, sha256, part) rows."""
+        return _digest(self.table)
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Pictures a part and class, every part and class listed."""
+        found = Counter(zip(self.table["part"], self.table["class"], strict=True))
+        return {part: {name: found[part, name] for name in self.classes} for part in PARTS}
+
+    def part(self, name: str) -> Pictures:
+        """Return the pictures of one part, in manifest order.
+
+        Raises:
+            ParameterError: the part isn't one of ``PARTS``.
+        """
+        rows = self._rows(name)
+        ids = {name: position for position, name in enumerate(self.classes)}
+        return Pictures(
+            folder=self.folder,
+            paths=tuple(rows["path"]),
+            labels=np.array([ids[name] for name in rows["class"]], dtype=np.int32),
+            keys=np.array([int(digest[:16], 16) for digest in rows["sha256"]], dtype=np.uint64),
+            classes=self.classes,
+        )
+
+    def digest(self, part: str) -> str:
+        """Return the identity of one part: 32 hex digits of sha256 over its (class, sha256, part) rows."""
+        return _digest(self._rows(part))[:32]
+
+    def largest_share(self, part: str) -> float:
+        """Return the largest class's share of the part: the accuracy of always guessing that class."""
+        rows = self._rows(part)
+        if rows.empty:
+            raise DataError(f"the part {part} holds no picture, so no class has a share of it")
+        return float(rows["class"].value_counts(normalize=True).max())
+
+    def _rows(self, part: str) -> pd.DataFrame:
+        if part not in PARTS:
+            raise ParameterError(
+                f"'{part}' is no part of a split; expected one of {', '.join(PARTS)}.{did_you_mean(part, PARTS)}"
+            )
+        return self.table[self.table["part"] == part]
+
+
+class _Sidecar(BaseModel):
+    """What stands in ``<stem>.json``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str
+    options: dict[str, object]
+    classes: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
+    quarantined: int = Field(ge=0)
+    version: str
+
+
+def sidecar_path(manifest: Path) -> Path:
+    """Return where the manifest's JSON sidecar is."""
+    return manifest.with_suffix(".json")
+
+
+def sort_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the manifest's columns in their order and its rows sorted by (class, path)."""
+    return table.loc[:, list(COLUMNS)].sort_values(["class", "path"], ignore_index=True)
+
+
+def write_split(split: Split, path: Path) -> None:
+    """Write the manifest and then its sidecar, each atomically.
+
+    Raises:
+        ParameterError: the path doesn't end in ``.csv``.
+    """
+    if path.suffix != ".csv":
+        raise ParameterError(f"'{path}' is no name for a manifest; expected a file name that ends in .csv")
+    sidecar = _Sidecar(
+        folder=str(split.folder.absolute()),
+        options=dict(split.options),
+        classes=split.classes,
+        counts=split.counts,
+        fingerprint=split.fingerprint,
+        quarantined=split.quarantined,
+        version=__version__,
+    )
+    write_text(path, csv_text(COLUMNS, split.table.loc[:, list(COLUMNS)].itertuples(index=False)))
+    write_text(sidecar_path(path), json.dumps(sidecar.model_dump(), ensure_ascii=False, indent=2) + "\n")
+
+
+def is_manifest(path: Path) -> bool:
+    """Return whether the file starts with a manifest's header."""
+    header = ",".join(COLUMNS).encode()
+    with path.open("rb") as stream:
+        return stream.read(len(header) + 16).removeprefix(b"\xef\xbb\xbf").replace(b'"', b"").startswith(header)
+
+
+def read_split(
+    path: Path,
+    *,
+    check_pictures: bool = True,
+    folder: Path | None = None,
+    progress: Progress = silent_progress,
+) -> Split:
+    """Read a manifest and verify it.
+
+    Args:
+        path: The ``.csv`` file; its ``.json`` stands beside it.
+        check_pictures: Also compare every picture's sha256.
+        folder: The data folder, where it isn't any more what the sidecar says.
+        progress: Shows how far the pictures' check is.
+
+    Raises:
+        ManifestError: it is no manifest, its sidecar is missing, a row or the fingerprint is wrong, or a picture is
+            missing or changed.
+    """
+    header, rows = read_rows(path, ManifestError)
+    check_columns(path, header, COLUMNS)
+    sidecar = _read_sidecar(path)
+    table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
+    check_rows(path, table, sidecar.classes, PARTS)
+    table = sort_rows(table)
+    if _digest(table) != sidecar.fingerprint:
+        raise ManifestError(
+            f"{path} was changed after it was made: its rows don't give the fingerprint in {sidecar_path(path).name}. "
+            "Take the original file or split again."
+        )
+    split = Split(folder or Path(sidecar.folder), table, sidecar.classes, sidecar.options, sidecar.quarantined)
+    if check_pictures:
+        verify_pictures(path, split.folder, split.table, progress)
+    return split
+
+
+def _read_sidecar(manifest: Path) -> _Sidecar:
+    path = sidecar_path(manifest)
+    try:
+        return _Sidecar.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ManifestError(
+            f"{manifest} lacks its sidecar {path.name} ({error.strerror}). Put it beside the manifest or split again."
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ManifestError(
+            f"{path} is no sidecar of a manifest: {where or 'the file'}: {first['msg']}. Split again."
+        ) from None
+
+
+def _digest(table: pd.DataFrame) -> str:
+    rows = sorted(zip(table["class"], table["sha256"], table["part"], strict=True))
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row).encode() + b"\n")
+    return digest.hexdigest()

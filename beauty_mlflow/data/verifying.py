@@ -1,0 +1,107 @@
+"""Is this manifest whole, and does it still fit its pictures?"""
+
+import os
+import re
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from beauty_mlflow.data.parallel import map_threads
+from beauty_mlflow.data.progress import Progress
+from beauty_mlflow.data.regular import hash_regular
+from beauty_mlflow.errors import ManifestError, PictureError, did_you_mean
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAMED = 3
+
+
+def check_columns(path: Path, header: Sequence[str], expected: Sequence[str]) -> None:
+    """Raise ManifestError unless the header is a manifest's."""
+    if tuple(header) != tuple(expected):
+        found = ", ".join(header)
+        raise ManifestError(
+            f"{path} is no split manifest: its columns are {found[:200]}; expected {', '.join(expected)}. "
+            "Make one with `beauty split`."
+        )
+
+
+def check_rows(path: Path, table: pd.DataFrame, classes: Collection[str], parts: Sequence[str]) -> None:
+    """Raise ManifestError unless every row is one that a manifest may hold.
+
+    A part must be one of ``parts``, a class one of ``classes``, a sha256 64 hex digits, and a path relative, inside the
+    data folder and there once.
+    """
+    if len(set(classes)) != len(classes):
+        raise ManifestError(f"{path}: the sidecar lists a class twice; take the original file or split again")
+    _check(path, "part", table["part"], lambda part: part in parts, f"one of {', '.join(parts)}", parts)
+    _check(path, "class", table["class"], set(classes).__contains__, "a class of the sidecar", classes)
+    _check(path, "sha256", table["sha256"], _SHA256.fullmatch, "64 hex digits")
+    _check(path, "path", table["path"], stays_inside, "a path relative to the data folder, inside it")
+    twice = table["path"][table["path"].duplicated()]
+    if len(twice):
+        raise ManifestError(
+            f"{path} lists '{twice.iloc[0]}' twice ({len(twice)} duplicate rows); expected every picture once. "
+            "Take the original file or split again."
+        )
+
+
+def stays_inside(path: str) -> bool:
+    """Return whether a path is relative, normal and without a way up."""
+    pure = PurePosixPath(path)
+    return (
+        path == str(pure)
+        and path != "."
+        and not pure.is_absolute()
+        and ".." not in pure.parts
+        and "\0" not in path
+    )
+
+
+def verify_pictures(manifest: Path, folder: Path, table: pd.DataFrame, progress: Progress) -> None:
+    """Raise ManifestError unless every picture is there, inside the folder, with the manifest's sha256."""
+    if not folder.is_dir():
+        raise ManifestError(
+            f"the data folder of {manifest} isn't there: {folder}. Put it back, or split the data where it is now."
+        )
+    rows = list(zip(table["path"], table["sha256"], strict=True))
+    problems: list[str] = []
+    with progress("Verifying pictures", len(rows)) as bar:
+        for problem in map_threads(partial(_problem, folder, os.path.realpath(folder)), rows):
+            problems.extend(filter(None, [problem]))
+            bar.update()
+    if problems:
+        raise ManifestError(
+            f"{len(problems)} of the {len(table)} pictures of {manifest} don't fit it: {'; '.join(problems[:_NAMED])}"
+            f"{'; …' if len(problems) > _NAMED else ''}. Put the pictures back, or split again (extend={manifest} "
+            "keeps the parts of those that are left)."
+        )
+
+
+def _problem(folder: Path, real_folder: str, row: tuple[str, str]) -> str | None:
+    path, sha256 = row
+    if not Path(os.path.realpath(folder / path)).is_relative_to(real_folder):
+        return f"'{path}' leads out of the data folder"
+    try:
+        changed = hash_regular(folder / path) != sha256
+    except PictureError as error:
+        return f"'{path}': {error}"
+    return f"'{path}' was changed" if changed else None
+
+
+def _check(
+    path: Path,
+    column: str,
+    values: "pd.Series[str]",
+    is_good: Callable[[str], object],
+    expected: str,
+    known: Collection[str] = (),
+) -> None:
+    bad = [(row, value) for row, value in enumerate(values, start=1) if not is_good(value)]
+    if bad:
+        row, value = bad[0]
+        raise ManifestError(
+            f"{path}, row {row}: the {column} is '{value[:200]}'; expected {expected}."
+            f"{did_you_mean(value[:200], known)} ({len(bad)} such rows.) Take the original file or split again."
+        )

@@ -1,0 +1,75 @@
+"""Every error that a user can meet, in one small tree.
+
+``exit_status`` is the command's: 2 where the input was bad, 1 where the work itself failed.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class BeautyError(Exception):
+    """Base of all our errors. The message names the thing, what was expected and what to do."""
+
+    exit_status = 1
+
+
+class InputError(BeautyError):
+    """The user's input can't be used as it is."""
+
+    exit_status = 2
+
+
+class ParameterError(InputError):
+    """A parameter's value is outside its limits, or two parameters contradict each other."""
+
+
+class DataError(InputError):
+    """A folder, table or picture isn't what was expected."""
+
+
+class PictureError(DataError):
+    """One picture can't be decoded; the message is the reason alone, without the path."""
+
+
+class ManifestError(DataError):
+    """A split manifest is damaged, or doesn't fit its pictures."""
+
+
+class NetworkError(InputError):
+    """An unknown network, block or depth."""
+
+
+class WeightsError(InputError):
+    """The wanted initial weights can't be had or don't fit."""
+
+
+class TrackingError(InputError):
+    """The tracking server can't be reached, or doesn't have what was asked for."""
+
+
+class CheckpointError(InputError):
+    """A run can't go on, because its checkpoint is missing, damaged or another run's."""
+
+
+class WorkError(BeautyError):
+    """The work itself failed."""
+
+
+class DivergedError(WorkError):
+    """The loss became nan or infinite."""
+
+
+class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt it must pass every `except Exception`
+    """The user or the system asked us to stop (Ctrl-C, SIGTERM)."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"interrupted by signal {signal_number}")
+        self.exit_status = 128 + signal_number
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest of the known names, or an empty string."""
+    names = list(known)
+    folded = {candidate.casefold(): candidate for candidate in names}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return f" Did you mean '{folded[close[0]]}'?" if close else ""

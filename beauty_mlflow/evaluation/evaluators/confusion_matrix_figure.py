@@ -1,0 +1,100 @@
+"""confusion_matrix.png: which class is taken for which, in the thesis's colours."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.patches import Patch
+
+from beauty_mlflow.evaluation.confusion import count_confusions
+from beauty_mlflow.evaluation.metrics import summarize
+from beauty_mlflow.evaluation.plotting import name_style, new_figure, readable, save_figure
+from beauty_mlflow.evaluation.predictions import PredictionTable
+
+FILE = "confusion_matrix.png"
+# the thesis's scale: lowest count, colour of the cell, colour of its number, words
+SCALE = (
+    (0, "black", "white", "0"),
+    (1, "green", "white", "1 to 9"),
+    (10, "blue", "white", "10 to 19"),
+    (20, "yellow", "black", "20 to 39"),
+    (40, "orange", "black", "40 to 59"),
+    (60, "red", "white", "60 or more"),
+)
+CELL = 0.3  # inches; a number of three digits fits
+LARGEST = 60.0  # inches; 6,000 pixels
+SMALLEST_WITH_NUMBER = 0.2  # inches
+MANY = 25  # classes from which on the names stand on all four sides
+
+Counts = npt.NDArray[np.int64]
+
+
+def evaluate(table: PredictionTable, folder: Path) -> None:
+    """Write confusion_matrix.png: a row a true class, a column a predicted one, numbers where above 0.
+
+    The colours are the thesis's, by the number of pictures. With more than 200 classes the cells get smaller,
+    and with more than 300 there is no room for numbers, which the figure says.
+    """
+    counts = count_confusions(table)
+    cell = min(max(CELL, 4.0 / len(counts)), LARGEST / len(counts))
+    side = cell * len(counts)
+    numbered = cell >= SMALLEST_WITH_NUMBER
+    figure = new_figure(side + 6.5, side + 4.5)
+    axes = figure.add_subplot()
+    _draw_cells(axes, counts)
+    if numbered:
+        _write_numbers(axes, counts, size=min(10.0, 26 * cell))
+    _name_axes(axes, table.classes, size=min(10.0, 30 * cell))
+    axes.set_title(_title(table, numbered=numbered), pad=14)
+    figure.legend(
+        handles=_legend(), title="Pictures", loc="outside right upper", handlelength=1, handleheight=1
+    )
+    save_figure(figure, folder / FILE)
+
+
+def _draw_cells(axes: Axes, counts: Counts) -> None:
+    colours = ListedColormap([colour for _, colour, _, _ in SCALE])
+    limits = [lowest for lowest, *_ in SCALE]
+    norm = BoundaryNorm([*limits, np.iinfo(np.int64).max], colours.N)
+    axes.imshow(counts, cmap=colours, norm=norm, interpolation="nearest")
+    edges = np.arange(len(counts) + 1) - 0.5
+    axes.set_xticks(edges, minor=True)
+    axes.set_yticks(edges, minor=True)
+    axes.grid(which="minor", color="dimgray", linewidth=0.5)
+    axes.tick_params(which="minor", length=0)
+
+
+def _write_numbers(axes: Axes, counts: Counts, size: float) -> None:
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        n = int(counts[row, column])
+        ink = next(ink for lowest, _, ink, _ in reversed(SCALE) if n >= lowest)
+        smaller = size * min(1.0, 3 / len(str(n)))
+        axes.text(column, row, str(n), color=ink, fontsize=smaller, ha="center", va="center")
+
+
+def _name_axes(axes: Axes, classes: tuple[str, ...], size: float) -> None:
+    names = [readable(name) for name in classes]
+    style = {"fontsize": size, **name_style()}
+    axes.set_xticks(range(len(names)), names, rotation=90, **style)
+    axes.set_yticks(range(len(names)), names, **style)
+    everywhere = len(names) >= MANY
+    axes.tick_params(
+        which="major", top=everywhere, labeltop=everywhere, right=everywhere, labelright=everywhere
+    )
+    axes.set_xlabel("Predicted class")
+    axes.set_ylabel("True class")
+
+
+def _title(table: PredictionTable, *, numbered: bool) -> str:
+    figures = summarize(table)
+    interval = f"95 % interval {figures['accuracy_low']:.3f} to {figures['accuracy_high']:.3f}"
+    title = f"{len(table)} pictures, accuracy {figures['accuracy']:.3f}\n{interval}"
+    return title if numbered else f"{title}\ntoo many classes for numbers: see confusion_matrix.tsv"
+
+
+def _legend() -> list[Patch]:
+    return [
+        Patch(facecolor=colour, edgecolor="dimgray", label=words) for _, colour, _, words in reversed(SCALE)
+    ]

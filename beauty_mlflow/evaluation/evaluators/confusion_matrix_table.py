@@ -1,0 +1,16 @@
+"""confusion_matrix.tsv: which class is taken for which, as numbers."""
+
+from pathlib import Path
+
+from beauty_mlflow.evaluation.confusion import count_confusions
+from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.evaluation.tables import write_table
+
+FILE = "confusion_matrix.tsv"
+
+
+def evaluate(table: PredictionTable, folder: Path) -> None:
+    """Write confusion_matrix.tsv: a row a true class, a column a predicted one, class names as headers."""
+    counts = count_confusions(table).tolist()
+    rows = [[name, *row] for name, row in zip(table.classes, counts, strict=True)]
+    write_table(folder / FILE, ["true \\ predicted", *table.classes], rows, delimiter="\t")

@@ -1,0 +1,13 @@
+"""Where the rooms meet: one file a command, holding its parameters and what it does."""
+
+import importlib
+
+from beauty_mlflow.jobs.parameters import Job
+
+JOBS = ("main", "sample", "split", "group", "finetune", "train", "evaluate")
+
+
+def load_job(name: str) -> Job:
+    """Return the job of that name; only its own module is imported."""
+    job: Job = importlib.import_module(f"beauty_mlflow.jobs.{name}").JOB
+    return job

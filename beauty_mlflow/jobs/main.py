@@ -1,0 +1,49 @@
+from pydantic import Field, model_validator
+
+from beauty_mlflow.jobs.finetune import DEFAULT_BLOCKS, Finetune
+from beauty_mlflow.jobs.parameters import Count, ExistingPath, Job, Parameters, Seed, Summary
+from beauty_mlflow.jobs.training_parameters import NetworkName, Weights
+
+_FINETUNE = Finetune.model_fields
+
+
+class Main(Parameters):
+    """Split, finetune and evaluate as one job, in one run."""
+
+    job = "main"
+
+    data: ExistingPath = Field("", description=_FINETUNE["data"].description)
+    network: NetworkName = Field("inception_v3", description=_FINETUNE["network"].description)
+    blocks: int = Field(DEFAULT_BLOCKS, ge=0, description=_FINETUNE["blocks"].description)
+    epochs: Count = Field(100, description=_FINETUNE["epochs"].description)
+    weights: Weights = Field("auto", description=_FINETUNE["weights"].description)
+    seed: Seed = Field(0, description=_FINETUNE["seed"].description)
+
+    @model_validator(mode="after")
+    def _finetune_accepts(self) -> "Main":
+        _ = self.finetune
+        return self
+
+    @property
+    def finetune(self) -> Finetune:
+        """The fine-tuning's parameters; what main doesn't take has its default."""
+        return Finetune.parse(self.model_dump())
+
+
+def run(parameters: Main) -> Summary:
+    """Split the data where it isn't split, fine-tune, then evaluate on the test part."""
+    from beauty_mlflow.jobs.building import build_finetuned
+    from beauty_mlflow.jobs.evaluating import evaluate_trained
+    from beauty_mlflow.jobs.sessions import begin
+    from beauty_mlflow.jobs.training import train_in_run
+    from beauty_mlflow.tracking.runs import tracked
+
+    session = begin(parameters.finetune, command=parameters.command())
+    with tracked(session.run):
+        trained = train_in_run(session, build_finetuned)
+        tested = evaluate_trained(session, trained, "test")
+    session.close()
+    return [*trained.summary, *tested, ("run_id", session.run.run_id)]
+
+
+JOB = Job(Main, run)

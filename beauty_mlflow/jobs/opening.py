@@ -1,0 +1,67 @@
+"""Opening what the parameter ``data`` names, and saying what was found there."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.sample import cached_sample
+from beauty_mlflow.data.splits import PARTS, Split
+from beauty_mlflow.data.splitting import Splitting, SplitOptions, open_data
+from beauty_mlflow.jobs.parameters import Summary
+
+if TYPE_CHECKING:
+    from beauty_mlflow.jobs.split import Split as SplitParameters
+
+
+def data_folder(data: str) -> Path:
+    """Return the path that ``data`` names; empty means the embedded sample, made once in the user's cache."""
+    return Path(data) if data else cached_sample(console_progress)
+
+
+def open_named(data: str) -> Splitting:
+    """Open a manifest, or split anything else with the defaults, and print what must be read about it."""
+    splitting = open_data(data_folder(data), console_progress)
+    say_notes(splitting.notes)
+    return splitting
+
+
+def split_options(parameters: "SplitParameters") -> SplitOptions:
+    """Return the split's options as the data room takes them."""
+    return SplitOptions(
+        strategy=parameters.strategy,
+        train=parameters.train,
+        val=parameters.val,
+        test=parameters.test,
+        duplicates=parameters.duplicates,
+        group_by=parameters.group_by,
+        extend=Path(parameters.extend) if parameters.extend else None,
+        seed=parameters.seed,
+        strict=parameters.strict,
+    )
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """Print each note on a line of its own, on stderr."""
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def split_counts(split: Split) -> Summary:
+    """Return the lines of a summary that say what a split holds."""
+    sizes = {part: sum(split.counts[part].values()) for part in PARTS}
+    return [
+        ("pictures", ", ".join(f"{size} {part}" for part, size in sizes.items())),
+        ("fingerprint", split.fingerprint),
+    ]
+
+
+def split_summary(splitting: Splitting) -> Summary:
+    """Return the lines of a summary that say what splitting gave."""
+    return [
+        ("classes", len(splitting.split.classes)),
+        *split_counts(splitting.split),
+        ("quarantined", len(splitting.quarantine)),
+    ]

@@ -1,0 +1,144 @@
+"""What every job's parameters have in common.
+
+A job's parameter class is the one place for a parameter's name, type, default, limits and help: the command's
+options, MLproject's entry point and the logged parameters are all made from it. Nothing heavy is imported here.
+"""
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from beauty_mlflow.errors import ParameterError, did_you_mean
+
+
+def _strict_boolean(value: object) -> object:
+    if isinstance(value, str):
+        if value not in ("true", "false"):
+            message = "expected true or false"
+            raise ValueError(message)
+        return value == "true"
+    return value
+
+
+def _existing_path(value: str) -> str:
+    if value and not Path(value).exists():
+        message = f"'{value}' doesn't exist; expected a folder of class folders, a split folder, a table or a manifest"
+        raise ValueError(message)
+    return value
+
+
+Switch = Annotated[bool, BeforeValidator(_strict_boolean)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+ExistingPath = Annotated[str, AfterValidator(_existing_path)]
+
+
+class Parameters(BaseModel):
+    """Base of the jobs' parameter classes; frozen, and without room for an unknown name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    job: ClassVar[str]
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> Self:
+        """Validate values as they come from a command line.
+
+        Raises:
+            ParameterError: naming each parameter, what was expected, what came and where to read more.
+        """
+        unknown = sorted(set(values) - set(cls.model_fields))
+        if unknown:
+            hints = "".join(did_you_mean(name, cls.model_fields) for name in unknown)
+            raise ParameterError(f"{cls.job} has no parameter {', '.join(unknown)}.{hints}")
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problems = "; ".join(_sentence(cls, detail) for detail in error.errors())
+            raise ParameterError(f"{problems}. `beauty {cls.job} --help` lists the parameters.") from None
+
+    def as_text(self) -> dict[str, str]:
+        """Return every parameter as the text that a command line would take."""
+        return {name: to_text(getattr(self, name)) for name in type(self).model_fields}
+
+    def changed(self) -> dict[str, object]:
+        """Return the parameters that differ from their defaults."""
+        return {
+            name: getattr(self, name)
+            for name, field in type(self).model_fields.items()
+            if field.is_required() or getattr(self, name) != field.default
+        }
+
+    def command(self) -> str:
+        """Return the MLflow command that does this again."""
+        entry = "" if self.job == "main" else f" -e {self.job}"
+        given = [f" -P {name}={shlex.quote(to_text(value))}" for name, value in self.changed().items()]
+        return f"mlflow run .{entry}{''.join(given)}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command: its parameters and what it does with them.
+
+    ``run`` returns the summary's lines as (name, value), in the order to print.
+    """
+
+    parameters: type[Parameters]
+    run: Callable[[Any], "Summary"]
+
+
+Summary = list[tuple[str, object]]
+
+
+def to_text(value: object) -> str:
+    """Return a parameter's value as Python prints it, booleans as true and false."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def choices(field: FieldInfo) -> tuple[str, ...]:
+    """Return the words that a parameter takes, if it takes only certain words."""
+    if get_origin(field.annotation) is Literal:
+        return tuple(str(choice) for choice in get_args(field.annotation))
+    return ()
+
+
+def mlflow_type(field: FieldInfo) -> str:
+    """Return the label that MLproject gives the parameter: int, float or string."""
+    return {int: "int", float: "float"}.get(field.annotation, "string")  # type: ignore[arg-type]
+
+
+def is_switch(field: FieldInfo) -> bool:
+    """Return whether the parameter takes true or false, a bare option meaning true."""
+    return field.annotation is bool
+
+
+def known(names: Iterable[str], what: str) -> Callable[[str], str]:
+    """Return a validator that accepts only the given names and suggests the nearest for others."""
+    accepted = tuple(names)
+
+    def check(value: str) -> str:
+        if value not in accepted:
+            message = f"'{value}' is no {what}.{did_you_mean(value, accepted)} Known: {', '.join(accepted)}"
+            raise ValueError(message)
+        return value
+
+    return check
+
+
+def _sentence(cls: type[Parameters], detail: ErrorDetails) -> str:
+    name = str(detail["loc"][0]) if detail["loc"] else ""
+    if detail["type"] == "missing":
+        field = cls.model_fields[name]
+        return f"{name} is missing: {field.description}"
+    message = detail["msg"].removeprefix("Value error, ")
+    if not name:
+        return message
+    if message.startswith("'"):
+        return f"{name}: {message}"
+    return f"{name}: {message[0].lower()}{message[1:]}, got '{detail['input']}'"

@@ -1,0 +1,47 @@
+"""Jobs that need no run of their own, but use the one that `mlflow run` has made for them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.splits import Split
+from beauty_mlflow.jobs.artifacts import log_split
+from beauty_mlflow.jobs.parameters import Parameters, Summary
+
+if TYPE_CHECKING:
+    from beauty_mlflow.tracking.runs import Run
+
+
+class Project:
+    """The run that `mlflow run` made, or none."""
+
+    progress = staticmethod(console_progress)
+
+    def __init__(self, run: "Run | None") -> None:
+        self._run = run
+
+    def log_split(self, split: Split) -> None:
+        """Log the manifest, if there is a run."""
+        if self._run is not None:
+            log_split(self._run, split)
+
+    def summary(self) -> Summary:
+        """Return the summary's last line, if there is a run."""
+        return [] if self._run is None else [("run_id", self._run.run_id)]
+
+
+@contextmanager
+def in_project_run(parameters: Parameters) -> Iterator[Project]:
+    """Yield the project; the run gets the parameters and ends as the work does."""
+    if not os.environ.get("MLFLOW_RUN_ID"):
+        yield Project(None)
+        return
+    from beauty_mlflow.tracking.runs import Run, tracked
+    from beauty_mlflow.tracking.store import connect
+
+    run = Run.current(connect())
+    with tracked(run):
+        run.log_parameters(parameters.as_text())
+        yield Project(run)

@@ -1,0 +1,87 @@
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from beauty_mlflow.jobs.parameters import ExistingPath, Job, Parameters, Seed, Summary, Switch
+
+Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+
+
+class Split(Parameters):
+    """Decide once which picture is train, validation or test, and write it down as a manifest."""
+
+    job = "split"
+
+    data: ExistingPath = Field(
+        description="A folder of class folders, a split folder, or a table (CSV: path, class); empty means the sample."
+    )
+    out: str = Field("split.csv", description="The manifest to write; its sidecars get the same stem.")
+    strategy: Literal["stratified", "thesis"] = Field(
+        "stratified", description="A seeded placement a class, or the thesis's cut by file name."
+    )
+    train: Share = Field(0.8, description="Share of the training part.")
+    val: Share = Field(0.1, description="Share of the validation part.")
+    test: Share = Field(0.1, description="Share of the test part.")
+    duplicates: Literal["together", "drop", "ignore"] = Field(
+        "together", description="Exact and near duplicates: kept in one part, all but one left out, or not looked at."
+    )
+    group_by: str = Field(
+        "", description="The product a picture shows (stays in one part): a regular expression on the path, or a column."
+    )
+    extend: str = Field("", description="An older manifest whose pictures keep their parts.")
+    seed: Seed = Field(0, description="Seed of the placement.")
+    materialize: Literal["none", "link", "copy"] = Field(
+        "none", description="Also make train, validation and test folders beside the manifest, of links or copies."
+    )
+    strict: Switch = Field(default=False, description="A broken picture is an error instead of a line in the quarantine.")
+
+    @field_validator("out")
+    @classmethod
+    def _is_csv(cls, value: str) -> str:
+        if Path(value).suffix != ".csv" or Path(value).is_dir():
+            message = f"'{value}' is no name for a manifest; expected a file name that ends in .csv"
+            raise ValueError(message)
+        return value
+
+    @field_validator("extend")
+    @classmethod
+    def _is_file(cls, value: str) -> str:
+        if value and not Path(value).is_file():
+            message = f"'{value}' doesn't exist; expected the manifest of an earlier split"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> "Split":
+        total = self.train + self.val + self.test
+        if abs(total - 1) > 1e-6:  # noqa: PLR2004 - rounding of three decimals
+            message = f"train + val + test must sum to 1, got {self.train} + {self.val} + {self.test} = {total:g}"
+            raise ValueError(message)
+        return self
+
+
+def run(parameters: Split) -> Summary:
+    """Split the data and write manifest, sidecar and quarantine."""
+    from beauty_mlflow.data.materialize import materialize
+    from beauty_mlflow.data.splitting import split_data, write_splitting
+    from beauty_mlflow.jobs.opening import data_folder, say_notes, split_options, split_summary
+    from beauty_mlflow.jobs.projects import in_project_run
+
+    out = Path(parameters.out)
+    with in_project_run(parameters) as project:
+        splitting = split_data(data_folder(parameters.data), split_options(parameters), project.progress)
+        say_notes(splitting.notes)
+        write_splitting(splitting, out)
+        if parameters.materialize != "none":
+            materialize(splitting.split, out.with_suffix(""), parameters.materialize)
+        project.log_split(splitting.split)
+        return [
+            *split_summary(splitting),
+            ("manifest", out),
+            ("next", f"mlflow run . -e finetune -P data={out}"),
+            *project.summary(),
+        ]
+
+
+JOB = Job(Split, run)

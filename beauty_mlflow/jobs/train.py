@@ -1,0 +1,29 @@
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from beauty_mlflow.jobs.parameters import Job, Summary, known
+from beauty_mlflow.jobs.training_parameters import TrainingParameters
+
+SCRATCH_NETWORKS = ("inception_v3", "resnet50", "simplenet")
+
+
+class Train(TrainingParameters):
+    """Train a whole network from random weights, with its own top, as the thesis did for comparison."""
+
+    job = "train"
+
+    network: Annotated[str, AfterValidator(known(SCRATCH_NETWORKS, "network to train from scratch"))] = Field(
+        "inception_v3", description=f"One of {', '.join(SCRATCH_NETWORKS)}."
+    )
+
+
+def run(parameters: Train) -> Summary:
+    """Train from scratch in a run of its own, or go on with an interrupted one."""
+    from beauty_mlflow.jobs.building import build_from_scratch
+    from beauty_mlflow.jobs.training import train_in_own_run
+
+    return train_in_own_run(parameters, build_from_scratch)
+
+
+JOB = Job(Train, run)

@@ -1,0 +1,188 @@
+"""The way from a session to a trained, evaluated and logged model; finetune, train and main all go it."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from beauty_mlflow.data.pictures import Pictures
+from beauty_mlflow.data.pipeline import batches
+from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_samples
+from beauty_mlflow.evaluation.metrics import summarize
+from beauty_mlflow.evaluation.predictions import PredictionTable, predict
+from beauty_mlflow.files import write_text
+from beauty_mlflow.jobs.artifacts import log_evaluation, log_split
+from beauty_mlflow.jobs.building import Builder, Built
+from beauty_mlflow.jobs.parameters import Summary
+from beauty_mlflow.jobs.sessions import Session, session
+from beauty_mlflow.jobs.settings import Settings, resolve
+from beauty_mlflow.jobs.training_parameters import TrainingParameters
+from beauty_mlflow.networks.freezing import count_parameters, describe
+from beauty_mlflow.serving.package import save_package
+from beauty_mlflow.tracking import names
+from beauty_mlflow.training.loop import FitOptions, FitResult, fit
+
+VALIDATION_BATCH = 128
+KEPT_ONLY = ("accuracy_low", "accuracy_high", "balanced_accuracy", "macro_f1", "top5_accuracy")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The kept model and what a caller needs to go on with it."""
+
+    model: keras.Model
+    model_id: str
+    settings: Settings
+    summary: Summary
+
+
+def train_in_own_run(parameters: TrainingParameters, build: Builder) -> Summary:
+    """Train in a run of its own, or in the interrupted run that ``resume`` names."""
+    with session(parameters, parameters.command()) as current:
+        trained = train_in_run(current, build)
+        next_step = f"mlflow run . -e evaluate -P model={current.run.run_id}"
+        return [*trained.summary, ("next", next_step), ("run_id", current.run.run_id)]
+
+
+def train_in_run(current: Session, build: Builder) -> Trained:
+    """Train, keep the best epoch's weights, evaluate them on val, and log all of it."""
+    settings = resolve(current.parameters)
+    _log_inputs(current, settings)
+    keras.utils.set_random_seed(current.parameters.seed)
+    built = build(current, settings)
+    _log_network(current, built)
+    result = _fit(current, settings, built.model)
+    model_id = _log_model(current, settings, built.model)
+    summary = _log_kept(current, settings, built.model, result, model_id)
+    return Trained(built.model, model_id, settings, summary)
+
+
+def _log_inputs(current: Session, settings: Settings) -> None:
+    run, split, parameters = current.run, current.split, current.parameters
+    run.log_parameters(settings.as_text())
+    run.set_tags({names.FINGERPRINT: split.fingerprint, names.RECIPE: parameters.recipe})
+    run.log_inputs(dataset_inputs(split, current.data_name))
+    log_split(run, split)
+    train = split.part("train")
+    with tempfile.TemporaryDirectory() as folder:
+        draw_samples(train, Path(folder) / "samples.png")
+        draw_augmentation(
+            train.folder / train.paths[0],
+            int(train.keys[0]),
+            augment=settings.augment,
+            seed=parameters.seed,
+            size=settings.image_size,
+            resize=parameters.resize,
+            path=Path(folder) / "augmentation.png",
+        )
+        run.log_folder(Path(folder), "figures")
+
+
+def _log_network(current: Session, built: Built) -> None:
+    total, trainable = count_parameters(built.model)
+    current.run.log_parameters({"parameters_total": str(total), "parameters_trainable": str(trainable)})
+    current.run.set_tags({names.WEIGHTS_SOURCE: built.weights_source})
+    say_notes(filter(None, [built.note]))
+    with tempfile.TemporaryDirectory() as folder:
+        write_text(Path(folder) / "network.txt", describe(built.model))
+        current.run.log_file(Path(folder) / "network.txt", "")
+
+
+def _fit(current: Session, settings: Settings, model: keras.Model) -> FitResult:
+    parameters, train = current.parameters, current.split.part("train")
+    weights = class_weights(train) if parameters.class_weight == "balanced" else None
+
+    def epoch_pictures(view: int) -> tf.data.Dataset:
+        return batches(
+            train,
+            size=settings.image_size,
+            resize=parameters.resize,
+            batch_size=parameters.batch_size,
+            augment=settings.augment,
+            seed=parameters.seed,
+            view=view,
+            shuffle=True,
+            class_weights=weights,
+        )
+
+    validation = batches(
+        current.split.part("val"),
+        size=settings.image_size,
+        resize=parameters.resize,
+        batch_size=VALIDATION_BATCH,
+    )
+    options = FitOptions(
+        optimizer=settings.optimizer,
+        learning_rate=settings.learning_rate,
+        epochs=parameters.epochs,
+        patience=parameters.patience,
+        label_smoothing=parameters.label_smoothing,
+        seed=parameters.seed,
+    )
+    identity = {**parameters.as_text(), "fingerprint": current.split.fingerprint}
+    return fit(
+        model,
+        epoch_pictures,
+        validation,
+        options=options,
+        folder=current.folder,
+        report=current.run.log_epoch,
+        train_pictures=len(train),
+        identity=identity,
+        reported=current.run.epochs_logged(),
+    )
+
+
+def _log_model(current: Session, settings: Settings, model: keras.Model) -> str:
+    known = current.run.model_id()
+    if known:
+        return known
+    validation = current.split.part("val")
+    example = (validation.folder / validation.paths[0]).read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        save_package(
+            Path(folder),
+            model,
+            classes=current.split.classes,
+            image_size=settings.image_size,
+            resize=current.parameters.resize,
+            network=current.parameters.network,
+            fingerprint=current.split.fingerprint,
+        )
+        return log_model(current.run, Path(folder), example=example)
+
+
+def _log_kept(
+    current: Session, settings: Settings, model: keras.Model, result: FitResult, model_id: str
+) -> Summary:
+    table = evaluate_part(model, current.split.part("val"), settings, current.parameters.resize)
+    figures = summarize(table)
+    kept = {
+        "best_epoch": result.best_epoch,
+        "best_val_loss": result.best_val_loss,
+        "best_val_accuracy": result.best_val_accuracy,
+        **{f"best_val_{name}": figures[name] for name in KEPT_ONLY},
+    }
+    current.run.log_metrics(kept, model_id=model_id, dataset=dataset_of(current, "val"))
+    log_evaluation(current.run, table, "val")
+    with tempfile.TemporaryDirectory() as folder:
+        draw_curves(result.history, result.best_epoch, Path(folder) / "curves.png")
+        current.run.log_folder(Path(folder), "figures")
+    return [
+        ("pictures", ", ".join(f"{len(current.split.part(part))} {part}" for part in PARTS)),
+        ("epochs", f"{len(result.history)}, the best is {result.best_epoch}"),
+        ("best_val_loss", f"{result.best_val_loss:.4f}"),
+        ("best_val_accuracy", accuracy_line(result.best_val_accuracy, figures)),
+    ]
+
+
+def class_weights(pictures: Pictures) -> npt.NDArray[np.float32]:
+    """Return a weight a class such that each class has the same total weight; float32 [classes], mean 1 a picture."""
+    counts = np.bincount(pictures.labels, minlength=len(pictures.classes))
+    return (len(pictures) / (len(pictures.classes) * counts)).astype(np.float32)

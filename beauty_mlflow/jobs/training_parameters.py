@@ -1,0 +1,110 @@
+"""The parameters that finetune and train share."""
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from beauty_mlflow.jobs.parameters import Count, ExistingPath, Parameters, Seed, known
+from beauty_mlflow.networks.table import NETWORKS, get_network
+from beauty_mlflow.training.recipes import OPTIMIZERS, RECIPES
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def _auto_or_positive(value: object) -> object:
+    if value == "auto":
+        return value
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        message = "expected auto or a number above 0"
+        raise ValueError(message)
+    return number
+
+
+def _weights(value: str) -> str:
+    words = ("auto", "imagenet", "random")
+    if value in words or RUN_ID.fullmatch(value) or value.startswith(("models:/", "runs:/")):
+        return value
+    if not value.endswith((".keras", ".weights.h5")):
+        kinds = "a .weights.h5 or .keras file, a run id, a runs:/ or a models:/ URI"
+        message = f"'{value}' is no source of weights; expected {', '.join(words)}, {kinds}"
+        raise ValueError(message)
+    if not Path(value).is_file():
+        message = f"'{value}' doesn't exist; expected a .weights.h5 or .keras file"
+        raise ValueError(message)
+    return value
+
+
+def _run_id(value: str) -> str:
+    if value and not RUN_ID.fullmatch(value):
+        message = f"'{value}' is no run id; expected the 32 hex digits that an interrupted run has printed"
+        raise ValueError(message)
+    return value
+
+
+Rate = Annotated[float | Literal["auto"], BeforeValidator(_auto_or_positive)]
+Weights = Annotated[str, AfterValidator(_weights)]
+NetworkName = Annotated[str, AfterValidator(known(NETWORKS, "network"))]
+
+
+class TrainingParameters(Parameters):
+    """What every training takes."""
+
+    data: ExistingPath = Field(
+        "",
+        description="A folder of class folders, a split folder, a table or a manifest; empty means the embedded sample.",
+    )
+    network: NetworkName = Field("inception_v3", description=f"One of {', '.join(NETWORKS)}.")
+    recipe: Annotated[str, AfterValidator(known(RECIPES, "recipe"))] = Field(
+        "thesis", description=f"How to train: {', '.join(RECIPES)}. It decides whatever is `auto`."
+    )
+    epochs: Count = Field(100, description="Epochs at most.")
+    learning_rate: Rate = Field("auto", description="A number above 0, or the recipe's own (thesis: 0.0002).")
+    optimizer: Annotated[str, AfterValidator(known(("auto", *OPTIMIZERS), "optimizer"))] = Field(
+        "auto", description=f"One of {', '.join(OPTIMIZERS)}, or the recipe's own (thesis: rmsprop)."
+    )
+    batch_size: Count = Field(64, description="Pictures a step.")
+    patience: Count = Field(3, description="Stop when val_loss has not improved for this many epochs.")
+    image_size: int = Field(0, ge=0, description="Side of the square picture in pixels; 0 is the network's own.")
+    resize: Literal["squash", "pad", "crop"] = Field(
+        "squash", description="How a picture becomes square: aspect ignored, white borders, or the centre cut out."
+    )
+    augment: Literal["auto", "thesis", "light", "none"] = Field(
+        "auto", description="Augmentation of the training pictures (thesis recipe: thesis)."
+    )
+    class_weight: Literal["none", "balanced"] = Field(
+        "none", description="balanced: each class weighs the same in the loss, however many pictures it has."
+    )
+    label_smoothing: float = Field(0, ge=0, lt=1, allow_inf_nan=False, description="Label smoothing in the loss.")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="What the layers compute in (thesis recipe: float32)."
+    )
+    seed: Seed = Field(0, description="Seed of initial weights, order, augmentation and dropout.")
+    resume: Annotated[str, AfterValidator(_run_id)] = Field(
+        "", description="The id of an interrupted run to go on with, with that run's own parameters."
+    )
+
+    @field_validator("resume", mode="before")
+    @classmethod
+    def _strip(cls, value: Any) -> Any:  # noqa: ANN401 - pydantic hands in whatever came
+        return value.strip() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _large_enough(self) -> "TrainingParameters":
+        network = get_network(self.network)
+        if self.image_size and self.image_size < network.minimum_size:
+            message = f"image_size {self.image_size} is too small for {self.network}; expected {network.minimum_size} or more"
+            raise ValueError(message)
+        return self
+
+    @property
+    def size(self) -> int:
+        """The side of the pictures that the network sees, in pixels."""
+        return self.image_size or get_network(self.network).image_size
+

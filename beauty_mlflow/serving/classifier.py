@@ -1,0 +1,144 @@
+"""Answers for pictures: the decoder, the network and the temperature, in batches of bounded size."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from beauty_mlflow.data import images
+from beauty_mlflow.errors import ParameterError, PictureError, WeightsError
+from beauty_mlflow.serving.answers import Answer, answer, calibrate, no_answer
+from beauty_mlflow.serving.package import MODEL_FILE, Description, check_fit, read_description
+
+BATCH_SIZE = 64
+
+Picture = npt.NDArray[np.uint8]
+Decoded = list[Picture | str]
+
+
+class Classifier:
+    """A network that answers for pictures.
+
+    It may be used by several threads at once. The network is called directly, as one graph for every batch
+    size: Keras's predict costs several times as much for one picture.
+
+    Args:
+        network: Keras network from pictures [n, image_size, image_size, 3], 0..255, to probabilities
+            [n, classes].
+        description: How to use it.
+        model_version: What answers give as the model that made them.
+    """
+
+    def __init__(self, network: Any, description: Description, *, model_version: str = "") -> None:  # noqa: ANN401 - Keras is untyped
+        self.network = network
+        self.description = description
+        self.model_version = model_version
+        size = description.image_size
+        self._run = tf.function(
+            lambda pictures: network(tf.cast(pictures, tf.float32), training=False),
+            input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)],
+        )
+
+    @classmethod
+    def load(cls, folder: Path, *, model_version: str = "") -> Self:
+        """Load what save_package wrote.
+
+        Raises:
+            WeightsError: The folder is no package, is damaged, or its network isn't safe to load.
+        """
+        description = read_description(folder)
+        network = load_network(folder / MODEL_FILE)
+        check_fit(network, description)
+        return cls(network, description, model_version=model_version)
+
+    def probabilities(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return calibrated probabilities [n, classes] of decoded pictures [n, image_size, image_size, 3]."""
+        raw = self._run(pictures).numpy().astype(np.float32)
+        return calibrate(raw, self.description.temperature)
+
+    def classify(self, pictures: Sequence[object], top: int = 5) -> list[Answer]:
+        """Answer for each picture, in order; what can't be read gets an error for itself alone.
+
+        Args:
+            pictures: The bytes of picture files. Anything else gets an error for an answer.
+            top: How many of the most probable classes an answer gives; all where the model has fewer.
+
+        Raises:
+            ParameterError: top is below 1.
+        """
+        if top < 1:
+            raise ParameterError(
+                f"top must be at least 1, got {top}: it is how many classes an answer gives."
+            )
+        return [reply for batch in self._decode(pictures) for reply in self._answer(batch, top)]
+
+    def _decode(self, pictures: Sequence[object]) -> Iterator[Decoded]:
+        if len(pictures) <= 1:  # threads would only add to the time of a single picture
+            yield [self._load(picture) for picture in pictures]
+            return
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            waiting: list[Future[Picture | str]] = []
+            for start in range(
+                0, len(pictures), BATCH_SIZE
+            ):  # decoded while the network has the batch before
+                coming = [
+                    threads.submit(self._load, picture) for picture in pictures[start : start + BATCH_SIZE]
+                ]
+                if waiting:
+                    yield [future.result() for future in waiting]
+                waiting = coming
+            yield [future.result() for future in waiting]
+
+    def _load(self, picture: object) -> Picture | str:
+        if not isinstance(picture, bytes | bytearray | memoryview):
+            found = "nothing" if _is_missing(picture) else type(picture).__name__
+            return f"expected the bytes of a picture file, got {found}"
+        try:
+            return images.load(bytes(picture), self.description.image_size, self.description.resize)
+        except PictureError as error:
+            return str(error)
+
+    def _answer(self, batch: Decoded, top: int) -> list[Answer]:
+        readable = [picture for picture in batch if not isinstance(picture, str)]
+        rows = iter(self.probabilities(np.stack(readable)) if readable else ())
+        about = self.description
+        return [
+            no_answer(picture, self.model_version)
+            if isinstance(picture, str)
+            else answer(
+                next(rows),
+                about.classes,
+                top=top,
+                threshold=about.threshold,
+                model_version=self.model_version,
+            )
+            for picture in batch
+        ]
+
+
+def load_network(path: Path) -> Any:  # noqa: ANN401 - Keras is untyped
+    """Load a .keras file in safe mode: nothing in it is run, Python code in it is refused.
+
+    Raises:
+        WeightsError: The file is missing, damaged, or holds code.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path} doesn't exist; expected a Keras file. Fetch the model again.")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged file raises whatever the zip, JSON, HDF5 and Keras readers do
+        reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+        raise WeightsError(
+            f"{path} can't be loaded ({reason}): it is damaged, holds code (refused: it could do anything), "
+            "or another version of Keras wrote it. Fetch the model again, or take one of this package."
+        ) from error
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value))

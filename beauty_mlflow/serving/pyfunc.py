@@ -1,0 +1,106 @@
+"""The loader module that a logged model names: MLflow calls _load_pyfunc and then predict.
+
+The request over HTTP is a table with one binary column, base64 in JSON:
+``{"dataframe_split": {"columns": ["image"], "data": [["<base64>"]]}}``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from beauty_mlflow.errors import DataError, ParameterError, did_you_mean
+from beauty_mlflow.serving.answers import Answer
+from beauty_mlflow.serving.classifier import Classifier
+
+COLUMN = "image"
+ANSWER_COLUMNS = tuple(field.name for field in fields(Answer))
+TOP = 5
+
+
+class PyfuncClassifier:
+    """A classifier as MLflow calls it: a table of pictures in, a table of answers out."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+
+    def predict(self, model_input: pd.DataFrame, params: Mapping[str, object] | None = None) -> pd.DataFrame:
+        """Answer for each row.
+
+        Args:
+            model_input: Column `image` holds the bytes of picture files; other columns don't matter.
+            params: `top`, how many classes an answer gives (5).
+
+        Returns:
+            One row for each of the input's, with its index, and the columns label, probability, top (a list
+            of {label, probability}, best first), abstained, error (None where fine) and model_version. A row
+            with an error has None for label and probability, so that the table becomes valid JSON.
+
+        Raises:
+            DataError: The input is no table with a column `image`.
+            ParameterError: An unknown parameter, or a `top` that is no whole number above 0.
+        """
+        if not isinstance(model_input, pd.DataFrame) or COLUMN not in model_input.columns:
+            raise DataError(
+                f"Expected a table with the column '{COLUMN}' that holds the bytes of picture files, got "
+                f"{_describe(model_input)}."
+            )
+        answers = self.classifier.classify(model_input[COLUMN].tolist(), _read_top(params or {}))
+        columns = {
+            name: pd.Series(
+                [getattr(answer, name) for answer in answers], index=model_input.index, dtype=object
+            )
+            for name in ANSWER_COLUMNS
+        }
+        return pd.DataFrame(columns)
+
+    def get_raw_model(self) -> Classifier:
+        """Return the classifier: what PyFuncModel.get_raw_model gives."""
+        return self.classifier
+
+
+def _load_pyfunc(path: str) -> PyfuncClassifier:
+    """Load the package folder of a logged model; MLflow calls this by name."""
+    folder = Path(path)
+    return PyfuncClassifier(Classifier.load(folder, model_version=find_model_version(folder)))
+
+
+def find_model_version(folder: Path) -> str:
+    """Return which model a package folder belongs to.
+
+    `<name>/<version>` where MLflow fetched a registered model (it leaves a note beside the model), else the
+    logged model's id, else nothing.
+    """
+    root = next((place for place in (folder, *folder.parents[:2]) if (place / "MLmodel").is_file()), None)
+    if root is None:
+        return ""
+    note = _read_yaml(root / "registered_model_meta")
+    if {"model_name", "model_version"} <= note.keys():
+        return f"{note['model_name']}/{note['model_version']}"
+    return str(_read_yaml(root / "MLmodel").get("model_id") or "")
+
+
+def _read_yaml(path: Path) -> dict[str, object]:
+    content = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
+    return content if isinstance(content, dict) else {}
+
+
+def _read_top(params: Mapping[str, object]) -> int:
+    unknown = [name for name in params if name != "top"]
+    if unknown:
+        raise ParameterError(
+            f"Unknown parameter '{unknown[0]}'; known: top.{did_you_mean(unknown[0], ['top'])}"
+        )
+    top = params.get("top", TOP)
+    try:
+        return int(str(top))  # NumPy's integers come too
+    except ValueError:
+        raise ParameterError(f"top must be a whole number above 0, got {top!r}.") from None
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, pd.DataFrame):
+        return f"the columns {', '.join(map(str, value.columns)) or '(none)'}"
+    return f"a {type(value).__name__}"

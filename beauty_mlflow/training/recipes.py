@@ -1,0 +1,75 @@
+"""How to train, as named sets of choices. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from beauty_mlflow.errors import ParameterError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from beauty_mlflow.data.augmentation import Augment
+
+BatchNorm = Literal["train", "frozen"]
+Precision = Literal["float32", "bfloat16", "float16"]
+RecipeScaling = Literal["thesis", "own"]
+
+OPTIMIZERS = ("rmsprop", "adam", "adamw", "nadam", "sgd", "adagrad")
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What ``auto`` means for each training parameter.
+
+    Attributes:
+        name: As the user writes it.
+        optimizer: One of ``OPTIMIZERS``.
+        learning_rate: Constant over the run.
+        augment: Augmentation of the training pictures.
+        batch_norm: Whether batch normalisation in unfrozen blocks trains or stays in inference mode.
+        precision: A precision, or ``auto`` for the fastest that the machine computes natively.
+        scaling: ``thesis`` divides pixels by 255 whatever the network was made for, except for networks that
+            the thesis didn't have; ``own`` takes each network's own scaling.
+    """
+
+    name: str
+    optimizer: str
+    learning_rate: float
+    augment: Augment
+    batch_norm: BatchNorm
+    precision: Precision | Literal["auto"]
+    scaling: RecipeScaling
+
+
+_ALL = (
+    # The 2018 thesis' protocol for all of its fine-tuning runs.
+    Recipe(
+        name="thesis",
+        optimizer="rmsprop",
+        learning_rate=2e-4,
+        augment="thesis",
+        batch_norm="train",
+        precision="float32",
+        scaling="thesis",
+    ),
+)
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in _ALL})
+
+
+def get_recipe(name: str) -> Recipe:
+    """Return the recipe of that name.
+
+    Raises:
+        ParameterError: If there is none; the message lists those that exist.
+    """
+    if name not in RECIPES:
+        known = ", ".join(RECIPES)
+        raise ParameterError(
+            f"Unknown recipe '{name}': expected one of {known}.{did_you_mean(name, RECIPES)}"
+        )
+    return RECIPES[name]

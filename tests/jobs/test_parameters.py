@@ -1,0 +1,119 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beauty_mlflow.errors import BeautyError, NetworkError, ParameterError
+from beauty_mlflow.jobs import JOBS, load_job
+from beauty_mlflow.jobs.evaluate import Evaluate
+from beauty_mlflow.jobs.finetune import Finetune
+from beauty_mlflow.jobs.main import Main
+from beauty_mlflow.jobs.parameters import Parameters
+from beauty_mlflow.jobs.split import Split
+from beauty_mlflow.jobs.train import Train
+
+RUN = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_every_parameter_says_what_it_is(name):
+    """Each parameter of each job has a help text, and each job a docstring for its command."""
+    parameters = load_job(name).parameters
+    assert parameters.__doc__
+    assert all(field.description for field in parameters.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("job", "names"),
+    [
+        ("main", "data network blocks epochs weights seed"),
+        ("sample", "out classes images seed"),
+        ("split", "data out strategy train val test duplicates group_by extend seed materialize strict"),
+        ("group", "data groups out"),
+        (
+            "finetune",
+            "data network blocks unfreeze weights recipe epochs learning_rate optimizer batch_size dropout dense_units"
+            " patience image_size resize augment class_weight label_smoothing batch_norm precision seed resume",
+        ),
+        (
+            "train",
+            "data network recipe epochs learning_rate optimizer batch_size patience image_size resize augment"
+            " class_weight label_smoothing precision seed resume",
+        ),
+        ("evaluate", "model data part batch_size"),
+    ],
+)
+def test_names_that_others_rely_on(job, names):
+    """The jobs take exactly the documented parameters."""
+    assert set(load_job(job).parameters.model_fields) == set(names.split())
+
+
+def test_text_is_read_back():
+    """What a run has logged as text gives the same parameters again."""
+    parameters = Finetune.parse({"blocks": "3", "learning_rate": "1e-3", "label_smoothing": "0.1"})
+    assert Finetune.parse(parameters.as_text()) == parameters
+
+
+@given(rate=st.floats(min_value=1e-12, max_value=10), seed=st.integers(0, 2**31 - 1))
+def test_text_is_read_back_for_every_number(rate, seed):
+    """No number loses a digit on its way through text."""
+    parameters = Finetune(learning_rate=rate, seed=seed)
+    assert Finetune.parse(parameters.as_text()) == parameters
+
+
+@pytest.mark.parametrize(
+    ("parameters", "values", "message"),
+    [
+        (Finetune, {"learning_rate": "0"}, "learning_rate: expected auto or a number above 0, got '0'"),
+        (Finetune, {"learning_rate": "nan"}, "learning_rate: expected auto or a number above 0, got 'nan'"),
+        (Finetune, {"learning_rate": "fast"}, "learning_rate: expected auto or a number above 0, got 'fast'"),
+        (Finetune, {"optimizer": "rmspop"}, "optimizer: 'rmspop' is no optimizer. Did you mean 'rmsprop'?"),
+        (Finetune, {"recipe": "thesys"}, "recipe: 'thesys' is no recipe. Did you mean 'thesis'?"),
+        (Finetune, {"network": "inception"}, "network: 'inception' is no network. Did you mean 'inception_v3'?"),
+        (Finetune, {"data": "nowhere"}, "data: 'nowhere' doesn't exist"),
+        (Finetune, {"weights": "imagnet"}, "weights: 'imagnet' is no source of weights"),
+        (Finetune, {"weights": "gone.keras"}, "weights: 'gone.keras' doesn't exist"),
+        (Finetune, {"resume": "12"}, "resume: '12' is no run id"),
+        (Finetune, {"blocks": "3", "unfreeze": "mixed3"}, "contradict each other"),
+        (Finetune, {"image_size": "20"}, "image_size 20 is too small for inception_v3; expected 75 or more"),
+        (Finetune, {"block": "6"}, "finetune has no parameter block. Did you mean 'blocks'?"),
+        (Finetune, {"epochs": "0"}, "epochs: input should be greater than or equal to 1, got '0'"),
+        (Train, {"network": "mobilenet_v2"}, "no network to train from scratch"),
+        (Evaluate, {}, "model is missing: A run id"),
+        (Evaluate, {"model": "best"}, "model: 'best' names no model"),
+        (Split, {"data": "", "train": "0.5"}, "train \\+ val \\+ test must sum to 1"),
+        (Split, {"data": "", "strict": "yes"}, "strict: expected true or false, got 'yes'"),
+        (Split, {"data": "", "out": "split.txt"}, "out: 'split.txt' is no name for a manifest"),
+        (Split, {"data": "", "extend": "old.csv"}, "extend: 'old.csv' doesn't exist"),
+        (Main, {"network": "vgg"}, "network: 'vgg' is no network"),
+    ],
+)
+def test_bad_values_are_named(parameters, values, message):
+    """A bad value gives one sentence with its name, what was expected, and where to read more."""
+    with pytest.raises(ParameterError, match=message) as caught:
+        parameters.parse(values)
+    assert f"`beauty {parameters.job} --help` lists the parameters." in str(caught.value) or "has no" in str(caught.value)
+    assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize("parameters", [Finetune, Main])
+def test_more_blocks_than_there_are(parameters):
+    """Too many blocks is an error that gives the range."""
+    with pytest.raises(NetworkError, match="0 to 11"):
+        parameters.parse({"blocks": "12"})
+
+
+@given(values=st.dictionaries(st.sampled_from(sorted(Finetune.model_fields)), st.text(max_size=20)))
+def test_any_text_is_accepted_or_refused_with_a_sentence(values):
+    """No text makes the parameters fail with anything but one of our errors."""
+    try:
+        assert isinstance(Finetune.parse(values), Parameters)
+    except BeautyError as error:
+        assert error.exit_status == 2
+
+
+def test_command_that_does_it_again():
+    """The command names what differs from the defaults, quoted for a shell."""
+    assert Finetune(blocks=2).command() == "mlflow run . -e finetune -P blocks=2"
+    assert Main(epochs=3).command() == "mlflow run . -P epochs=3"
+    assert Split(data="", group_by="a b").command() == "mlflow run . -e split -P data='' -P group_by='a b'"
+    assert Evaluate(model=RUN).command() == f"mlflow run . -e evaluate -P model={RUN}"
