@@ -18,16 +18,17 @@ def read_rows(path: Path, error: type[DataError]) -> tuple[list[str], list[list[
         DataError: of the class ``error``: the file can't be read, or isn't such a table.
     """
     if not path.is_file():
-        raise error(f"{path} {'is no file' if path.exists() else "doesn't exist"}; expected a CSV table")
+        problem = "is no file" if path.exists() else "doesn't exist"
+        raise error(f"{path} {problem}; expected a CSV table")
     try:
         text = path.read_bytes().decode("utf-8-sig")
         lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except OSError as problem:
-        raise error(f"{path} can't be read ({problem.strerror}); expected a CSV table") from None
+    except OSError as failure:
+        raise error(f"{path} can't be read ({failure.strerror}); expected a CSV table") from None
     except UnicodeDecodeError:
         raise error(f"{path} is no table: it isn't UTF-8 text. Expected CSV; save it as UTF-8.") from None
-    except csv.Error as problem:
-        raise error(f"{path} is no table: {problem}. Expected CSV with commas and double quotes.") from None
+    except csv.Error as failure:
+        raise error(f"{path} is no table: {failure}. Expected CSV with commas and double quotes.") from None
     if not lines or not lines[0]:
         raise error(f"{path} is empty; expected a CSV table with a header")
     header, rows = lines[0], [line for line in lines[1:] if line]

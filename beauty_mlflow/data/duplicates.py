@@ -1,8 +1,8 @@
 """Which pictures are copies of each other, exact or near, and which of them must stay together.
 
-Near means near: candidates come from perceptual hashes, and are kept only where thumbnails of 16 x 16 colours agree.
-The limits were set on 2,685 emoji and re-encoded, resized, brightened copies of them: copies differ by at most 20, the
-most similar different pictures (white hearts, clock faces half an hour apart) by at least 28.
+Near means near: candidates come from perceptual hashes, and are kept only where thumbnails of 16 x 16 colours
+agree. The limits were set on 2,685 emoji and re-encoded, resized, brightened copies of them: copies differ by
+at most 20, the most similar different pictures (white hearts, clock faces half an hour apart) by at least 28.
 """
 
 from collections import Counter
@@ -31,21 +31,21 @@ class Duplicates:
 
     Attributes:
         groups: [n], the row of each picture's first copy; its own where it has none.
-        exact: [n], the same for exact copies alone.
+        leaders: [n], the row of the picture that each one resembles itself, not over several steps.
         warnings: One sentence a class whose pictures nearly all look the same.
     """
 
     groups: Labels
-    exact: Labels
+    leaders: Labels
     warnings: list[str] = field(default_factory=list)
 
 
 def find_duplicates(seen: Inspection, classes: Sequence[str]) -> Duplicates:
     """Group the copies among pictures that stand in the order that decides which copy is the first.
 
-    Groups are what hangs together, also over several steps. But where such a chain takes in most of a class, so that
-    the class couldn't be split, it is cut: first into a leader and what looks like that leader, and where even that is
-    too much, into exact copies, which always stay together.
+    Groups are what hangs together, also over several steps. But where such a chain takes in most of a class,
+    so that the class couldn't be split, it is cut: first into a leader and what looks like that leader, and
+    where even that is too much, into exact copies, which always stay together.
 
     Args:
         seen: The pictures.
@@ -54,35 +54,34 @@ def find_duplicates(seen: Inspection, classes: Sequence[str]) -> Duplicates:
     exact = _first_of_equal(np.unique(np.array(seen.sha256, dtype=str), return_inverse=True)[1])
     distinct = np.flatnonzero(exact == np.arange(len(exact)))
     pairs = distinct[
-        similar_pairs(seen.hashes[distinct], seen.thumbnails[distinct], distance=DISTANCE, tolerance=TOLERANCE)
+        similar_pairs(
+            seen.hashes[distinct], seen.thumbnails[distinct], distance=DISTANCE, tolerance=TOLERANCE
+        )
     ]
     chains = connect(len(exact), np.concatenate([pairs, np.stack([exact, np.arange(len(exact))], axis=1)]))
     names, ids = np.unique(np.array(classes, dtype=str), return_inverse=True)
+    leaders = _stars(pairs, exact)
     groups, cut = chains, set[int]()
-    for finer in (_stars(pairs, exact), exact):
+    for finer in (leaders, exact):
         crowded = _crowded(groups, ids)
         swallowing = np.isin(groups, [group for group, _ in crowded])
+        cut.update(label for group, label in crowded if (finer[groups == group] != group).any())
         groups = _first_of_equal(np.where(swallowing, finer, groups))
-        cut |= {label for _, label in crowded}
     warnings = [_warning(str(names[label]), ids == label, chains, groups) for label in sorted(cut)]
-    return Duplicates(groups, exact, warnings)
+    return Duplicates(groups, leaders, warnings)
 
 
 def connect(size: int, pairs: Pairs) -> Labels:
-    """Return for each of ``size`` rows the first row that it is connected with by pairs, over any number of steps."""
+    """Return for each of ``size`` rows the first row that pairs connect it with, over any number of steps."""
     ones = np.ones(len(pairs), dtype=np.int8)
     graph = coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(size, size))
     return _first_of_equal(connected_components(graph, directed=False)[1])
 
 
-def group_sizes(groups: Labels) -> Labels:
-    """Return for each row how many rows its group has."""
-    return np.bincount(groups, minlength=len(groups))[groups]
-
-
 def _first_of_equal(labels: npt.NDArray[np.integer]) -> Labels:
     first, inverse = np.unique(labels, return_index=True, return_inverse=True)[1:]
-    return first[inverse]
+    found: Labels = first[inverse]
+    return found
 
 
 def _stars(pairs: Pairs, exact: Labels) -> Labels:
@@ -117,6 +116,7 @@ def _warning(name: str, members: npt.NDArray[np.bool_], chains: Labels, groups: 
     largest = int(np.bincount(chains[members]).max())
     left = int(np.bincount(groups[members]).max())
     return (
-        f"Warning: {largest} of the {int(members.sum())} pictures of the class '{name}' look alike. They were split all "
-        f"the same, in groups of at most {left}, so that its parts hold similar pictures and its figures look too good."
+        f"Warning: {largest} of the {int(members.sum())} pictures of the class '{name}' look alike. They "
+        f"were split all the same, in groups of at most {left}, so that its parts hold similar pictures and "
+        "its figures look too good."
     )

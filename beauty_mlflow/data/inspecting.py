@@ -77,8 +77,8 @@ def inspect_pictures(folder: Path, paths: Sequence[str], progress: Progress) -> 
 def perceive(picture: npt.NDArray[np.uint8]) -> tuple[tuple[int, int], npt.NDArray[np.uint8]]:
     """Return the two 64-bit perceptual hashes and the thumbnail of a picture of 64 x 64 pixels.
 
-    The first is ``imagehash.phash``, the second ``dhash``: of symmetric drawings on white, coefficients that are nearly
-    zero make the first unstable, and the second isn't.
+    The first is ``imagehash.phash``, the second ``dhash``: of symmetric drawings on white, coefficients that
+    are nearly zero make the first unstable, and the second isn't.
     """
     drawn = Image.fromarray(picture)
     hashes = (_to_int(imagehash.phash(drawn)), _to_int(imagehash.dhash(drawn)))

@@ -7,25 +7,29 @@ import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
 Thumbnails = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
 Pairs = npt.NDArray[np.int64]
 
 _BANDS, _BAND_BITS = 4, 16
+_FEW_EQUAL = 64  # pictures with the same hashes that are compared all with all
 _AT_ONCE = 1 << 21  # pairs of hashes in memory
 _COMPARED_AT_ONCE = 1 << 15  # pairs of thumbnails in memory
 
 
-def similar(thumbnails: Thumbnails, left: npt.ArrayLike, right: npt.ArrayLike, tolerance: int) -> npt.NDArray[np.bool_]:
-    """Return for each pair whether no value of the one thumbnail differs by more than ``tolerance`` from the other's."""
+def similar(thumbnails: Thumbnails, left: Rows, right: Rows, tolerance: int) -> npt.NDArray[np.bool_]:
+    """Return for each pair of rows whether their thumbnails differ by at most ``tolerance`` everywhere."""
     difference = thumbnails[left].astype(np.int16) - thumbnails[right]
-    return np.abs(difference).reshape(len(difference), -1).max(axis=1, initial=0) <= tolerance
+    largest: npt.NDArray[np.int16] = np.abs(difference).max(axis=(1, 2, 3), initial=0)
+    return largest <= tolerance
 
 
 def similar_pairs(hashes: Hashes, thumbnails: Thumbnails, *, distance: int, tolerance: int) -> Pairs:
     """Find the pairs whose hashes differ in few bits and whose thumbnails agree.
 
-    Pictures of one and the same hash are compared with leaders only, so that a folder full of blank pictures gives
-    as many pairs as pictures. Leaders meet by multi-index hashing (Norouzi, Punjani, Fleet, 2012): of four bands of
-    16 bits, two hashes with at most 7 different bits have one band with at most one different bit.
+    They meet by multi-index hashing (Norouzi, Punjani, Fleet, 2012): of four bands of 16 bits, two hashes
+    with at most 7 different bits have one band with at most one different bit. Where more than 64 pictures
+    have the very same hashes, they are compared with leaders only, so that a folder full of blank pictures
+    gives as many pairs as pictures; what resembles such a picture, but not its leader, may be missed.
 
     Args:
         hashes: [n, kinds]; one kind that is close is enough to look at the thumbnails.
@@ -34,7 +38,7 @@ def similar_pairs(hashes: Hashes, thumbnails: Thumbnails, *, distance: int, tole
         tolerance: How much a value of the thumbnails may differ, of 255.
 
     Returns:
-        [pairs, 2], the smaller row first: enough of the pairs to connect what is alike.
+        [pairs, 2], the smaller row first: the pairs of what is alike.
     """
     stars, leaders = _stars_of_equal_hash(hashes, thumbnails, tolerance)
     found = [stars]
@@ -47,13 +51,14 @@ def similar_pairs(hashes: Hashes, thumbnails: Thumbnails, *, distance: int, tole
     return np.unique(pairs, axis=0)
 
 
-def _stars_of_equal_hash(hashes: Hashes, thumbnails: Thumbnails, tolerance: int) -> tuple[Pairs, npt.NDArray[np.int64]]:
+def _stars_of_equal_hash(hashes: Hashes, thumbnails: Thumbnails, tolerance: int) -> tuple[Pairs, Rows]:
     order = np.lexsort(hashes.T)
     changes = np.any(np.diff(hashes[order], axis=0) != 0, axis=1)
     leaders: list[int] = []
     pairs: list[Pairs] = [np.empty((0, 2), np.int64)]
     for members in np.split(order, np.flatnonzero(changes) + 1):
-        rest = members
+        rest = members if len(members) > _FEW_EQUAL else members[:0]
+        leaders.extend(members[len(rest) :].tolist())
         while len(rest):
             leader, rest = rest[0], rest[1:]
             leaders.append(int(leader))
@@ -64,12 +69,14 @@ def _stars_of_equal_hash(hashes: Hashes, thumbnails: Thumbnails, tolerance: int)
     return np.concatenate(pairs), np.array(sorted(leaders), np.int64)
 
 
-def _alike(thumbnails: Thumbnails, leader: int, rows: npt.NDArray[np.int64], tolerance: int) -> npt.NDArray[np.bool_]:
+def _alike(thumbnails: Thumbnails, leader: int, rows: Rows, tolerance: int) -> npt.NDArray[np.bool_]:
     chunks = np.split(rows, range(_COMPARED_AT_ONCE, len(rows), _COMPARED_AT_ONCE))
-    return np.concatenate([similar(thumbnails, np.full(len(chunk), leader), chunk, tolerance) for chunk in chunks])
+    return np.concatenate(
+        [similar(thumbnails, np.full(len(chunk), leader), chunk, tolerance) for chunk in chunks]
+    )
 
 
-def _close_hashes(hashes: Hashes, distance: int) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+def _close_hashes(hashes: Hashes, distance: int) -> Iterator[tuple[Rows, Rows]]:
     for kind in hashes.T:
         for band in range(_BANDS):
             keys = _band(kind, band)
@@ -79,19 +86,23 @@ def _close_hashes(hashes: Hashes, distance: int) -> Iterator[tuple[npt.NDArray[n
                 yield from _close_in_band(kind, keys ^ flip, order, bounds, distance)
 
 
-def _band(hashes: Hashes, band: int) -> npt.NDArray[np.int64]:
+def _band(hashes: Hashes, band: int) -> Rows:
     # every fourth bit: the bits of a picture's plain border stand together, and would fill one band
-    bits = [((hashes >> np.uint64(band + _BANDS * bit)) & np.uint64(1)) << np.uint64(bit) for bit in range(_BAND_BITS)]
-    return np.bitwise_or.reduce(bits).astype(np.int64)
+    bits = [
+        ((hashes >> np.uint64(band + _BANDS * bit)) & np.uint64(1)) << np.uint64(bit)
+        for bit in range(_BAND_BITS)
+    ]
+    keys: Rows = np.bitwise_or.reduce(bits).astype(np.int64)
+    return keys
 
 
 def _close_in_band(
     hashes: Hashes,
-    wanted: npt.NDArray[np.int64],
-    order: npt.NDArray[np.int64],
-    bounds: npt.NDArray[np.int64],
+    wanted: Rows,
+    order: Rows,
+    bounds: Rows,
     distance: int,
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+) -> Iterator[tuple[Rows, Rows]]:
     sizes = bounds[wanted + 1] - bounds[wanted]
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0

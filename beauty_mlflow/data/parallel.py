@@ -1,7 +1,7 @@
 """Many pictures at once, on all cores.
 
-Threads do, because decoding, hashing and reading release the interpreter's lock; unlike processes they start at once,
-can't be left behind, and don't load the package again.
+Threads do, because decoding, hashing and reading release the interpreter's lock; unlike processes they start
+at once, can't be left behind, and don't load the package again.
 """
 
 import os

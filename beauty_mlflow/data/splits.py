@@ -1,6 +1,7 @@
 """The split: which picture is train, validation or test. A manifest on disk, one object in memory.
 
-On disk it is ``<stem>.csv`` (one picture a row) and ``<stem>.json`` (where the pictures are, how the split was made).
+On disk it is ``<stem>.csv`` (one picture a row) and ``<stem>.json`` (where the pictures are, how the split
+was made).
 """
 
 import hashlib
@@ -32,8 +33,8 @@ class Split:
 
     Attributes:
         folder: The data folder that the paths are relative to.
-        table: One picture a row, sorted by (class, path); all columns of ``COLUMNS`` are text. ``duplicate_group``
-            and ``product`` are empty where a picture belongs to none.
+        table: One picture a row, sorted by (class, path); all columns of ``COLUMNS`` are text.
+            ``duplicate_group`` and ``product`` are empty where a picture belongs to none.
         classes: The class names in the order of their ids.
         options: What the split was made with, as JSON can hold it.
         quarantined: How many files were left out when it was made.
@@ -86,7 +87,8 @@ class Split:
     def _rows(self, part: str) -> pd.DataFrame:
         if part not in PARTS:
             raise ParameterError(
-                f"'{part}' is no part of a split; expected one of {', '.join(PARTS)}.{did_you_mean(part, PARTS)}"
+                f"'{part}' is no part of a split; expected one of "
+                f"{', '.join(PARTS)}.{did_you_mean(part, PARTS)}"
             )
         return self.table[self.table["part"] == part]
 
@@ -137,10 +139,12 @@ def write_split(split: Split, path: Path) -> None:
 
 
 def is_manifest(path: Path) -> bool:
-    """Return whether the file starts with a manifest's header."""
+    """Return whether a file is meant as a manifest: it has the header, or a sidecar beside it."""
     header = ",".join(COLUMNS).encode()
     with path.open("rb") as stream:
-        return stream.read(len(header) + 16).removeprefix(b"\xef\xbb\xbf").replace(b'"', b"").startswith(header)
+        start = stream.read(2 * len(header)).removeprefix(b"\xef\xbb\xbf").replace(b'"', b"")
+    sidecar = sidecar_path(path)
+    return start.startswith(header) or (sidecar.is_file() and b'"fingerprint"' in sidecar.read_bytes())
 
 
 def read_split(
@@ -159,8 +163,8 @@ def read_split(
         progress: Shows how far the pictures' check is.
 
     Raises:
-        ManifestError: it is no manifest, its sidecar is missing, a row or the fingerprint is wrong, or a picture is
-            missing or changed.
+        ManifestError: it is no manifest, its sidecar is missing, a row or the fingerprint is wrong, or a
+            picture is missing or changed.
     """
     header, rows = read_rows(path, ManifestError)
     check_columns(path, header, COLUMNS)
@@ -170,10 +174,12 @@ def read_split(
     table = sort_rows(table)
     if _digest(table) != sidecar.fingerprint:
         raise ManifestError(
-            f"{path} was changed after it was made: its rows don't give the fingerprint in {sidecar_path(path).name}. "
-            "Take the original file or split again."
+            f"{path} was changed after it was made: its rows don't give the fingerprint in "
+            f"{sidecar_path(path).name}. Take the original file or split again."
         )
-    split = Split(folder or Path(sidecar.folder), table, sidecar.classes, sidecar.options, sidecar.quarantined)
+    split = Split(
+        folder or Path(sidecar.folder), table, sidecar.classes, sidecar.options, sidecar.quarantined
+    )
     if check_pictures:
         verify_pictures(path, split.folder, split.table, progress)
     return split
@@ -185,7 +191,8 @@ def _read_sidecar(manifest: Path) -> _Sidecar:
         return _Sidecar.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ManifestError(
-            f"{manifest} lacks its sidecar {path.name} ({error.strerror}). Put it beside the manifest or split again."
+            f"{manifest} lacks its sidecar {path.name} ({error.strerror}). Put it beside the manifest or "
+            "split again."
         ) from None
     except ValidationError as error:
         first = error.errors()[0]

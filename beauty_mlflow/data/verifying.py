@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -30,20 +31,23 @@ def check_columns(path: Path, header: Sequence[str], expected: Sequence[str]) ->
 def check_rows(path: Path, table: pd.DataFrame, classes: Collection[str], parts: Sequence[str]) -> None:
     """Raise ManifestError unless every row is one that a manifest may hold.
 
-    A part must be one of ``parts``, a class one of ``classes``, a sha256 64 hex digits, and a path relative, inside the
-    data folder and there once.
+    A part must be one of ``parts``, a class one of ``classes``, a sha256 64 hex digits, and a path relative,
+    inside the data folder and there once.
     """
     if len(set(classes)) != len(classes):
         raise ManifestError(f"{path}: the sidecar lists a class twice; take the original file or split again")
-    _check(path, "part", table["part"], lambda part: part in parts, f"one of {', '.join(parts)}", parts)
-    _check(path, "class", table["class"], set(classes).__contains__, "a class of the sidecar", classes)
-    _check(path, "sha256", table["sha256"], _SHA256.fullmatch, "64 hex digits")
-    _check(path, "path", table["path"], stays_inside, "a path relative to the data folder, inside it")
+    for rule in (
+        _Rule("part", set(parts).__contains__, f"one of {', '.join(parts)}", parts),
+        _Rule("class", set(classes).__contains__, "a class of the sidecar", classes),
+        _Rule("sha256", _SHA256.fullmatch, "64 hex digits"),
+        _Rule("path", stays_inside, "a path relative to the data folder, inside it"),
+    ):
+        _check(path, table, rule)
     twice = table["path"][table["path"].duplicated()]
     if len(twice):
         raise ManifestError(
-            f"{path} lists '{twice.iloc[0]}' twice ({len(twice)} duplicate rows); expected every picture once. "
-            "Take the original file or split again."
+            f"{path} lists '{twice.iloc[0]}' twice ({len(twice)} duplicate rows); expected every picture "
+            "once. Take the original file or split again."
         )
 
 
@@ -63,7 +67,8 @@ def verify_pictures(manifest: Path, folder: Path, table: pd.DataFrame, progress:
     """Raise ManifestError unless every picture is there, inside the folder, with the manifest's sha256."""
     if not folder.is_dir():
         raise ManifestError(
-            f"the data folder of {manifest} isn't there: {folder}. Put it back, or split the data where it is now."
+            f"the data folder of {manifest} isn't there: {folder}. Put it back, or split the data where it "
+            "is now."
         )
     rows = list(zip(table["path"], table["sha256"], strict=True))
     problems: list[str] = []
@@ -73,9 +78,9 @@ def verify_pictures(manifest: Path, folder: Path, table: pd.DataFrame, progress:
             bar.update()
     if problems:
         raise ManifestError(
-            f"{len(problems)} of the {len(table)} pictures of {manifest} don't fit it: {'; '.join(problems[:_NAMED])}"
-            f"{'; …' if len(problems) > _NAMED else ''}. Put the pictures back, or split again (extend={manifest} "
-            "keeps the parts of those that are left)."
+            f"{len(problems)} of the {len(table)} pictures of {manifest} don't fit it: "
+            f"{'; '.join(problems[:_NAMED])}{'; …' if len(problems) > _NAMED else ''}. Put the pictures "
+            f"back, or split again (extend={manifest} keeps the parts of those that are left)."
         )
 
 
@@ -90,18 +95,19 @@ def _problem(folder: Path, real_folder: str, row: tuple[str, str]) -> str | None
     return f"'{path}' was changed" if changed else None
 
 
-def _check(
-    path: Path,
-    column: str,
-    values: "pd.Series[str]",
-    is_good: Callable[[str], object],
-    expected: str,
-    known: Collection[str] = (),
-) -> None:
-    bad = [(row, value) for row, value in enumerate(values, start=1) if not is_good(value)]
+@dataclass(frozen=True)
+class _Rule:
+    column: str
+    is_good: Callable[[str], object]
+    expected: str
+    known: Collection[str] = ()
+
+
+def _check(path: Path, table: pd.DataFrame, rule: _Rule) -> None:
+    bad = [(row, value) for row, value in enumerate(table[rule.column], start=1) if not rule.is_good(value)]
     if bad:
         row, value = bad[0]
         raise ManifestError(
-            f"{path}, row {row}: the {column} is '{value[:200]}'; expected {expected}."
-            f"{did_you_mean(value[:200], known)} ({len(bad)} such rows.) Take the original file or split again."
+            f"{path}, row {row} ({len(bad)} such rows): the {rule.column} is '{value[:200]}'; expected "
+            f"{rule.expected}.{did_you_mean(value[:200], rule.known)} Take the original file or split again."
         )

@@ -1,6 +1,7 @@
 """Figures of a run: its pictures, its augmentation, its curves."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from beauty_mlflow.evaluation.plotting import name_style, new_figure, readable, 
 
 SAMPLE_COLUMNS = 7  # as in the thesis
 SAMPLE_SIZE = 160  # pixels
-VIEWS = 9
 
 
 def draw_samples(pictures: Pictures, path: Path) -> None:
@@ -30,11 +30,11 @@ def draw_samples(pictures: Pictures, path: Path) -> None:
     """
     rows = math.ceil(len(pictures.classes) / SAMPLE_COLUMNS)
     figure = new_figure(SAMPLE_COLUMNS * 2, rows * 2.3)
-    grid = figure.subplots(rows, SAMPLE_COLUMNS, squeeze=False).flat
+    grid = figure.subplots(rows, SAMPLE_COLUMNS, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
     for label, (axes, name) in enumerate(zip(grid, pictures.classes, strict=False)):
-        axes.set_title("\n".join(_wrap(readable(name), 24)), fontsize=8, **name_style())
+        axes.set_title("\n".join(textwrap.wrap(readable(name), 30)), fontsize=7, **name_style())
         found = np.flatnonzero(pictures.labels == label)
         if found.size:
             axes.imshow(images.load(pictures.folder / pictures.paths[found[0]], SAMPLE_SIZE, "pad"))
@@ -44,29 +44,36 @@ def draw_samples(pictures: Pictures, path: Path) -> None:
 
 
 def draw_augmentation(
-    picture: Path, key: int, path: Path, *, augment: Augment, seed: int, size: int, resize: Resize
+    picture_path: Path, key: int, *, augment: Augment, seed: int, size: int, resize: Resize, path: Path
 ) -> None:
-    """Draw nine views of one picture, as training sees them in its first nine epochs.
+    """Draw nine views of one picture: what training is given of it in its first nine epochs.
 
     Args:
-        picture: The picture's file.
-        key: What identifies it for augmentation (Pictures.keys).
-        path: The PNG to write.
+        picture_path: The picture's file.
+        key: What identifies it for augmentation (an item of Pictures.keys).
         augment: Kind of augmentation.
-        seed: Of the run.
+        seed: The run's.
         size: Height and width of the network's pictures, in pixels.
         resize: How the picture is brought to that size.
+        path: The PNG to write.
 
     Raises:
-        PictureError: The picture can't be decoded.
+        DataError: The picture can't be decoded.
     """
-    figure = new_figure(7, 7.4)
+    from beauty_mlflow.data.pipeline import batches, translate_errors
+
+    keys = np.array([key], np.uint64)
+    picture = Pictures(picture_path.parent, (picture_path.name,), np.zeros(1, np.int32), keys, ("any",))
+    figure = new_figure(7, 7.6)
     figure.suptitle(f"Nine views of one picture (augment={augment}, seed={seed})", fontsize=10)
-    views = _views(picture, key, augment=augment, seed=seed, size=size, resize=resize)
     for view, axes in enumerate(figure.subplots(3, 3).flat):
+        with translate_errors():
+            (batch,) = batches(
+                picture, size=size, resize=resize, batch_size=1, augment=augment, seed=seed, view=view
+            )
         axes.set_axis_off()
         axes.set_title(f"epoch {view + 1}", fontsize=8)
-        axes.imshow(views[view])
+        axes.imshow(np.clip(np.rint(batch[0][0]), 0, 255).astype(np.uint8))
     save_figure(figure, path)
 
 
@@ -97,6 +104,7 @@ def _draw_curve(axes: Axes, history: Sequence[Mapping[str, float]], name: str, b
     axes.axvline(best_epoch, color="gray", linestyle="--", linewidth=1, label=f"kept: epoch {best_epoch}")
     axes.set_title(name.capitalize())
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(0.5, len(history) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
     axes.legend()

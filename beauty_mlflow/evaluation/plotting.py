@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from beauty_mlflow.files import atomic_path
 
@@ -24,7 +25,7 @@ _FALLBACKS = (
 
 def new_figure(width: float, height: float, dpi: int = 100) -> Figure:
     """Return an empty figure of that many inches which arranges what is put on it without overlaps."""
-    return Figure(figsize=(width, height), dpi=dpi, layout="constrained")
+    return Figure(figsize=(width, height), dpi=dpi, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -110,15 +110,15 @@ def predict(
     """
     import tensorflow as tf
 
-    from beauty_mlflow.data.pipeline import batches
+    from beauty_mlflow.data.pipeline import batches, translate_errors
 
     # one graph for every batch, the smaller last one included
     run = tf.function(
         lambda images: model(images, training=False),
         input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)],
     )
-    rows = [np.empty((0, len(pictures.classes)), np.float32)]
-    with progress("Predicting", len(pictures)) as bar:
+    rows = [np.empty((0, model.output_shape[-1]), np.float32)]
+    with translate_errors(), progress("Predicting", len(pictures)) as bar:
         for images, _ in batches(pictures, size=size, resize=resize, batch_size=batch_size):
             rows.append(run(images).numpy().astype(np.float32))
             bar.update(len(rows[-1]))

@@ -1,23 +1,48 @@
 """What more than one job logs, each under the name that others rely on."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from beauty_mlflow.data.splits import Split, write_split
+from beauty_mlflow.data.splits import PARTS, Split, write_split
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.report import write_evaluation
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.runs import Run
 
 
 def log_split(run: Run, split: Split) -> None:
     """Log ``split/manifest.csv`` and ``split/manifest.json``."""
     with tempfile.TemporaryDirectory() as folder:
-        write_split(split, Path(folder) / "manifest.csv")
-        run.log_folder(Path(folder), "split")
+        write_split(split, Path(folder) / Path(names.MANIFEST).name)
+        run.log_folder(Path(folder), names.SPLIT_FOLDER)
 
 
 def log_evaluation(run: Run, table: PredictionTable, part: str) -> None:
     """Log matrix, report and predictions of one part under ``evaluation/<part>/``."""
     with tempfile.TemporaryDirectory() as folder:
         write_evaluation(table, Path(folder))
-        run.log_folder(Path(folder), f"evaluation/{part}")
+        run.log_folder(Path(folder), f"{names.EVALUATION_FOLDER}/{part}")
+
+
+def datasets(split: Split, data_name: str) -> dict[str, Dataset]:
+    """Return the split's parts that hold pictures, as the tracker lists them."""
+    sizes = {part: sum(split.counts[part].values()) for part in PARTS}
+    return {
+        part: Dataset(
+            name=f"{data_name}/{part}",
+            digest=split.digest(part),
+            context=part,
+            source=split.folder,
+            pictures=size,
+            classes=sum(count > 0 for count in split.counts[part].values()),
+        )
+        for part, size in sizes.items()
+        if size
+    }
+
+
+def accuracy_line(figures: Mapping[str, float]) -> str:
+    """Return an accuracy with its interval, for a summary."""
+    return f"{figures['accuracy']:.4f} (95 %: {figures['accuracy_low']:.4f} to {figures['accuracy_high']:.4f})"

@@ -34,16 +34,13 @@ def run(parameters: Main) -> Summary:
     """Split the data where it isn't split, fine-tune, then evaluate on the test part."""
     from beauty_mlflow.jobs.building import build_finetuned
     from beauty_mlflow.jobs.evaluating import evaluate_trained
-    from beauty_mlflow.jobs.sessions import begin
+    from beauty_mlflow.jobs.sessions import session
     from beauty_mlflow.jobs.training import train_in_run
-    from beauty_mlflow.tracking.runs import tracked
 
-    session = begin(parameters.finetune, command=parameters.command())
-    with tracked(session.run):
-        trained = train_in_run(session, build_finetuned)
-        tested = evaluate_trained(session, trained, "test")
-    session.close()
-    return [*trained.summary, *tested, ("run_id", session.run.run_id)]
+    with session(parameters.finetune, parameters.command()) as current:
+        trained = train_in_run(current, build_finetuned)
+        tested = evaluate_trained(current, trained, "test")
+        return [*trained.summary, *tested, ("run_id", current.run.run_id)]
 
 
 JOB = Job(Main, run)

@@ -35,10 +35,11 @@ class Project:
 @contextmanager
 def in_project_run(parameters: Parameters) -> Iterator[Project]:
     """Yield the project; the run gets the parameters and ends as the work does."""
-    if not os.environ.get("MLFLOW_RUN_ID"):
+    if not os.environ.get("MLFLOW_RUN_ID"):  # asked here, so that MLflow isn't imported for nothing
         yield Project(None)
         return
-    from beauty_mlflow.tracking.runs import Run, tracked
+    from beauty_mlflow.tracking.ending import tracked
+    from beauty_mlflow.tracking.runs import Run
     from beauty_mlflow.tracking.store import connect
 
     run = Run.current(connect())

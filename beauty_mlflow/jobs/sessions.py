@@ -19,10 +19,12 @@ from beauty_mlflow.jobs.opening import open_named, say_notes
 from beauty_mlflow.jobs.parameters import to_text
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.runs import Run, tracked
+from beauty_mlflow.tracking.ending import tracked
+from beauty_mlflow.tracking.runs import Run, made_by_mlflow
 from beauty_mlflow.tracking.store import Store, connect
 
 SESSION_FILE = "session.json"
+SPLIT_FILE = "split.csv"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def _begun(store: Store, parameters: TrainingParameters, command: str) -> Iterat
     run = Run.open(store, name=f"{parameters.job} {parameters.network}")
     with tracked(run):
         folder = state_folder() / "runs" / run.run_id
-        write_split(split, folder / "split.csv")
+        write_split(split, folder / SPLIT_FILE)
         _remember(folder, parameters, command)
         run.log_parameters(parameters.as_text())
         run.set_tags({names.STATE: f"{platform.node()}:{folder}"})
@@ -75,17 +77,31 @@ def _begun(store: Store, parameters: TrainingParameters, command: str) -> Iterat
 @contextmanager
 def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
     run = Run.find(store, parameters.resume)
-    if run.status == "FINISHED":
-        raise CheckpointError(f"Run {run.run_id} is finished: there is nothing to resume.")
-    folder = state_folder() / "runs" / run.run_id
-    known = _recall(folder, run)
-    _require_same_job(parameters, known["job"], run.run_id)
-    own = type(parameters).parse(known["parameters"])
-    _require_no_other(parameters, own)
-    split = read_split(folder / "split.csv")
-    with run.reopened():
-        _remember(folder, own, known["command"])
-        yield Session(store, run, own, split, folder, known["command"])
+    with _made_by_mlflow(store, run):
+        if run.status == "FINISHED":
+            raise CheckpointError(f"Run {run.run_id} is finished: there is nothing to resume.")
+        folder = state_folder() / "runs" / run.run_id
+        known = _recall(folder, run)
+        _require_same_job(parameters, known["job"], run.run_id)
+        own = type(parameters).parse(known["parameters"])
+        _require_no_other(parameters, own)
+        split = read_split(folder / SPLIT_FILE)
+        run.reopen()
+        with tracked(run):
+            _remember(folder, own, known["command"])
+            yield Session(store, run, own, split, folder, known["command"])
+
+
+@contextmanager
+def _made_by_mlflow(store: Store, resumed: Run) -> Iterator[None]:
+    """Let the run that `mlflow run` has made beside the resumed one point at it, and end as it does."""
+    if not made_by_mlflow():
+        yield
+        return
+    beside = Run.current(store)
+    with tracked(beside, sample=False):
+        beside.set_tags({names.RESUMED: resumed.run_id})
+        yield
 
 
 def _remember(folder: Path, parameters: TrainingParameters, command: str) -> None:

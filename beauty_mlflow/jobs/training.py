@@ -1,9 +1,9 @@
 """The way from a session to a trained, evaluated and logged model; finetune, train and main all go it."""
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,12 +13,15 @@ import tensorflow as tf
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import batches
 from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.splits import PARTS
 from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_samples
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import PredictionTable, predict
 from beauty_mlflow.files import write_text
-from beauty_mlflow.jobs.artifacts import log_evaluation, log_split
+from beauty_mlflow.jobs.artifacts import accuracy_line, datasets, log_evaluation, log_split
 from beauty_mlflow.jobs.building import Builder, Built
+from beauty_mlflow.jobs.describing import describe_training
+from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sessions import Session, session
 from beauty_mlflow.jobs.settings import Settings, resolve
@@ -26,9 +29,10 @@ from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.networks.freezing import count_parameters, describe
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.models import log_model
 from beauty_mlflow.training.loop import FitOptions, FitResult, fit
 
-VALIDATION_BATCH = 128
+VALIDATION_BATCH = 128  # the thesis's
 KEPT_ONLY = ("accuracy_low", "accuracy_high", "balanced_accuracy", "macro_f1", "top5_accuracy")
 
 
@@ -36,7 +40,7 @@ KEPT_ONLY = ("accuracy_low", "accuracy_high", "balanced_accuracy", "macro_f1", "
 class Trained:
     """The kept model and what a caller needs to go on with it."""
 
-    model: keras.Model
+    model: Any
     model_id: str
     settings: Settings
     summary: Summary
@@ -58,16 +62,28 @@ def train_in_run(current: Session, build: Builder) -> Trained:
     built = build(current, settings)
     _log_network(current, built)
     result = _fit(current, settings, built.model)
-    model_id = _log_model(current, settings, built.model)
+    model_id = current.run.model_id() or _log_model(current, settings, built.model)
     summary = _log_kept(current, settings, built.model, result, model_id)
     return Trained(built.model, model_id, settings, summary)
+
+
+def predict_part(current: Session, settings: Settings, model: Any, part: str) -> PredictionTable:  # noqa: ANN401 - Keras is untyped
+    """Predict one part of the session's split, without augmentation."""
+    return predict(
+        model,
+        current.split.part(part),
+        size=settings.image_size,
+        resize=current.parameters.resize,
+        batch_size=VALIDATION_BATCH,
+        progress=console_progress,
+    )
 
 
 def _log_inputs(current: Session, settings: Settings) -> None:
     run, split, parameters = current.run, current.split, current.parameters
     run.log_parameters(settings.as_text())
     run.set_tags({names.FINGERPRINT: split.fingerprint, names.RECIPE: parameters.recipe})
-    run.log_inputs(dataset_inputs(split, current.data_name))
+    run.log_inputs(datasets(split, current.data_name).values())
     log_split(run, split)
     train = split.part("train")
     with tempfile.TemporaryDirectory() as folder:
@@ -75,26 +91,28 @@ def _log_inputs(current: Session, settings: Settings) -> None:
         draw_augmentation(
             train.folder / train.paths[0],
             int(train.keys[0]),
+            Path(folder) / "augmentation.png",
             augment=settings.augment,
             seed=parameters.seed,
             size=settings.image_size,
             resize=parameters.resize,
-            path=Path(folder) / "augmentation.png",
         )
-        run.log_folder(Path(folder), "figures")
+        run.log_folder(Path(folder), names.FIGURES_FOLDER)
 
 
 def _log_network(current: Session, built: Built) -> None:
     total, trainable = count_parameters(built.model)
     current.run.log_parameters({"parameters_total": str(total), "parameters_trainable": str(trainable)})
     current.run.set_tags({names.WEIGHTS_SOURCE: built.weights_source})
+    current.run.describe(describe_training(current, built.weights_source), current.command)
     say_notes(filter(None, [built.note]))
     with tempfile.TemporaryDirectory() as folder:
-        write_text(Path(folder) / "network.txt", describe(built.model))
-        current.run.log_file(Path(folder) / "network.txt", "")
+        summary = Path(folder) / names.NETWORK_SUMMARY
+        write_text(summary, describe(built.model))
+        current.run.log_file(summary)
 
 
-def _fit(current: Session, settings: Settings, model: keras.Model) -> FitResult:
+def _fit(current: Session, settings: Settings, model: Any) -> FitResult:
     parameters, train = current.parameters, current.split.part("train")
     weights = class_weights(train) if parameters.class_weight == "balanced" else None
 
@@ -139,10 +157,7 @@ def _fit(current: Session, settings: Settings, model: keras.Model) -> FitResult:
     )
 
 
-def _log_model(current: Session, settings: Settings, model: keras.Model) -> str:
-    known = current.run.model_id()
-    if known:
-        return known
+def _log_model(current: Session, settings: Settings, model: Any) -> str:
     validation = current.split.part("val")
     example = (validation.folder / validation.paths[0]).read_bytes()
     with tempfile.TemporaryDirectory() as folder:
@@ -158,27 +173,27 @@ def _log_model(current: Session, settings: Settings, model: keras.Model) -> str:
         return log_model(current.run, Path(folder), example=example)
 
 
-def _log_kept(
-    current: Session, settings: Settings, model: keras.Model, result: FitResult, model_id: str
-) -> Summary:
-    table = evaluate_part(model, current.split.part("val"), settings, current.parameters.resize)
+def _log_kept(current: Session, settings: Settings, model: Any, result: FitResult, model_id: str) -> Summary:  # noqa: ANN401
+    table = predict_part(current, settings, model, "val")
     figures = summarize(table)
     kept = {
-        "best_epoch": result.best_epoch,
-        "best_val_loss": result.best_val_loss,
-        "best_val_accuracy": result.best_val_accuracy,
+        names.BEST_EPOCH: result.best_epoch,
+        names.BEST_VAL_LOSS: result.best_val_loss,
+        names.BEST_VAL_ACCURACY: result.best_val_accuracy,
         **{f"best_val_{name}": figures[name] for name in KEPT_ONLY},
     }
-    current.run.log_metrics(kept, model_id=model_id, dataset=dataset_of(current, "val"))
+    validation = datasets(current.split, current.data_name)["val"]
+    current.run.log_metrics(kept, model_id=model_id, dataset=validation)
     log_evaluation(current.run, table, "val")
     with tempfile.TemporaryDirectory() as folder:
-        draw_curves(result.history, result.best_epoch, Path(folder) / "curves.png")
-        current.run.log_folder(Path(folder), "figures")
+        history = [epoch.metrics for epoch in result.history]
+        draw_curves(history, result.best_epoch, Path(folder) / "curves.png")
+        current.run.log_folder(Path(folder), names.FIGURES_FOLDER)
     return [
         ("pictures", ", ".join(f"{len(current.split.part(part))} {part}" for part in PARTS)),
         ("epochs", f"{len(result.history)}, the best is {result.best_epoch}"),
         ("best_val_loss", f"{result.best_val_loss:.4f}"),
-        ("best_val_accuracy", accuracy_line(result.best_val_accuracy, figures)),
+        ("best_val_accuracy", accuracy_line({**figures, "accuracy": result.best_val_accuracy})),
     ]
 
 

@@ -51,19 +51,16 @@ class CheckpointFolder:
         """
         try:
             if best_epoch == len(history):
-                _write(self._best(best_epoch), {**_named("model", model.variables)})
+                _write(self._best(best_epoch), _named("model", model.variables))
             arrays = {**_named("model", model.variables), **_named("optimizer", optimizer.variables)}
             _write(self.folder / _FILE, {_STATE: self._state(history, best_epoch), **arrays})
             self._clear(keep=best_epoch)
         except OSError as error:
-            kept = (
-                f"the state after epoch {len(history) - 1} is kept"
-                if len(history) > 1
-                else "there is none yet"
-            )
+            before = len(history) - 1
+            kept = f"The state after epoch {before} is kept" if before else "There is no earlier state"
             raise WorkError(
                 f"The checkpoint after epoch {len(history)} can't be written to {self.folder}: {error}. "
-                f"Of the states before, {kept}. Make room (or mend the folder) and resume the run."
+                f"{kept}. Make room (or mend the folder) and resume the run."
             ) from error
 
     def restore(self, model: keras.Model, optimizer: keras.Optimizer) -> list[EpochRecord]:
@@ -74,7 +71,6 @@ class CheckpointFolder:
         """
         if not has_checkpoint(self.folder):
             return []
-        self._clear(keep=None)
         arrays = _read(self.folder / _FILE)
         state = _parse(self.folder / _FILE, arrays)
         self._compare(state["identity"])
@@ -84,6 +80,7 @@ class CheckpointFolder:
         _check(self.folder / _FILE, "optimizer", optimizer.variables, arrays)
         _assign("model", model.variables, arrays)
         _assign("optimizer", optimizer.variables, arrays)
+        self._clear(keep=state["best_epoch"])
         return [EpochRecord(**record) for record in state["history"]]
 
     def restore_best(self, model: keras.Model, best_epoch: int) -> None:
@@ -120,16 +117,11 @@ class CheckpointFolder:
                 "values, or start a new run."
             )
 
-    def _clear(self, keep: int | None) -> None:
-        """Remove what interrupted writes have left and, with ``keep``, all best weights but that epoch's."""
-        leftovers = [
-            *self.folder.glob(".checkpoint.npz.*.tmp.npz"),
-            *self.folder.glob(".best-*.npz.*.tmp.npz"),
-        ]
-        if keep is not None:
-            leftovers += [path for path in self.folder.glob("best-*.npz") if path != self._best(keep)]
-        for path in leftovers:
-            path.unlink(missing_ok=True)
+    def _clear(self, keep: int) -> None:
+        """Remove what interrupted writes have left, and all best weights but those of one epoch."""
+        for path in [*self.folder.glob(".*.tmp.npz"), *self.folder.glob("best-*.npz")]:
+            if path != self._best(keep):
+                path.unlink(missing_ok=True)
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -160,13 +152,11 @@ def _write(path: Path, arrays: _Arrays) -> None:
 
 def _read(path: Path, only: str | None = None) -> _Arrays:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files if only in (None, name)}
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing, so the run can't go on. Start a new run.") from error
-    except OSError as error:
-        raise CheckpointError(f"{path} can't be read: {error}. Mend that and resume the run again.") from error
-    except Exception as error:  # noqa: BLE001 - damage makes zipfile and NumPy raise almost anything
+    except Exception as error:  # damage makes zipfile and NumPy raise almost anything
         raise _damaged(path, error) from error
 
 
@@ -177,14 +167,14 @@ def _parse(path: Path, arrays: _Arrays) -> dict[str, Any]:
         raise _damaged(path, error) from error
     if state.get("format") != _FORMAT:
         raise CheckpointError(
-            f"{path} has format {state.get('format')}, but this version reads format {_FORMAT}. Resume the run "
-            "with the version that began it, or start a new run."
+            f"{path} has format {state.get('format')}, but this version reads format {_FORMAT}. Resume "
+            "the run with the version that began it, or start a new run."
         )
     return state
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(f"{path} is damaged ({error}), so the run can't go on. Start a new run.")
+    return CheckpointError(f"{path} is damaged or can't be read ({error}). Mend it or start a new run.")
 
 
 def _check(path: Path, prefix: str, variables: Sequence[Any], arrays: _Arrays) -> None:
@@ -192,8 +182,8 @@ def _check(path: Path, prefix: str, variables: Sequence[Any], arrays: _Arrays) -
     found = [arrays[name].shape for name in sorted(arrays) if name.startswith(f"{prefix}/")]
     if found != expected:
         raise CheckpointError(
-            f"{path} holds another network: expected {len(expected)} {prefix} variables, found {len(found)}, or "
-            "their shapes differ. Resume with the run's own parameters, or start a new run."
+            f"{path} holds another network: expected {len(expected)} {prefix} variables, found {len(found)}, "
+            "or their shapes differ. Resume with the run's own parameters, or start a new run."
         )
 
 

@@ -183,8 +183,8 @@ class _Run:
     def require_finite(self, loss: float, what: str) -> None:
         if not math.isfinite(loss):
             raise DivergedError(
-                f"The {what} became {loss} with a learning rate of {self.learning_rate:g}. Lower the learning "
-                "rate, or train in float32 if the precision is another."
+                f"The {what} became {loss} with a learning rate of {self.learning_rate:g}. Lower the "
+                "learning rate, or train in float32 if the precision is another."
             )
 
 

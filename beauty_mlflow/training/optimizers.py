@@ -30,8 +30,8 @@ _FACTORIES: Mapping[str, Callable[[float], keras.Optimizer]] = {
 def build_optimizer(name: str, learning_rate: float) -> keras.Optimizer:
     """Return a new Keras optimizer.
 
-    ``rmsprop`` is that of the thesis' Keras 2 (rho 0.9, no momentum, 1e-7 added outside the root), ``sgd`` has
-    a momentum of 0.9, ``adamw`` a decoupled weight decay of 0.004.
+    ``rmsprop`` is that of the thesis' Keras 2 (rho 0.9, no momentum, 1e-7 added outside the root), ``sgd``
+    has a momentum of 0.9, ``adamw`` a decoupled weight decay of 0.004.
 
     Raises:
         ParameterError: If there is no optimizer of that name.

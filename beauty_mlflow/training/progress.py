@@ -110,7 +110,7 @@ class ConsoleTraining:
 
 
 def describe_position(position: Position, metrics: Mapping[str, float]) -> str:
-    """Say in one line: epoch, step, speed, time left in this epoch and at most in all, loss and accuracy so far."""
+    """Say in one line: epoch, step, speed, time left in this epoch and at most in all, loss and accuracy."""
     parts = [f"epoch {position.epoch}/{position.epochs}"]
     if position.steps is None:
         parts.append(f"step {position.step}")

@@ -18,7 +18,8 @@ def read(data: Path) -> Listing:
     folders, loose = walk.subfolders(data)
     if not folders:
         raise DataError(
-            f"'{data}' holds no class folder{f' but {len(loose)} files ({name_some(loose)})' if loose else ''}; "
+            f"'{data}' holds no class "
+            f"folder{f' but {len(loose)} files ({name_some(loose)})' if loose else ''}; "
             "expected one sub-folder a class, with its pictures inside"
         )
     names = class_names(folders)
@@ -35,12 +36,20 @@ def read(data: Path) -> Listing:
 
 def loose_notes(loose: list[str], owner: str) -> list[str]:
     """Return one sentence about files that lie where only folders are expected."""
-    return [f"{len(loose)} loose files belong to no {owner} and were left out: {name_some(loose)}."] if loose else []
+    return (
+        [f"{len(loose)} loose files belong to no {owner} and were left out: {name_some(loose)}."]
+        if loose
+        else []
+    )
 
 
 def empty_notes(empty: list[str]) -> list[str]:
     """Return one sentence about class folders without anything that could be a picture."""
-    return [f"{len(empty)} class folders hold no picture and are no classes: {name_some(empty)}."] if empty else []
+    return (
+        [f"{len(empty)} class folders hold no picture and are no classes: {name_some(empty)}."]
+        if empty
+        else []
+    )
 
 
 READER = Reader(recognizes=Path.is_dir, read=read)

@@ -13,8 +13,8 @@ class Listing:
 
     Attributes:
         folder: The data folder.
-        table: One candidate for a picture a row, columns ``path`` (relative to ``folder``, posix), ``class``, ``part``
-            (empty where the data isn't split) and, from a table, its other columns; all text.
+        table: One candidate for a picture a row, columns ``path`` (relative to ``folder``, posix), ``class``,
+            ``part`` (empty where the data isn't split) and, from a table, its other columns; all text.
         rejected: (path, reason) of what can't be a picture.
         notes: What the user must know of what was found, one sentence each.
     """

@@ -11,7 +11,8 @@ _THESIS_FOLDER = re.compile(r"boxes_(.+)_\d{4}", re.DOTALL)
 def class_names(folders: Iterable[str]) -> dict[str, str]:
     """Return the class name of every folder.
 
-    As in the thesis, ``boxes_<class>_<4 digits>`` loses prefix and digits; but only where every folder is called so.
+    As in the thesis, ``boxes_<class>_<4 digits>`` loses prefix and digits; but only where every folder is
+    called so.
 
     Raises:
         DataError: two folders would become the same class.
@@ -24,7 +25,8 @@ def class_names(folders: Iterable[str]) -> dict[str, str]:
     for folder, name in names.items():
         if name in owners:
             raise DataError(
-                f"the folders '{owners[name]}' and '{folder}' would both become the class '{name}'. Merge or rename one."
+                f"the folders '{owners[name]}' and '{folder}' would both become the class '{name}'. Merge or "
+                "rename one."
             )
         owners[name] = folder
     return names

@@ -32,7 +32,9 @@ def read(data: Path) -> Listing:
         loose += [f"{part}/{name}" for name in others]
         found |= {(part, name): walk.collect(data / part / name) for name in class_folders}
     names = class_names(folder for _, folder in found)
-    rows = [(path, names[folder], PART_NAMES[part]) for (part, folder), paths in found.items() for path in paths]
+    rows = [
+        (path, names[folder], PART_NAMES[part]) for (part, folder), paths in found.items() for path in paths
+    ]
     empty = [f"{part}/{folder}" for (part, folder), paths in found.items() if not paths]
     return Listing(
         folder=data.absolute(),

@@ -11,13 +11,14 @@ from beauty_mlflow.errors import DataError, did_you_mean
 
 
 def read(data: Path) -> Listing:
-    """List a CSV table with the columns path (relative to the table's folder), class and, if the data is split, part.
+    """List a CSV table with the columns path, class and, if the data is split, part.
 
-    Other columns are kept, for ``group_by``. A path where there is no picture is rejected, not an error.
+    Paths are relative to the table's folder. Other columns are kept, for ``group_by``. A path where there is
+    no picture is rejected, not an error.
 
     Raises:
-        DataError: it is no such table; a path leaves the table's folder or is listed twice; a class is empty; a part
-            is unknown or only sometimes given.
+        DataError: it is no such table; a path leaves the table's folder or is listed twice; a class is empty;
+            a part is unknown or only sometimes given.
     """
     header, rows = read_rows(data, DataError)
     _check_header(data, header)
@@ -37,8 +38,8 @@ def _check_header(data: Path, header: list[str]) -> None:
         if name not in header:
             hint = " It seems to be separated by something else than commas." if len(header) == 1 else ""
             raise DataError(
-                f"{data} has no column '{name}' but {', '.join(header)[:200]}; expected path, class and, if the data is "
-                f"split, part.{hint}{did_you_mean(name, header)}"
+                f"{data} has no column '{name}' but {', '.join(header)[:200]}; expected path, class and, if "
+                f"the data is split, part.{hint}{did_you_mean(name, header)}"
             )
 
 
@@ -46,17 +47,22 @@ def _check_paths(data: Path, table: pd.DataFrame) -> None:
     for row, path in enumerate(table["path"], start=1):
         if not stays_inside(path):
             raise DataError(
-                f"{data}, row {row}: the path is '{path}'; expected one relative to the table's folder, inside it"
+                f"{data}, row {row}: the path is '{path}'; expected one relative to the table's folder, "
+                "inside it"
             )
     twice = table["path"][table["path"].duplicated()]
     if len(twice):
-        raise DataError(f"{data} lists '{twice.iloc[0]}' twice ({len(twice)} duplicate rows); expected it once")
+        raise DataError(
+            f"{data} lists '{twice.iloc[0]}' twice ({len(twice)} duplicate rows); expected it once"
+        )
 
 
 def _check_classes(data: Path, table: pd.DataFrame) -> None:
     nameless = table.index[table["class"].str.strip() == ""]
     if len(nameless):
-        raise DataError(f"{data}, row {nameless[0] + 1}: the class is empty ({len(nameless)} such rows); expected a name")
+        raise DataError(
+            f"{data}, row {nameless[0] + 1}: the class is empty ({len(nameless)} such rows); expected a name"
+        )
 
 
 def _parts(data: Path, table: pd.DataFrame) -> "pd.Series[str]":
@@ -65,8 +71,8 @@ def _parts(data: Path, table: pd.DataFrame) -> "pd.Series[str]":
     for row, part in enumerate(table["part"], start=1):
         if part not in PART_NAMES and (part or table["part"].any()):
             raise DataError(
-                f"{data}, row {row}: the part is '{part}'; expected train, val or test in every row (or no column part)."
-                f"{did_you_mean(part, PART_NAMES)}"
+                f"{data}, row {row}: the part is '{part}'; expected train, val or test in every row (or no "
+                f"column part).{did_you_mean(part, PART_NAMES)}"
             )
     return table["part"].map(lambda part: PART_NAMES.get(part, ""))
 

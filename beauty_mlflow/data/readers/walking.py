@@ -36,12 +36,14 @@ class Walk:
         """Return the names of the folders, and of all else, directly in a folder; sorted, without clutter."""
         folders, others = [], []
         for entry in self._entries(folder):
-            if entry.is_dir(follow_symlinks=False) and not self._has_bad_name(entry):
-                folders.append(entry.name)
-            elif not self._has_bad_name(entry):
-                others.append(entry.name)
-            else:
+            if self._has_bad_name(entry):
                 self._reject(entry, "its name isn't UTF-8")
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif entry.is_symlink() and (reason := self.reason_against(entry)):
+                self._reject(entry, reason)
+            else:
+                others.append(entry.name)
         return folders, others
 
     def collect(self, folder: Path) -> list[str]:
@@ -67,11 +69,15 @@ class Walk:
             real = Path(os.path.realpath(entry, strict=True))
             mode = real.stat().st_mode
         except OSError as error:
-            return "a link that leads nowhere" if os.path.islink(entry) else (error.strerror or "unreadable").lower()
+            return (
+                "a link that leads nowhere"
+                if entry.is_symlink()
+                else (error.strerror or "unreadable").lower()
+            )
         if not real.is_relative_to(self._real_root):
             return "a link that leads out of the data folder"
         if stat.S_ISDIR(mode):
-            return "a link to a folder, which isn't followed" if os.path.islink(entry) else "a folder"
+            return "a link to a folder, which isn't followed" if entry.is_symlink() else "a folder"
         return "" if stat.S_ISREG(mode) else "not a regular file"
 
     def notes(self) -> list[str]:
@@ -87,7 +93,8 @@ class Walk:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
             raise DataError(
-                f"the folder {folder} can't be read ({error.strerror}). Make it readable or move it out of the data."
+                f"the folder {folder} can't be read ({error.strerror}). Make it readable or move it out of "
+                "the data."
             ) from None
         for entry in entries:
             if kind := _clutter(entry):

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch
 
 from beauty_mlflow.evaluation.confusion import count_confusions
@@ -41,16 +42,19 @@ def evaluate(table: PredictionTable, folder: Path) -> None:
     cell = min(max(CELL, 4.0 / len(counts)), LARGEST / len(counts))
     side = cell * len(counts)
     numbered = cell >= SMALLEST_WITH_NUMBER
-    figure = new_figure(side + 6.5, side + 4.5)
+    margin = 6.0 if len(counts) < MANY else 9.0
+    figure = new_figure(side + margin, side + margin - 1)
     axes = figure.add_subplot()
     _draw_cells(axes, counts)
     if numbered:
         _write_numbers(axes, counts, size=min(10.0, 26 * cell))
     _name_axes(axes, table.classes, size=min(10.0, 30 * cell))
-    axes.set_title(_title(table, numbered=numbered), pad=14)
-    figure.legend(
-        handles=_legend(), title="Pictures", loc="outside right upper", handlelength=1, handleheight=1
-    )
+    heading = 10 + side / 3
+    axes.set_xlabel("Predicted class", fontsize=heading)
+    axes.set_ylabel("True class", fontsize=heading)
+    axes.set_title(_title(table, numbered=numbered), fontsize=heading, pad=14)
+    legend = figure.legend(handles=_legend(), loc="outside right upper", fontsize=heading, handlelength=1)
+    legend.set_title("Pictures", prop=FontProperties(size=heading))
     save_figure(figure, folder / FILE)
 
 
@@ -83,8 +87,6 @@ def _name_axes(axes: Axes, classes: tuple[str, ...], size: float) -> None:
     axes.tick_params(
         which="major", top=everywhere, labeltop=everywhere, right=everywhere, labelright=everywhere
     )
-    axes.set_xlabel("Predicted class")
-    axes.set_ylabel("True class")
 
 
 def _title(table: PredictionTable, *, numbered: bool) -> str:

@@ -15,7 +15,8 @@ def evaluate(table: PredictionTable, folder: Path) -> None:
     """Write predictions.csv, one row a picture in the table's order.
 
     The columns are path, true, predicted and probability (of the predicted class), then top1,
-    top1_probability to top5, top5_probability: the most probable classes, best first; fewer where there are fewer classes.
+    top1_probability to top5, top5_probability: the most probable classes, best first; fewer where there are
+    fewer classes.
     """
     top = table.top(BEST)
     header = ["path", "true", "predicted", "probability"]

@@ -1,0 +1,134 @@
+"""Groupings: merging classes, so that a coarser model can be compared on the same pictures."""
+
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from beauty_mlflow.data.readers.walking import name_some
+from beauty_mlflow.data.splits import Split, sort_rows
+from beauty_mlflow.errors import DataError, did_you_mean
+
+THESIS = "thesis"
+THESIS_CLASSES = 73
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without tags that make objects, and without keys that silently overwrite each other."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the group '{key}' stands there twice")
+        return super().construct_mapping(node, deep)
+
+
+def read_groups(source: str) -> Mapping[str, list[str]]:
+    """Read a YAML file of ``group: [classes]``; ``thesis`` means the one of the thesis, shipped with us.
+
+    Raises:
+        DataError: the file is missing or isn't such a mapping, or a class is in two groups or twice in one.
+    """
+    if source == THESIS:
+        text = (files("beauty_mlflow") / "data" / "thesis" / "groups.yaml").read_text(encoding="utf-8")
+        return _checked(source, yaml.load(text, _StrictLoader))  # noqa: S506 - it is a SafeLoader
+    try:
+        content = Path(source).read_bytes().decode("utf-8")
+        groups = yaml.load(content, _StrictLoader)  # noqa: S506 - it is a SafeLoader
+    except OSError as error:
+        raise DataError(
+            f"the grouping '{source}' can't be read ({error.strerror}); expected a YAML file or the word "
+            f"{THESIS}"
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"the grouping '{source}' is no YAML file of group: [classes]: {reason}") from None
+    return _checked(source, groups)
+
+
+def group_split(
+    split: Split, groups: Mapping[str, list[str]], *, allow_missing: bool = False
+) -> tuple[Split, list[str]]:
+    """Merge the classes of each group; every picture keeps its part, a class in no group stays itself.
+
+    Args:
+        split: The split to group.
+        groups: Group name to class names.
+        allow_missing: Leave classes out that the split doesn't have, and say so: for a documented grouping,
+            of which the data may be a part.
+
+    Returns:
+        The grouped split, its classes sorted anew, and sentences that the user must read.
+
+    Raises:
+        DataError: a class is unknown, a group is called like a class outside it, or fewer than two classes
+            are left.
+    """
+    unknown = [name for members in groups.values() for name in members if name not in split.classes]
+    if unknown and not allow_missing:
+        raise DataError(
+            f"the grouping names {len(unknown)} classes that the split doesn't have: '{unknown[0]}'."
+            f"{did_you_mean(unknown[0], split.classes)} Expected names out of the split's "
+            f"{len(split.classes)} classes."
+        )
+    group_of = {name: group for group, members in groups.items() for name in members if name in split.classes}
+    _check_names(split, groups, group_of)
+    table = split.table.assign(**{"class": [group_of.get(name, name) for name in split.table["class"]]})
+    classes = tuple(sorted({group_of.get(name, name) for name in split.classes}))
+    if len(classes) == 1:
+        raise DataError(f"the grouping leaves one class alone, '{classes[0]}'; expected at least two")
+    options = {**split.options, "groups": {group: list(members) for group, members in groups.items()}}
+    notes = [f"{len(group_of)} of {len(split.classes)} classes were merged, which gives {len(classes)}."]
+    if unknown:
+        notes.append(f"{len(unknown)} classes of the grouping aren't in the data: {name_some(unknown)}.")
+    if groups == read_groups(THESIS):
+        notes.append(_thesis_note())
+    return Split(split.folder, sort_rows(table), classes, options, split.quarantined), notes
+
+
+def _thesis_note() -> str:
+    groups = read_groups(THESIS)
+    left = THESIS_CLASSES - sum(len(members) for members in groups.values()) + len(groups)
+    return (
+        f"The thesis's grouping gives {left} classes of {THESIS_CLASSES}, not the 42 that the thesis "
+        f"reports: the page that ends its list of groups is lost, so that only {len(groups)} are known. The "
+        "groups' names are ours."
+    )
+
+
+def _check_names(split: Split, groups: Mapping[str, list[str]], group_of: Mapping[str, str]) -> None:
+    for group in groups:
+        if group in split.classes and group_of.get(group) != group:
+            raise DataError(
+                f"the group '{group}' is called like a class that isn't in it; rename the group or add the "
+                "class to it"
+            )
+
+
+def _checked(source: str, groups: object) -> dict[str, list[str]]:
+    if not isinstance(groups, dict) or not groups:
+        raise DataError(
+            f"the grouping '{source}' is no mapping; expected YAML lines like group: [class, class]"
+        )
+    for group, members in groups.items():
+        if not isinstance(group, str) or not group.strip():
+            raise DataError(
+                f"the grouping '{source}' has the group {group!r}; expected a name (put it in quotes)"
+            )
+        if not isinstance(members, list) or not members or not all(isinstance(name, str) for name in members):
+            raise DataError(
+                f"the group '{group}' of '{source}' is no list of class names; expected [class, class]"
+            )
+    times = Counter(name for members in groups.values() for name in members)
+    twice = [name for name, count in times.items() if count > 1]
+    if twice:
+        owners = sorted(group for group, members in groups.items() if twice[0] in members)
+        raise DataError(
+            f"the grouping '{source}' has the class '{twice[0]}' twice, in {' and '.join(owners)}; expected "
+            "it once"
+        )
+    return groups

@@ -1,0 +1,176 @@
+"""The only decoder: training, evaluation and serving see a picture through it.
+
+A picture is an array of 8-bit RGB, uint8 [height, width, 3].
+"""
+
+import io
+import re
+import struct
+import threading
+import warnings
+from contextlib import nullcontext
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageOps
+
+from beauty_mlflow.data.regular import read_regular
+from beauty_mlflow.errors import ParameterError, PictureError
+
+Array = npt.NDArray[np.uint8]
+Resize = Literal["squash", "pad", "crop"]
+
+MAX_PIXELS = 100_000_000
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+WHITE = (255, 255, 255)
+
+_SPARE = 2  # a picture is shrunk quickly to this many times the wanted size, then resized carefully
+_HUGE_PIXELS = 16_000_000
+_ONE_HUGE_AT_A_TIME = threading.Lock()
+_STRIP_PIXELS = 4_000_000
+# what Pillow's decoders raise for damaged files
+_DAMAGED = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError)
+_DAMAGED += (TypeError, ValueError, struct.error)
+# the EXIF standard's numbers; 1 is upright
+_UPRIGHT = MappingProxyType(
+    {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+)
+
+
+def decode(source: bytes | Path) -> Array:
+    """Decode a picture's first frame: EXIF orientation applied, transparency over white, 16 bit scaled to 8.
+
+    Args:
+        source: A file's content, or its path.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        PictureError: It isn't a regular file or no picture we read, is damaged, or has more than ``MAX_PIXELS``
+            pixels. The message is the reason alone.
+    """
+    return np.array(_open(source, None))
+
+
+def resize(picture: Array, size: int, how: Resize) -> Array:
+    """Bring a picture to a square, bilinear with antialiasing.
+
+    Args:
+        picture: uint8 [height, width, 3].
+        size: Side of the square, in pixels.
+        how: squash ignores the aspect ratio, pad adds white borders, crop cuts the centre out.
+
+    Returns:
+        uint8 [size, size, 3].
+
+    Raises:
+        ParameterError: The size is below 1, or ``how`` is none of the three.
+    """
+    return np.array(_resized(Image.fromarray(picture), size, how))
+
+
+def load(source: bytes | Path, size: int, how: Resize) -> Array:
+    """Decode and resize, in less time and memory than one after the other where the picture is large.
+
+    Returns:
+        uint8 [size, size, 3]: the same as ``resize(decode(source), size, how)``, but for pictures with both sides
+        four times ``size`` or more, which are first averaged over whole blocks of pixels.
+
+    Raises:
+        PictureError: as ``decode``; ParameterError: as ``resize``.
+    """
+    return np.array(_resized(_open(source, size), size, how))
+
+
+def _open(source: bytes | Path, size: int | None) -> Image.Image:
+    content = source if isinstance(source, bytes) else read_regular(source)
+    if not content:
+        raise PictureError("the file is empty")
+    _silence_pillow()
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            return _first_frame(picture, size)
+    except Image.DecompressionBombError:
+        raise PictureError(f"it has more than {MAX_PIXELS:,} pixels") from None
+    except Image.UnidentifiedImageError:
+        raise PictureError(f"it is no picture of a known format ({', '.join(FORMATS)})") from None
+    except _DAMAGED as error:
+        raise PictureError(f"it can't be decoded: {str(error) or type(error).__name__}") from None
+
+
+def _silence_pillow() -> None:
+    # Not warnings.catch_warnings: where threads overlap in it, one restores what another has set.
+    if ("ignore", None, Warning, re.compile(r"PIL\."), 0) not in warnings.filters:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def _first_frame(picture: Image.Image, size: int | None) -> Image.Image:
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"it has {width} x {height} pixels; expected at most {MAX_PIXELS:,}")
+    with _ONE_HUGE_AT_A_TIME if width * height > _HUGE_PIXELS else nullcontext():
+        if size:
+            picture.draft(None, (_SPARE * size, _SPARE * size))  # JPEG alone can decode to a fraction of its size
+        picture.load()
+        colours = _as_rgb(picture) if size is None else _shrunk(picture, min(picture.size) // (_SPARE * size))
+    turn = _UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    return colours if turn is None else colours.transpose(turn)
+
+
+def _shrunk(picture: Image.Image, factor: int) -> Image.Image:
+    """Convert to RGB and average over blocks of factor x factor pixels, a strip at a time to save memory."""
+    if factor <= 1:
+        return _as_rgb(picture)
+    width, height = picture.size
+    rows = factor * max(1, _STRIP_PIXELS // (width * factor))
+    small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(top + rows, height)))
+        small.paste(_as_rgb(strip).reduce(factor), (0, top // factor))
+    return small
+
+
+def _as_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I;16"):
+        return _from_16_bit(picture)
+    if picture.mode in ("I", "F"):
+        raise PictureError("its pixels have 32 bits and no known range; expected 8 or 16 bits a channel")
+    if picture.has_transparency_data:
+        colours = picture.convert("RGBA")
+        paper = Image.new("RGBA", colours.size, (*WHITE, 255))
+        return Image.alpha_composite(paper, colours).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _from_16_bit(picture: Image.Image) -> Image.Image:
+    # Pillow's convert clips at 255 instead of scaling
+    values = np.asarray(picture)
+    gray = np.rint(values / np.float32(257)).astype(np.uint8)
+    gray[values == picture.info.get("transparency", -1)] = 255
+    return Image.fromarray(gray).convert("RGB")
+
+
+def _resized(picture: Image.Image, size: int, how: Resize) -> Image.Image:
+    if size < 1:
+        raise ParameterError(f"the size of a picture is {size}; expected 1 pixel or more")
+    bilinear = Image.Resampling.BILINEAR
+    match how:
+        case "squash":
+            return picture.resize((size, size), bilinear)
+        case "pad":
+            return ImageOps.pad(picture, (size, size), bilinear, color=WHITE)
+        case "crop":
+            return ImageOps.fit(picture, (size, size), bilinear)
+    raise ParameterError(f"unknown resize '{how}': expected squash, pad or crop")

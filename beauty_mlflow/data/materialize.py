@@ -1,0 +1,84 @@
+"""A split as folders, for tools that want train/validation/test trees."""
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from beauty_mlflow.data.progress import Progress, silent_progress
+from beauty_mlflow.data.splits import Split
+from beauty_mlflow.errors import DataError, ParameterError
+
+How = Literal["link", "copy"]
+FOLDERS = {"train": "train", "val": "validation", "test": "test"}
+
+
+def materialize(split: Split, out: Path, how: How, progress: Progress = silent_progress) -> None:
+    """Make the folders train, validation and test with one sub-folder a class, of symbolic links or copies.
+
+    Pictures of one name from different sub-folders are numbered. The folders appear at once when
+    all is done, or not at all.
+
+    Raises:
+        DataError: ``out`` exists and isn't an empty folder, a class name can't be a folder's, or a picture is
+            missing.
+        ParameterError: ``how`` is neither link nor copy.
+    """
+    transfers: dict[str, Callable[[Path, Path], object]] = {"link": _link, "copy": shutil.copyfile}
+    if how not in transfers:
+        raise ParameterError(f"materialize is '{how}'; expected one of {', '.join(transfers)}")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise DataError(f"'{out}' exists already; expected a new or empty folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:100]}."))
+    try:
+        _fill(split, temporary, transfers[how], progress)
+        temporary.chmod(0o755)
+        temporary.replace(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _fill(split: Split, out: Path, transfer: Callable[[Path, Path], object], progress: Progress) -> None:
+    for part in FOLDERS.values():
+        for name in split.classes:
+            _check_folder_name(name)
+            (out / part / name).mkdir(parents=True)
+    with progress("Making folders", len(split.table)) as bar:
+        for source, target in _targets(split):
+            try:
+                transfer(split.folder / source, out / target)
+            except OSError as error:
+                raise DataError(
+                    f"the picture '{source}' can't be used ({error.strerror}); split again"
+                ) from None
+            bar.update()
+
+
+def _targets(split: Split) -> list[tuple[str, str]]:
+    taken: set[str] = set()
+    numbers: Counter[str] = Counter()
+    targets = []
+    for path, name, part in zip(split.table["path"], split.table["class"], split.table["part"], strict=True):
+        file = PurePosixPath(path)
+        target = f"{FOLDERS[part]}/{name}/{file.name}"
+        # folded: some file systems take Box.jpg and box.jpg for one file
+        while target.casefold() in taken:
+            numbers[target.casefold()] += 1
+            number = numbers[target.casefold()]
+            target = f"{FOLDERS[part]}/{name}/{file.stem}-{number}{file.suffix}"
+        taken.add(target.casefold())
+        targets.append((path, target))
+    return targets
+
+
+def _link(source: Path, target: Path) -> None:
+    source.stat()
+    target.symlink_to(source.absolute())
+
+
+def _check_folder_name(name: str) -> None:
+    if name in (".", "..") or "/" in name or "\0" in name:
+        raise DataError(f"the class '{name}' can't be the name of a folder; rename it in the table")

@@ -1,0 +1,132 @@
+"""From the pictures of a part to batches of tensors."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from beauty_mlflow.data.augmentation import Augment, transforms
+from beauty_mlflow.data.images import Array, Resize, load
+from beauty_mlflow.data.pictures import Pictures
+from beauty_mlflow.data.randomness import random_order
+from beauty_mlflow.errors import DataError, ParameterError, PictureError
+
+_BATCHES_AHEAD = 2
+# TensorFlow turns an exception into text amid its own; this is how ours is found again
+_BEGIN, _END = "<<picture error: ", " :picture error>>"
+
+
+def batches(
+    pictures: Pictures,
+    *,
+    size: int,
+    resize: Resize,
+    batch_size: int,
+    augment: Augment = "none",
+    seed: int = 0,
+    view: int = 0,
+    shuffle: bool = False,
+    class_weights: npt.NDArray[np.float32] | None = None,
+) -> tf.data.Dataset:
+    """Decode, resize, augment and batch pictures; each appears exactly once.
+
+    The same arguments give the same batches, on any machine and with any number of threads.
+
+    Args:
+        pictures: Of one part.
+        size: Height and width of the tensors, in pixels.
+        resize: How a picture is brought to that size.
+        batch_size: Pictures a batch; the last one may be smaller.
+        augment: Kind of augmentation.
+        seed: Of the order and of the augmentation.
+        view: Which version of the pictures, and which order; epoch e, counted from 1, takes view e - 1.
+        shuffle: Whether to mix the pictures; else they come in the manifest's order.
+        class_weights: float32 [classes], or none.
+
+    Returns:
+        A dataset of (float32 [b, size, size, 3] in 0..255, float32 one-hot [b, classes]), with class weights also
+        float32 [b], the weight of each picture. A picture that can't be read ends the iteration with one of
+        TensorFlow's errors: ``translate_errors`` makes a DataError with the picture's path of it.
+
+    Raises:
+        DataError: There are no pictures.
+        ParameterError: The batch size is below 1, or the weights are not one a class.
+    """
+    _check(pictures, batch_size, class_weights)
+    count, classes = len(pictures), len(pictures.classes)
+    order = random_order(count, seed, view) if shuffle else np.arange(count)
+    rows = transforms(pictures.keys, size=size, augment=augment, seed=seed, view=view)
+    weights = np.ones(classes, np.float32) if class_weights is None else class_weights
+
+    def decode(index: npt.NDArray[np.int64]) -> Array:
+        return _load(pictures, int(index), size, resize)
+
+    def read(index: tf.Tensor, label: tf.Tensor, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        picture = tf.numpy_function(decode, [index], tf.uint8, stateful=False)
+        return tf.ensure_shape(picture, (size, size, 3)), label, row
+
+    def finish(images: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        images = tf.cast(images, tf.float32)
+        if augment != "none":
+            images = apply_transforms(images, rows)
+        one_hot = tf.one_hot(labels, classes)
+        return (images, one_hot) if class_weights is None else (images, one_hot, tf.gather(weights, labels))
+
+    dataset = tf.data.Dataset.from_tensor_slices((order, pictures.labels[order], rows[order]))
+    dataset = dataset.map(read, num_parallel_calls=os.cpu_count() or 1, deterministic=True)
+    return dataset.batch(batch_size).map(finish).prefetch(_BATCHES_AHEAD)
+
+
+def apply_transforms(images: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Transform float32 images [b, size, size, 3] by float32 rows [b, 8], as ``augmentation.transforms`` gives them."""
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=rows,
+        output_shape=tf.shape(images)[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Turn TensorFlow's error about a picture that can't be read into a DataError that names its path.
+
+    Put it around whatever consumes ``batches``: a loop, Keras's fit, evaluate or predict.
+
+    Raises:
+        DataError: A picture has vanished or can't be decoded; the message names it and says why.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        found = re.search(f"{re.escape(_BEGIN)}(.*?){re.escape(_END)}", str(error), re.DOTALL)
+        if not found:
+            raise
+        raise DataError(found[1]) from None
+
+
+def _check(pictures: Pictures, batch_size: int, class_weights: npt.NDArray[np.float32] | None) -> None:
+    if not len(pictures):
+        raise DataError(f"there are no pictures in this part of '{pictures.folder}'; expected one or more")
+    if batch_size < 1:
+        raise ParameterError(f"the batch size is {batch_size}; expected 1 or more")
+    if class_weights is not None and class_weights.shape != (len(pictures.classes),):
+        raise ParameterError(
+            f"the class weights have the shape {class_weights.shape}; expected one for each of "
+            f"{len(pictures.classes)} classes"
+        )
+
+
+def _load(pictures: Pictures, index: int, size: int, resize: Resize) -> Array:
+    path = pictures.folder / pictures.paths[index]
+    try:
+        return load(path, size, resize)
+    except PictureError as error:
+        message = f"The picture '{path}' can't be used: {error}. Restore it, or split the data again to leave it out."
+        raise DataError(f"{_BEGIN}{message}{_END}") from None

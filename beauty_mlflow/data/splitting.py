@@ -1,0 +1,188 @@
+"""From any data to a split: gather the pictures, find the copies, place them, and say what happened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from beauty_mlflow.data.copies import drop_copies, mark_copies, units_of
+from beauty_mlflow.data.csv_tables import csv_text, read_rows
+from beauty_mlflow.data.extending import extended_classes, old_parts
+from beauty_mlflow.data.gathering import Gathered, gather
+from beauty_mlflow.data.placing import UNPLACED, Placement, seeded_key, thesis_cut
+from beauty_mlflow.data.progress import Progress
+from beauty_mlflow.data.split_notes import class_notes, duplicate_notes, missing_parts, straddling_notes
+from beauty_mlflow.data.split_options import SplitOptions
+from beauty_mlflow.data.splits import PARTS, Split, is_manifest, read_split, sort_rows, write_split
+from beauty_mlflow.errors import DataError, ManifestError
+from beauty_mlflow.files import write_text
+
+__all__ = ["SplitOptions", "Splitting", "open_data", "split_data", "write_splitting"]
+
+_QUARANTINE = ("path", "reason")
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """A split and what happened while it was made.
+
+    Attributes:
+        split: The split.
+        quarantine: What was left out, columns ``path`` and ``reason``, sorted by path.
+        notes: Every sentence that the user must read.
+    """
+
+    split: Split
+    quarantine: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+
+def split_data(data: Path, options: SplitOptions, progress: Progress) -> Splitting:
+    """Split a folder of class folders or a table; data that is split already keeps its parts.
+
+    Everything follows from the pictures, the options and the seed alone: the same again gives the same
+    manifest.
+
+    Raises:
+        DataError: the data can't be read or split, with the name of the folder, file or class; with
+            ``strict`` also if a picture is broken.
+        ManifestError: the manifest to extend is damaged.
+        ParameterError: options contradict the data.
+    """
+    old = read_split(options.extend, check_pictures=False) if options.extend else None
+    found = gather(data, options, progress)
+    if old:
+        found.table["part"], notes = old_parts(old, found.table)
+        found.notes += notes
+    found.notes += mark_copies(found.table, found.seen) + duplicate_notes(found.table)
+    if options.copies == "drop":
+        found.table, dropped = drop_copies(found.table)
+        found.notes.append(f"{len(dropped)} copies were dropped; the quarantine lists them.")
+        found.rejected = sorted(found.rejected + dropped)
+    classes = _classes(found, old)
+    found.table["part"] = pd.Series(_parts(found, options), dtype=str)
+    has_given = found.is_split or old is not None
+    found.notes += _check_parts(found.table, classes, has_given=has_given) + straddling_notes(found.table)
+    return _finish(found, classes, options)
+
+
+def open_data(data: Path, progress: Progress) -> Splitting:
+    """Open a manifest as it is (verified, with its pictures), or split anything else with the defaults.
+
+    Raises:
+        DataError: as for ``split_data``; ManifestError: as for ``read_split``.
+    """
+    if data.is_file() and is_manifest(data):
+        return Splitting(read_split(data, progress=progress), _read_quarantine(quarantine_path(data)))
+    splitting = split_data(data, SplitOptions(), progress)
+    how = (
+        "It says itself which part each picture belongs to, and that was kept."
+        if splitting.split.options["strategy"] == "given"
+        else "It was split with the defaults: stratified, 80, 10 and 10 %, copies kept together, seed 0."
+    )
+    return Splitting(
+        splitting.split, splitting.quarantine, [f"'{data}' is no manifest. {how}", *splitting.notes]
+    )
+
+
+def write_splitting(splitting: Splitting, out: Path) -> None:
+    """Write ``<stem>.quarantine.csv``, then the manifest ``out`` and its sidecar ``<stem>.json``."""
+    write_text(quarantine_path(out), csv_text(_QUARANTINE, splitting.quarantine.itertuples(index=False)))
+    write_split(splitting.split, out)
+
+
+def quarantine_path(manifest: Path) -> Path:
+    """Return where the list of what was left out stands."""
+    return manifest.with_suffix(".quarantine.csv")
+
+
+def _read_quarantine(path: Path) -> pd.DataFrame:
+    rows: list[list[str]] = []
+    if path.exists():
+        header, rows = read_rows(path, ManifestError)
+        if tuple(header) != _QUARANTINE:
+            raise ManifestError(
+                f"{path} has the columns {', '.join(header)}; expected {', '.join(_QUARANTINE)}"
+            )
+    return pd.DataFrame(rows, columns=list(_QUARANTINE), dtype=str)
+
+
+def _classes(found: Gathered, old: Split | None) -> tuple[str, ...]:
+    classes = tuple(sorted(set(found.table["class"])))
+    found.notes += class_notes(classes)
+    if old:
+        classes, notes = extended_classes(old.classes, classes)
+        found.notes += notes
+    return classes
+
+
+def _parts(found: Gathered, options: SplitOptions) -> list[str]:
+    if found.is_split:
+        return found.table["part"].to_list()
+    if options.strategy == "thesis":
+        found.notes.append("The thesis's cut goes by file name alone; copies weren't kept together.")
+        return _thesis_parts(found.table)
+    return _placed_parts(found.table, options)
+
+
+def _thesis_parts(table: pd.DataFrame) -> list[str]:
+    parts = pd.Series("", index=table.index, dtype=str)
+    for _, paths in table.groupby("class")["path"]:
+        rows = sorted(paths.index, key=lambda row: (PurePosixPath(paths[row]).name, paths[row]))
+        first, second = thesis_cut(len(rows))
+        for part, chosen in zip(PARTS, (rows[:first], rows[first:second], rows[second:]), strict=True):
+            parts.loc[chosen] = part
+    return parts.to_list()
+
+
+def _placed_parts(table: pd.DataFrame, options: SplitOptions) -> list[str]:
+    columns = ["product"] if options.copies == "ignore" else ["duplicate_group", "product"]
+    given = [PARTS.index(part) if part else UNPLACED for part in table["part"]]
+    free: list[Sequence[int]] = []
+    for unit in units_of(table, columns):
+        placed = sorted(given[row] for row in unit if given[row] != UNPLACED)
+        if not placed:
+            free.append(unit)
+        for row in unit:
+            if placed and given[row] == UNPLACED:
+                given[row] = max(placed, key=placed.count)
+    placement = Placement(table["class"].to_list(), options.ratios, given)
+    placement.place(free, [seeded_key(options.seed, digest) for digest in table["sha256"]])
+    return [PARTS[part] for part in placement.parts]
+
+
+def _check_parts(table: pd.DataFrame, classes: Sequence[str], *, has_given: bool) -> list[str]:
+    missing = missing_parts(table, classes, PARTS)
+    absent = [part for part in PARTS if all(part in missing.get(name, ()) for name in classes)]
+    fatal = {name: parts for name, parts in missing.items() if not has_given or "train" in parts}
+    counts = table["class"].value_counts()
+    if fatal:
+        named = "; ".join(
+            f"'{name}' ({counts[name]} pictures, none for {' and '.join(fatal[name])})" for name in fatal
+        )
+        raise DataError(
+            f"{len(fatal)} classes have too few pictures for their parts, copies and products being kept "
+            f"together: {named[:1000]}. Every class needs at least one picture, or product, for each of "
+            f"{', '.join(PARTS)}: add pictures or remove the class."
+        )
+    if absent:
+        raise DataError(
+            f"the data has no picture for {' and '.join(absent)}; expected some for each of "
+            f"{', '.join(PARTS)}"
+        )
+    return [
+        f"Warning: the class '{name}' has no picture for {' and '.join(parts)}."
+        for name, parts in missing.items()
+    ]
+
+
+def _finish(found: Gathered, classes: tuple[str, ...], options: SplitOptions) -> Splitting:
+    quarantine = pd.DataFrame(found.rejected, columns=list(_QUARANTINE), dtype=str)
+    if len(quarantine):
+        found.notes.append(
+            f"{len(quarantine)} files were left out; the quarantine lists them with the reasons."
+        )
+    record = options.record() | ({"strategy": "given"} if found.is_split else {})
+    split = Split(found.folder, sort_rows(found.table), classes, record, len(quarantine))
+    return Splitting(split, quarantine, found.notes)

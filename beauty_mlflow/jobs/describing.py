@@ -1,0 +1,26 @@
+"""What a run is, in words."""
+
+from beauty_mlflow.data.splits import PARTS
+from beauty_mlflow.jobs.finetune import Finetune
+from beauty_mlflow.jobs.sessions import Session
+
+
+def describe_training(current: Session, weights_source: str) -> str:
+    """Say what is trained, from which weights, how, and on which pictures."""
+    parameters, split = current.parameters, current.split
+    sizes = " / ".join(str(sum(split.counts[part].values())) for part in PARTS)
+    pictures = f"{len(split.classes)} classes of **{current.data_name}** ({sizes} pictures: {', '.join(PARTS)})"
+    if isinstance(parameters, Finetune):
+        what = f"Fine-tunes **{parameters.network}** ({_depth(parameters)}), from the weights: {weights_source}"
+    else:
+        what = f"Trains the whole of **{parameters.network}** from random weights"
+    return f"{what}; recipe {parameters.recipe}, at most {parameters.epochs} epochs, on {pictures}."
+
+
+def _depth(parameters: Finetune) -> str:
+    blocks = parameters.unfrozen
+    if not blocks:
+        return "the head only"
+    if parameters.unfreeze:
+        return f"the blocks {blocks[0]} to {blocks[-1]} unfrozen"
+    return f"its last {len(blocks)} blocks unfrozen"

@@ -1,0 +1,108 @@
+"""ImageNet weights: from Keras' cache, from its hub, or from a package."""
+
+import hashlib
+import os
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+
+from beauty_mlflow.errors import WeightsError
+from beauty_mlflow.networks.building import trunk_of
+from beauty_mlflow.networks.table import HubFile, Network
+from beauty_mlflow.networks.trunks import normalize_as_imagenet
+
+PROBE_SECONDS = 5.0
+_STALL_SECONDS = 30.0  # a download that is silent for so long is given up
+
+
+def load_imagenet(model: keras.Model, network: Network) -> str:
+    """Set the trunk's weights and return their source, for the tag ``weights.source``.
+
+    Raises:
+        WeightsError: If they don't exist, or can't be had now; the message says how to go on.
+    """
+    if network.name == "efficientnet_lite0":
+        from beauty_mlflow.networks.lite0_weights import load_lite0
+
+        return load_lite0(model)
+    if network.hub is None:
+        raise WeightsError(
+            f"{network.name} has no ImageNet weights: use weights=random, or the path of a weights file."
+        )
+    path = _from_cache(network.hub) or _download(network.hub)
+    trunk = trunk_of(model, network)
+    try:
+        trunk.load_weights(path)
+    except Exception as error:  # h5py and Keras raise nearly anything for a damaged file
+        raise WeightsError(f"{path} is damaged: remove it, so that it is downloaded again. ({error})") from error
+    if network.scaling == "builtin":
+        normalize_as_imagenet(trunk)
+    return "imagenet (keras)"
+
+
+def is_reachable(url: str, seconds: float = PROBE_SECONDS) -> bool:
+    """Return whether the address answers, after ``seconds`` at most, name resolution included."""
+    answered = threading.Event()
+
+    def probe() -> None:
+        request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the table's own https addresses
+        try:
+            with urllib.request.urlopen(request, timeout=seconds):  # noqa: S310 - see above
+                answered.set()
+        except (OSError, ValueError):
+            pass
+
+    # a thread, because nothing else bounds the time that a name's resolution takes
+    thread = threading.Thread(target=probe, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answered.is_set()
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+
+
+def _from_cache(hub: HubFile) -> Path | None:
+    path = _cache() / "models" / hub.name
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        md5 = hashlib.file_digest(stream, "md5").hexdigest()
+    return path if hub.md5 in ("", md5) else None
+
+
+def _download(hub: HubFile) -> Path:
+    if not is_reachable(hub.url):
+        raise _unreachable(hub, f"no answer within {PROBE_SECONDS:.0f} seconds")
+    try:
+        with _socket_timeout(_STALL_SECONDS):
+            path = keras.utils.get_file(
+                hub.name, hub.url, cache_subdir="models", cache_dir=str(_cache()), file_hash=hub.md5 or None
+            )
+    except Exception as error:  # Keras raises bare Exception
+        raise _unreachable(hub, str(error)) from error
+    return Path(path)
+
+
+def _unreachable(hub: HubFile, reason: str) -> WeightsError:
+    return WeightsError(
+        f"The ImageNet weights can't be had from {hub.url} ({reason}). Use network=efficientnet_lite0, whose "
+        f"weights are installed; weights=random; the path of a weights file; or put {hub.name} into "
+        f"{_cache() / 'models'}."
+    )
+
+
+@contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

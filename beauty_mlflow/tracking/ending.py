@@ -1,0 +1,80 @@
+"""How a run ends: as the work does, and never RUNNING."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+
+from beauty_mlflow.errors import BeautyError, Interrupted
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.failures import shorten
+from beauty_mlflow.tracking.redaction import redact
+
+REASON_LENGTH = 5000
+
+
+class Endable(Protocol):
+    """What ``tracked`` needs of a run."""
+
+    run_id: str
+
+    def start_sampling(self) -> None: ...
+    def set_tags(self, tags: Mapping[str, str]) -> None: ...
+    def finish(self, status: str) -> None: ...
+
+
+@contextmanager
+def tracked(run: Endable, *, sample: bool = True) -> Iterator[None]:
+    """Give the run its final status as the block ends, and collect system metrics (``sample``) meanwhile.
+
+    FINISHED where the block ends well; KILLED for Ctrl-C and SIGTERM; FAILED with the reason in the tag ``error`` for
+    any other exception. The exception goes on as it was; where the tracker doesn't take the status, that is printed.
+
+    Raises:
+        TrackingError: The block ended well, but the run couldn't be finished.
+    """
+    try:
+        if sample:
+            run.start_sampling()
+        yield
+        with _uninterrupted():
+            run.finish("FINISHED")
+    except BaseException as error:
+        killed = isinstance(error, KeyboardInterrupt | Interrupted)
+        with _uninterrupted():
+            end_badly(run, str(error) or type(error).__name__, killed=killed)
+        raise
+
+
+def end_badly(run: Endable, reason: str, *, killed: bool) -> None:
+    """Set KILLED, or FAILED and the tag ``error``; print a sentence where the tracker doesn't take them."""
+    try:
+        if not killed:
+            run.set_tags({names.ERROR: shorten(redact(reason), REASON_LENGTH)})
+    except BeautyError as error:
+        warn(f"the run {run.run_id} couldn't be given its error: {error}")
+    try:
+        run.finish("KILLED" if killed else "FAILED")
+    except BeautyError as error:
+        warn(f"the run {run.run_id} may still be shown as RUNNING: {error}")
+
+
+def warn(sentence: str) -> None:
+    """Print a sentence beside an error that is on its way already."""
+    sys.stderr.write(f"warning: {sentence}\n")
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keep a second Ctrl-C from leaving the run without its status."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,94 @@
+"""The folder that MLflow keeps as a model: two flavors over one Keras file, and the code that answers with it.
+
+No pickle is inside: the pyfunc flavor names a loader module and its data, the keras flavor the same .keras file.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import Array, ColSpec, DataType, Object, ParamSchema, ParamSpec, Property, Schema
+
+import beauty_mlflow
+from beauty_mlflow.serving.package import DESCRIPTION_FILE, MODEL_FILE, requirements
+
+LOADER = "beauty_mlflow.serving.pyfunc"
+DATA = "data/package"
+COLUMN = "image"
+TOP = 5
+# What the loader imports; it travels with the model, so that the model loads where this package isn't installed
+CODE = ("__init__.py", "errors.py", "files.py", "data/__init__.py", "data/images.py", "serving")
+
+
+def build(folder: Path, package: Path, *, example: bytes, model: Any) -> None:  # noqa: ANN401 - MLflow is untyped
+    """Write the model's folder.
+
+    Args:
+        folder: Made here; must not exist.
+        package: What serving.package.save_package wrote.
+        example: One real picture's file, the input example.
+        model: mlflow.models.Model with the ids of the run and the logged model.
+    """
+    model.add_flavor("keras", data=DATA, save_exported_model=False, **_keras_versions())
+    with tempfile.TemporaryDirectory() as temporary:
+        mlflow.pyfunc.save_model(
+            folder,
+            loader_module=LOADER,
+            data_path=_copy_package(package, Path(temporary)),
+            code_paths=[str(_copy_code(Path(temporary)))],
+            mlflow_model=model,
+            signature=signature(),
+            input_example=pd.DataFrame({COLUMN: [example]}),
+            pip_requirements=[f"mlflow=={mlflow.__version__}", *requirements()],
+        )
+
+
+def signature() -> ModelSignature:
+    """Return what the model takes and gives.
+
+    The column `image` holds the bytes of picture files; the parameter `top` is how many classes an answer gives.
+    """
+    guess = Object([Property("label", DataType.string), Property("probability", DataType.double)])
+    answer = [
+        ColSpec(DataType.string, "label", required=False),
+        ColSpec(DataType.double, "probability", required=False),
+        ColSpec(Array(guess), "top"),
+        ColSpec(DataType.boolean, "abstained"),
+        ColSpec(DataType.string, "error", required=False),
+        ColSpec(DataType.string, "model_version"),
+    ]
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.binary, COLUMN)]),
+        outputs=Schema(answer),
+        params=ParamSchema([ParamSpec("top", DataType.long, TOP)]),
+    )
+
+
+def _keras_versions() -> dict[str, str]:
+    import keras
+
+    return {"keras_version": keras.__version__, "keras_backend": keras.backend.backend()}
+
+
+def _copy_package(package: Path, temporary: Path) -> str:
+    target = temporary / Path(DATA).name
+    target.mkdir()
+    for name in (MODEL_FILE, DESCRIPTION_FILE):
+        shutil.copyfile(package / name, target / name)
+    return str(target)
+
+
+def _copy_code(temporary: Path) -> Path:
+    origin = Path(beauty_mlflow.__file__).parent
+    target = temporary / origin.name
+    for part in CODE:
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        if (origin / part).is_dir():
+            shutil.copytree(origin / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(origin / part, target / part)
+    return target

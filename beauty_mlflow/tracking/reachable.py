@@ -1,0 +1,105 @@
+"""Is the store there? Asked before MLflow is, which would try a dead one for minutes."""
+
+import socket
+import sqlite3
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
+
+from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.tracking.redaction import redact
+
+PROBE_SECONDS = 14
+CONNECT_SECONDS = 4
+ANSWER_SECONDS = 10
+CONNECT_ATTEMPTS = 3
+GATEWAY_ERRORS = (502, 503, 504)
+DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+def check_reachable(uri: str) -> None:
+    """Return where the store answers; a server or database gets 14 seconds in all.
+
+    Raises:
+        TrackingError: It is not there, doesn't answer, or its SQLite file is none.
+    """
+    scheme = urlsplit(uri).scheme.partition("+")[0]
+    if scheme in ("http", "https"):
+        _within(PROBE_SECONDS, _ask_server, uri)
+    elif scheme == "sqlite":
+        _check_sqlite(uri)
+    elif scheme in DATABASE_PORTS:
+        _within(PROBE_SECONDS, _connect_database, uri)
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """Return the file of a ``sqlite:///`` URI; None where it is no such URI, or the database is in memory."""
+    parts = urlsplit(uri)
+    path = unquote(parts.path)[1:]
+    if parts.scheme.partition("+")[0] != "sqlite" or path in ("", ":memory:"):
+        return None
+    return Path(path).absolute()
+
+
+def _within(seconds: float, probe, uri: str) -> None:  # type: ignore[no-untyped-def]
+    failures: list[Exception] = [TimeoutError(f"no answer within {seconds:g} seconds")]
+
+    def attempt() -> None:
+        try:
+            probe(uri)
+        except (OSError, ValueError) as error:
+            failures.append(error)
+        else:
+            failures.clear()
+
+    thread = threading.Thread(target=attempt, daemon=True)  # a name look-up can't be given a time limit
+    thread.start()
+    thread.join(seconds)
+    if failures:
+        raise TrackingError(_missing(uri, failures[-1])) from failures[-1]
+
+
+def _ask_server(uri: str) -> None:
+    retry = Retry(total=None, connect=CONNECT_ATTEMPTS - 1, read=0, redirect=3, status=0, other=0, backoff_factor=0.5)
+    with requests.Session() as session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=retry))
+        with session.get(f"{uri.rstrip('/')}/health", timeout=(CONNECT_SECONDS, ANSWER_SECONDS), stream=True) as answer:
+            if answer.status_code in GATEWAY_ERRORS:
+                raise requests.HTTPError(f"a gateway answered {answer.status_code} {answer.reason}")
+
+
+def _connect_database(uri: str) -> None:
+    parts = urlsplit(uri)
+    if parts.hostname:
+        port = parts.port or DATABASE_PORTS[parts.scheme.partition("+")[0]]
+        socket.create_connection((parts.hostname, port), timeout=ANSWER_SECONDS).close()
+
+
+def _check_sqlite(uri: str) -> None:
+    path = sqlite_path(uri)
+    if path is None or not path.exists():
+        return
+    try:
+        connection = sqlite3.connect(path, timeout=ANSWER_SECONDS)
+        try:
+            connection.execute("PRAGMA schema_version").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise TrackingError(
+            f"The tracking store {path} can't be opened as an SQLite database: {error}. "
+            "Set MLFLOW_TRACKING_URI to another store, or move that file away."
+        ) from error
+
+
+def _missing(uri: str, error: Exception) -> str:
+    reason = " ".join(redact(str(error)).split())[:300]
+    return (
+        f"The tracking server {redact(uri)} can't be reached: {reason}. Start it, correct MLFLOW_TRACKING_URI, or "
+        "unset MLFLOW_TRACKING_URI to use the project's own SQLite store."
+    )

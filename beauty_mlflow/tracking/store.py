@@ -1,0 +1,152 @@
+"""Which store runs go to, and the experiment in it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+import beauty_mlflow
+from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.reachable import check_reachable, sqlite_path
+from beauty_mlflow.tracking.redaction import redact
+
+ALLOW_FILE_STORE = "MLFLOW_ALLOW_FILE_STORE"
+# A call to a server that died fails after some 15 s instead of MLflow's 4 minutes
+HTTP_DEFAULTS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+
+
+@dataclass(frozen=True)
+class Store:
+    """A tracking store that answers, and the experiment in it that new runs belong to.
+
+    Args:
+        client: MLflow's client of this store; calls go by run id, so that threads don't meet.
+        uri: The store's URI as MLflow takes it; it may hold credentials: print describe() instead.
+        experiment_id: The experiment's id.
+        experiment: The experiment's name.
+        notes: Sentences that the user must read.
+    """
+
+    client: Any
+    uri: str = field(repr=False)
+    experiment_id: str
+    experiment: str
+    notes: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Say in words where runs go, without credentials."""
+        return _describe(self.uri, self.experiment)
+
+
+def connect(root: Path | None = None) -> Store:
+    """Open the store that MLFLOW_TRACKING_URI names; unset: ``mlflow.db`` in the project's root.
+
+    The experiment is MLFLOW_EXPERIMENT_ID or MLFLOW_EXPERIMENT_NAME, else ``beauty``; one that is missing by name is
+    made. Several processes may start on a fresh store at once.
+
+    Args:
+        root: The folder for ``mlflow.db`` and ``mlruns/``; by default the checkout, else the current folder.
+
+    Raises:
+        TrackingError: The store can't be reached (within 30 seconds) or opened, or lacks the experiment.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or default_uri(root or project_root())
+    notes = _prepare(uri)
+    check_reachable(uri)
+    with translated(f"open the tracking store {redact(uri)}"), _alone(uri):
+        client = MlflowClient(tracking_uri=uri)
+        experiment = _find_experiment(client) or _make_experiment(client, uri)
+    if experiment.lifecycle_stage != "active":
+        raise TrackingError(
+            f"The experiment '{experiment.name}' is deleted in {redact(uri)}; bring it back with: "
+            f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
+        )
+    where = f"runs go to the {_describe(uri, experiment.name)}"
+    return Store(client, uri, str(experiment.experiment_id), experiment.name, (*notes, where))
+
+
+def project_root() -> Path:
+    """Return the checkout that this package runs from, whatever the current folder; the current folder where none."""
+    return checkout() or Path.cwd()
+
+
+def checkout() -> Path | None:
+    """Return the folder that holds MLproject and this package; None where it was installed elsewhere."""
+    folder = Path(beauty_mlflow.__file__).resolve().parents[1]
+    return folder if (folder / "MLproject").is_file() else None
+
+
+def default_uri(root: Path) -> str:
+    """Return the URI of the SQLite store in a folder."""
+    return f"sqlite:///{root.absolute() / 'mlflow.db'}"
+
+
+def _describe(uri: str, experiment: str) -> str:
+    return f"experiment '{experiment}' in {redact(uri)}"
+
+
+def _prepare(uri: str) -> tuple[str, ...]:
+    if urlsplit(uri).scheme in ("http", "https"):
+        for name, value in HTTP_DEFAULTS.items():
+            os.environ.setdefault(name, value)
+    if _file_store(uri) is None or os.environ.get(ALLOW_FILE_STORE):
+        return ()
+    os.environ[ALLOW_FILE_STORE] = "true"
+    return (
+        f"{redact(uri)} is a file store, which MLflow no longer develops; {ALLOW_FILE_STORE}=true is set for this "
+        "command. `mlflow migrate-filestore` moves it into a database.",
+    )
+
+
+def _file_store(uri: str) -> Path | None:
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)).absolute() if parts.scheme in ("", "file") else None
+
+
+def _find_experiment(client: Any) -> Any:  # noqa: ANN401 - MLflow is untyped
+    experiment_id = os.environ.get("MLFLOW_EXPERIMENT_ID")
+    return client.get_experiment(experiment_id) if experiment_id else client.get_experiment_by_name(_wanted_name())
+
+
+def _make_experiment(client: Any, uri: str) -> Any:  # noqa: ANN401 - MLflow is untyped
+    name = _wanted_name()
+    try:
+        client.create_experiment(name, artifact_location=_artifact_location(uri, name))
+    except MlflowException:  # another process may have been first
+        if client.get_experiment_by_name(name) is None:
+            raise
+    return client.get_experiment_by_name(name)
+
+
+def _wanted_name() -> str:
+    return os.environ.get("MLFLOW_EXPERIMENT_NAME") or names.EXPERIMENT
+
+
+def _artifact_location(uri: str, experiment: str) -> str | None:
+    path = sqlite_path(uri)
+    return None if path is None else str(path.parent / "mlruns" / quote(experiment, safe=" "))
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Keep other processes from making a local store's tables or its experiment at the same moment."""
+    path = sqlite_path(uri) or _file_store(uri)
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

@@ -1,0 +1,156 @@
+"""What every room's tests share: an environment of their own, and the three kinds of store."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+SERVER_START_SECONDS = 120
+# MLflow keeps a pool of open connections to each SQLite file for the life of the process
+POOL = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory):
+    """The cache folder that all tests share: what is in it is made once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def isolated_environment(monkeypatch, tmp_path_factory, session_cache):
+    """No test sees the user's MLflow settings, cache or state, nor leaves its own behind."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "BEAUTY_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("BEAUTY_CACHE_DIR", str(session_cache))
+    monkeypatch.setenv("BEAUTY_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv(POOL, "NullPool")
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory):
+    """An SQLite store with its tables made: copying it saves two seconds a test."""
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    script = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+    subprocess.run([sys.executable, "-c", script, f"sqlite:///{path}"], check=True, env=_plain_environment())
+    return path
+
+
+@pytest.fixture
+def sqlite_uri(tmp_path, sqlite_template):
+    """A fresh SQLite store of this test's own."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    shutil.copy(sqlite_template, folder / "mlflow.db")
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+@pytest.fixture
+def file_uri(tmp_path):
+    """A fresh file store of this test's own."""
+    return (tmp_path / "filestore").as_uri()
+
+
+@pytest.fixture(scope="session")
+def server_uri(tmp_path_factory, sqlite_template):
+    """A real tracking server on loopback, one for the whole session; tests share what it stores."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(sqlite_template, folder / "mlflow.db")
+    uri = f"http://127.0.0.1:{_free_port()}"
+    log = folder / "server.log"
+    with log.open("wb") as stream:
+        server = subprocess.Popen(
+            _server_command(folder, uri),
+            cwd=folder,
+            env={**_plain_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait_until_healthy(uri, server, log)
+            yield uri
+        finally:
+            _end_group(server)
+
+
+@pytest.fixture(params=["file", "sqlite", "server"])
+def store_uri(request, monkeypatch):
+    """Each kind of store in turn, as MLFLOW_TRACKING_URI says it."""
+    if request.param == "file":
+        monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    uri = request.getfixturevalue(f"{request.param}_uri")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return uri
+
+
+@pytest.fixture
+def local_store(sqlite_uri, monkeypatch):
+    """The quickest store alone, for tests that aren't about stores."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
+    return sqlite_uri
+
+
+def _plain_environment():
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "BEAUTY_"))}
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _server_command(folder, uri):
+    port = uri.rpartition(":")[2]
+    return [
+        str(Path(sys.executable).with_name("mlflow")),
+        "server",
+        "--backend-store-uri",
+        f"sqlite:///{folder / 'mlflow.db'}",
+        "--artifacts-destination",
+        str(folder / "artifacts"),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+        "--workers",
+        "1",
+        "--allowed-hosts",
+        f"127.0.0.1:{port},localhost:{port}",
+    ]
+
+
+def _wait_until_healthy(uri, server, log):
+    deadline = time.monotonic() + SERVER_START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(f"{uri}/health", timeout=5).close()  # noqa: S310 - our own server
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail(f"the tracking server didn't start: {log.read_text()[-2000:]}")
+
+
+def _end_group(server):
+    os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(server.pid, signal.SIGKILL)  # workers that outlived their parent
+    except ProcessLookupError:
+        pass
+    server.wait()

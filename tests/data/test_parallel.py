@@ -1,0 +1,26 @@
+import threading
+from itertools import islice
+
+import pytest
+
+from beauty_mlflow.data.parallel import map_threads
+
+
+def test_results_come_in_the_order_of_the_items():
+    assert list(map_threads(lambda item: item * 2, range(1000))) == list(range(0, 2000, 2))
+
+
+def test_only_so_many_items_are_worked_on_ahead():
+    """However many items there are, what nobody has taken yet stays small."""
+    begun = []
+    results = map_threads(begun.append, range(1_000_000))
+    list(islice(results, 10))
+    results.close()
+    assert len(begun) < 50_000
+
+
+def test_an_error_comes_out_and_ends_the_threads():
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        list(map_threads(lambda item: 1 // (500 - item), range(1_000_000)))
+    assert threading.active_count() == before

@@ -1,0 +1,37 @@
+import hashlib
+import os
+import socket
+
+import pytest
+
+from beauty_mlflow.data.regular import hash_regular, open_regular, read_regular
+from beauty_mlflow.errors import PictureError
+
+
+def test_a_file_and_a_link_to_it_are_read_and_hashed(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("file")
+    for name in ("file", "link"):
+        assert read_regular(tmp_path / name) == b"content"
+        assert hash_regular(tmp_path / name) == hashlib.sha256(b"content").hexdigest()
+
+
+def test_what_is_no_file_is_an_error_and_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    for name in ("fifo", "folder"):
+        with pytest.raises(PictureError, match="^not a regular file$"):
+            open_regular(tmp_path / name)
+
+
+def test_a_socket_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+        with pytest.raises(PictureError, match="no such device or address"):
+            read_regular(tmp_path / "socket")
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    with pytest.raises(PictureError, match="^no such file or directory$"):
+        hash_regular(tmp_path / "nothing")

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from beauty_mlflow.errors import DataError
+from beauty_mlflow.evaluation import figures
+from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_samples
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures in place of files."""
+    kept = []
+    monkeypatch.setattr(figures, "save_figure", lambda *arguments: kept.append(arguments[0]))
+    return kept
+
+
+def read(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+@pytest.mark.parametrize(("classes", "rows"), [(3, 1), (7, 1), (8, 2), (73, 11)])
+def test_samples_show_a_picture_a_class_in_seven_columns(drawn, make_pictures, tmp_path, classes, rows):
+    pictures = make_pictures(classes=classes, each=1)
+    draw_samples(pictures, tmp_path / "samples.png")
+    axes = drawn[0].axes
+    assert len(axes) == 7 * rows
+    assert [shown.get_title() for shown in axes[:classes]] == list(pictures.classes)
+    for label, shown in enumerate(axes[:classes]):
+        red = 255 * label // (classes - 1)
+        middle = shown.images[0].get_array()[80, 80]
+        assert middle.tolist() == [red, 60, 200 - red // 2]
+    assert not any(shown.images for shown in axes[classes:])
+
+
+def test_samples_keep_their_proportions(drawn, make_pictures, tmp_path):
+    """A picture of 40 x 20 gets white above and below, none left and right."""
+    draw_samples(make_pictures(classes=2, each=1), tmp_path / "samples.png")
+    shown = drawn[0].axes[0].images[0].get_array()
+    assert (shown[5, 80] == 255).all()
+    assert not (shown[80, 5] == 255).all()
+
+
+def test_a_class_without_a_picture_says_so(drawn, make_pictures, tmp_path):
+    draw_samples(make_pictures(classes=3, each=1, empty=(1,)), tmp_path / "samples.png")
+    assert [[text.get_text() for text in shown.texts] for shown in drawn[0].axes[:3]] == [
+        [],
+        ["no picture"],
+        [],
+    ]
+
+
+def test_hostile_names_are_drawn(make_pictures, tmp_path, hostile_names):
+    draw_samples(make_pictures(classes=hostile_names, each=1), tmp_path / "samples.png")
+    assert read(tmp_path / "samples.png").std() > 0
+
+
+def test_nine_views_are_those_of_the_first_nine_epochs(drawn, make_pictures, tmp_path):
+    from beauty_mlflow.data.pipeline import batches
+
+    pictures = make_pictures(classes=2, each=1)
+    options = {"size": 24, "resize": "pad", "augment": "thesis", "seed": 5}
+    draw_augmentation(
+        pictures.folder / pictures.paths[1], pictures.keys[1], **options, path=tmp_path / "a.png"
+    )
+    shown = [axes.images[0].get_array() for axes in drawn[0].axes]
+    assert len(shown) == 9
+    for view, picture in enumerate(shown):
+        trained = next(iter(batches(pictures, batch_size=2, view=view, **options)))[0][1]
+        np.testing.assert_allclose(picture, trained, atol=0.51)
+    assert len({picture.tobytes() for picture in shown}) == 9
+
+
+def test_without_augmentation_the_views_are_alike(drawn, make_pictures, tmp_path):
+    pictures = make_pictures(classes=2, each=1)
+    draw_augmentation(
+        pictures.folder / pictures.paths[0],
+        pictures.keys[0],
+        augment="none",
+        seed=0,
+        size=24,
+        resize="squash",
+        path=tmp_path / "a.png",
+    )
+    assert len({axes.images[0].get_array().tobytes() for axes in drawn[0].axes}) == 1
+
+
+def test_curves_show_training_and_validation_with_the_kept_epoch(drawn, tmp_path):
+    history = [
+        {"loss": 2.0, "accuracy": 0.1, "val_loss": 2.5, "val_accuracy": 0.2},
+        {"loss": 1.0, "accuracy": 0.4, "val_loss": 1.5, "val_accuracy": 0.3},
+        {"loss": 0.5, "accuracy": 0.8, "val_loss": 1.9, "val_accuracy": 0.25},
+    ]
+    draw_curves(history, 2, tmp_path / "curves.png")
+    for axes, name in zip(drawn[0].axes, ("loss", "accuracy"), strict=True):
+        training, validation, kept = axes.lines
+        assert list(training.get_xdata()) == [1, 2, 3]
+        assert list(training.get_ydata()) == [epoch[name] for epoch in history]
+        assert list(validation.get_ydata()) == [epoch[f"val_{name}"] for epoch in history]
+        assert list(kept.get_xdata()) == [2, 2]
+        assert [text.get_text() for text in axes.get_legend().texts] == [
+            "training",
+            "validation",
+            "kept: epoch 2",
+        ]
+
+
+def test_curves_of_one_epoch_can_be_seen(tmp_path):
+    history = [{"loss": 2.0, "accuracy": 0.1, "val_loss": 2.5, "val_accuracy": 0.2}]
+    draw_curves(history, 1, tmp_path / "curves.png")
+    blue = (np.abs(read(tmp_path / "curves.png") - np.array([31, 119, 180])) < 8).all(axis=2).sum()
+    assert blue > 20
+
+
+def test_no_epoch_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no epoch to draw"):
+        draw_curves([], 1, tmp_path / "curves.png")

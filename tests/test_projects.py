@@ -1,0 +1,125 @@
+"""What `mlflow run` makes of the project, each in a process of its own as a user would start it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import connect
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.slow
+
+
+def mlflow_run(*arguments, manager="local"):
+    command = [str(Path(sys.executable).with_name("mlflow")), "run", str(ROOT), "--env-manager", manager, *arguments]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path})
+
+
+def only_run(experiment="0"):
+    (found,) = connect().client.search_runs([experiment])
+    return found
+
+
+def test_finetune_uses_the_run_that_mlflow_made(local_store, tmp_path, pictures):
+    """The entry point's run is MLflow's own, finished, with the parameters of both and the model; a space in a path is no trouble."""
+    data = tmp_path / "a folder"
+    data.symlink_to(pictures)
+    result = mlflow_run(
+        "-e", "finetune", "-P", f"data={data}", "-P", "network=tiny", "-P", "blocks=1", "-P", "epochs=1", "-P", "weights=random"
+    )
+    assert result.returncode == 0, result.stderr
+    found = only_run()
+    assert found.info.status == "FINISHED"
+    assert found.data.params["network"] == "tiny"
+    assert found.data.tags["mlflow.source.type"] == "PROJECT"
+    assert "best_val_accuracy" in found.data.metrics
+    assert result.stdout.splitlines()[-1] == f"run_id: {found.info.run_id}"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (["-P", "block=6"], "No such option '--block'"),
+        (["-P", "blocks=99"], "0 to 11"),
+        (["-P", "learning_rate=0"], "expected auto or a number above 0"),
+        (["-P", "learning-rate=1"], "is given 2 times"),
+        (["-P", "data=nowhere"], "'nowhere' doesn't exist"),
+    ],
+)
+def test_bad_input_ends_mlflows_run_failed(local_store, parameters, message):
+    """Under `mlflow run` the run ends FAILED, with our message as its tag."""
+    result = mlflow_run("-e", "finetune", *parameters)
+    assert result.returncode == 1
+    found = only_run()
+    assert found.info.status == "FAILED"
+    assert message in found.data.tags["error"]
+
+
+def test_no_value_reaches_a_shell(local_store, tmp_path):
+    """A value with shell syntax arrives as it is, or is refused as text; nothing of it is run."""
+    mark = tmp_path / "ran"
+    for value in (f"$(touch {mark})", f"`touch {mark}`", f"'; touch {mark}; '", f'" && touch {mark} "'):
+        mlflow_run("-e", "split", "-P", f"data={value}", "-P", f"out={value}")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_the_run_killed_and_resumable(local_store, beauty_process, number):
+    """SIGTERM and Ctrl-C end the run KILLED; `resume` finishes it, in the same run."""
+    process, run_id = beauty_process()
+    process.send_signal(number)
+    assert process.wait(60) == 128 + number
+    assert Run.find(connect(), run_id).status == "KILLED"
+    assert_resumes(run_id)
+
+
+def test_a_killed_process_is_resumable(local_store, beauty_process):
+    """After kill -9 the run goes on where its last checkpoint was."""
+    process, run_id = beauty_process()
+    process.kill()
+    process.wait(60)
+    assert_resumes(run_id)
+
+
+def assert_resumes(run_id):
+    result = mlflow_run("-e", "finetune", "-P", f"resume={run_id}")
+    assert result.returncode == 0, result.stderr
+    run = Run.find(connect(), run_id)
+    assert run.status == "FINISHED"
+    points = connect().client.get_metric_history(run_id, "val_loss")
+    assert [point.step for point in points] == list(range(1, len(points) + 1))
+    beside = only_run()
+    assert beside.data.tags["resumed"] == run_id
+    assert beside.info.status == "FINISHED"
+
+
+@pytest.fixture
+def beauty_process(pictures):
+    """Start a fine-tuning of many epochs; returns it and its run's id when the first epochs are logged."""
+    started = []
+
+    def start():
+        given = {"data": pictures, "network": "tiny", "blocks": 1, "epochs": 12, "patience": 12, "weights": "random"}
+        options = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+        command = [sys.executable, "-m", "beauty_mlflow", "finetune", *options]
+        started.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
+        store = connect()
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            runs = store.client.search_runs([store.experiment_id])
+            if runs and "val_loss" in runs[0].data.metrics:
+                return started[0], runs[0].info.run_id
+            time.sleep(0.1)
+        return pytest.fail("no epoch was logged within two minutes")
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
