@@ -59,7 +59,7 @@ class DivergedError(WorkError):
     """The loss became nan or infinite."""
 
 
-class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt it must pass every `except Exception`
+class Interrupted(BaseException):
     """The user or the system asked us to stop (Ctrl-C, SIGTERM)."""
 
     def __init__(self, signal_number: int) -> None:

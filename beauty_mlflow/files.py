@@ -16,7 +16,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     On an error the temporary file is removed and ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=f".tmp{path.suffix}")
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name[:100]}.", suffix=f".tmp{path.suffix}"
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -24,6 +26,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _use_umask(temporary)
         _sync(temporary)
         temporary.replace(path)
+        _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -51,5 +54,8 @@ def _use_umask(path: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -27,7 +27,10 @@ def test_help_names_every_option(name):
     ("arguments", "message"),
     [
         (["finetune", "--block", "6"], "No such option '--block'"),
-        (["finetune", "--epochs", "1", "--epochs", "2"], "--epochs is given 2 times (1, 2); expected it once."),
+        (
+            ["finetune", "--epochs", "1", "--epochs", "2"],
+            "--epochs is given 2 times (1, 2); expected it once.",
+        ),
         (["finetune", "--network", "vgg"], "'vgg' is no network"),
         (["finetune", "--blocks", "99"], "0 to 11"),
         (["finetune", "--data", "nowhere"], "'nowhere' doesn't exist"),
@@ -58,7 +61,9 @@ except SystemExit:
 print(sorted({"tensorflow", "keras", "mlflow", "pandas", "numpy", "matplotlib"} & set(sys.modules)))
 """
     for arguments in (["finetune", "--help"], ["finetune", "--blocks", "99"], ["main", "--network", "vgg"]):
-        result = subprocess.run([sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+        result = subprocess.run(
+            [sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        )
         assert result.stdout.splitlines()[-1] == "[]"
 
 

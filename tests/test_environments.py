@@ -16,7 +16,10 @@ def locked(name):
     return {re.sub(r"\[.*\]", "", package).lower().replace("_", "-"): version for package, version in pins}
 
 
-@pytest.mark.parametrize(("lock", "extra"), [("cpu.txt", "cpu"), ("gpu.txt", "gpu"), ("dev-cpu.txt", "cpu"), ("dev-gpu.txt", "gpu")])
+@pytest.mark.parametrize(
+    ("lock", "extra"),
+    [("cpu.txt", "cpu"), ("gpu.txt", "gpu"), ("dev-cpu.txt", "cpu"), ("dev-gpu.txt", "gpu")],
+)
 def test_lock_file_satisfies_pyproject(lock, extra):
     """Every dependency that pyproject.toml names is pinned, within its range."""
     versions = locked(lock)

@@ -17,7 +17,14 @@ pytestmark = pytest.mark.slow
 
 
 def mlflow_run(*arguments, manager="local"):
-    command = [str(Path(sys.executable).with_name("mlflow")), "run", str(ROOT), "--env-manager", manager, *arguments]
+    command = [
+        str(Path(sys.executable).with_name("mlflow")),
+        "run",
+        str(ROOT),
+        "--env-manager",
+        manager,
+        *arguments,
+    ]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path})
 
@@ -28,11 +35,22 @@ def only_run(experiment="0"):
 
 
 def test_finetune_uses_the_run_that_mlflow_made(local_store, tmp_path, pictures):
-    """The entry point's run is MLflow's own, finished, with the parameters of both and the model; a space in a path is no trouble."""
+    """The entry point uses MLflow's own run and finishes it; a space in a path is no trouble."""
     data = tmp_path / "a folder"
     data.symlink_to(pictures)
     result = mlflow_run(
-        "-e", "finetune", "-P", f"data={data}", "-P", "network=tiny", "-P", "blocks=1", "-P", "epochs=1", "-P", "weights=random"
+        "-e",
+        "finetune",
+        "-P",
+        f"data={data}",
+        "-P",
+        "network=tiny",
+        "-P",
+        "blocks=1",
+        "-P",
+        "epochs=1",
+        "-P",
+        "weights=random",
     )
     assert result.returncode == 0, result.stderr
     found = only_run()
@@ -106,7 +124,14 @@ def beauty_process(pictures):
     started = []
 
     def start():
-        given = {"data": pictures, "network": "tiny", "blocks": 1, "epochs": 12, "patience": 12, "weights": "random"}
+        given = {
+            "data": pictures,
+            "network": "tiny",
+            "blocks": 1,
+            "epochs": 12,
+            "patience": 12,
+            "weights": "random",
+        }
         options = [word for name, value in given.items() for word in (f"--{name}", str(value))]
         command = [sys.executable, "-m", "beauty_mlflow", "finetune", *options]
         started.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL))

@@ -1,4 +1,4 @@
-"""The MLflow UI on the project's store, on loopback only. usage: .venv/bin/python tools/ui.py [--port 5000]"""
+"""The MLflow UI on the project's store, on loopback only."""
 
 import argparse
 import os

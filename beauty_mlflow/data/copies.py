@@ -35,9 +35,7 @@ def drop_copies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, str]
     """
     ordered = table.assign(is_new=table["part"] == "").sort_values(["is_new", "class", "path"])
     first = ordered.groupby(["leader", "class"])["path"].transform("first")[table.index]
-    dropped = [
-        (path, f"a copy of '{kept}'") for path, kept in zip(table["path"], first, strict=True) if path != kept
-    ]
+    dropped = [(path, f"a copy of '{kept}'") for path, kept in zip(table["path"], first, strict=True) if path != kept]
     left = table[table["path"] == first].reset_index(drop=True)
     alone = ~left["duplicate_group"].duplicated(keep=False)
     return left.assign(duplicate_group=left["duplicate_group"].mask(alone, "")), dropped
@@ -48,9 +46,9 @@ def units_of(table: pd.DataFrame, columns: Sequence[str]) -> list[list[int]]:
     pairs = [np.empty((0, 2), np.int64)]
     for column in columns:
         rows = np.flatnonzero(table[column] != "")
-        first, inverse = np.unique(
-            table[column].to_numpy(dtype=object)[rows], return_index=True, return_inverse=True
-        )[1:]
+        first, inverse = np.unique(table[column].to_numpy(dtype=object)[rows], return_index=True, return_inverse=True)[
+            1:
+        ]
         pairs.append(np.stack([rows[first[inverse]], rows], axis=1))
     units: dict[int, list[int]] = {}
     for row, label in enumerate(connect(len(table), np.concatenate(pairs)).tolist()):

@@ -2,7 +2,7 @@
 
 Near means near: candidates come from perceptual hashes, and are kept only where thumbnails of 16 x 16 colours
 agree. The limits were set on 2,685 emoji and re-encoded, resized, brightened copies of them: copies differ by
-at most 20, the most similar different pictures (white hearts, clock faces half an hour apart) by at least 28.
+at most 20, the most similar different pictures (grey squares, clock faces half an hour apart) by at least 28.
 """
 
 from collections import Counter
@@ -54,9 +54,7 @@ def find_duplicates(seen: Inspection, classes: Sequence[str]) -> Duplicates:
     exact = _first_of_equal(np.unique(np.array(seen.sha256, dtype=str), return_inverse=True)[1])
     distinct = np.flatnonzero(exact == np.arange(len(exact)))
     pairs = distinct[
-        similar_pairs(
-            seen.hashes[distinct], seen.thumbnails[distinct], distance=DISTANCE, tolerance=TOLERANCE
-        )
+        similar_pairs(seen.hashes[distinct], seen.thumbnails[distinct], distance=DISTANCE, tolerance=TOLERANCE)
     ]
     chains = connect(len(exact), np.concatenate([pairs, np.stack([exact, np.arange(len(exact))], axis=1)]))
     names, ids = np.unique(np.array(classes, dtype=str), return_inverse=True)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from beauty_mlflow.data.readers.walking import name_some
 from beauty_mlflow.data.splits import Split
+from beauty_mlflow.data.wording import name_some
 
 
 def old_parts(old: Split, table: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -56,5 +56,5 @@ def _rows(table: pd.DataFrame, last: str) -> "zip[tuple[str, str, str, str]]":
 def _notes(old: int, total: int, gone: Sequence[str]) -> list[str]:
     notes = [f"{old} pictures of the old manifest keep their parts, {total - old} are new."]
     if gone:
-        notes.append(f"{len(gone)} pictures of the old manifest are gone: {name_some(list(gone))}.")
+        notes.append(f"{len(gone)} pictures of the old manifest are gone: {name_some(gone)}.")
     return notes

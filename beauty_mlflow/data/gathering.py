@@ -70,9 +70,7 @@ def gather(data: Path, options: SplitOptions, progress: Progress) -> Gathered:
 def _check_options(data: Path, options: SplitOptions) -> None:
     for option, given in (("strategy=thesis", options.strategy == "thesis"), ("extend", options.extend)):
         if given:
-            raise ParameterError(
-                f"'{data}' says itself which part each picture belongs to; leave {option} out"
-            )
+            raise ParameterError(f"'{data}' says itself which part each picture belongs to; leave {option} out")
 
 
 def _check_rejected(data: Path, rejected: list[tuple[str, str]], options: SplitOptions) -> None:
@@ -83,18 +81,14 @@ def _check_rejected(data: Path, rejected: list[tuple[str, str]], options: SplitO
         )
 
 
-def _check_classes(
-    data: Path, listed: pd.DataFrame, kept: pd.DataFrame, rejected: list[tuple[str, str]]
-) -> None:
+def _check_classes(data: Path, listed: pd.DataFrame, kept: pd.DataFrame, rejected: list[tuple[str, str]]) -> None:
     why = f" ({len(rejected)} files can't be used: {_name_reasons(rejected)})" if rejected else ""
     classes = sorted(set(kept["class"]))
     broken = sorted(set(listed["class"]) - set(classes))
     if not classes:
         raise DataError(f"'{data}' holds no picture{why}; expected pictures of at least two classes")
     if broken:
-        raise DataError(
-            f"the class '{broken[0]}' has no usable picture{why}. Repair its pictures or remove the class."
-        )
+        raise DataError(f"the class '{broken[0]}' has no usable picture{why}. Repair its pictures or remove the class.")
     if len(classes) == 1:
         raise DataError(f"'{data}' holds one class alone, '{classes[0]}'{why}; expected at least two")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from beauty_mlflow.data.readers.walking import name_some
 from beauty_mlflow.data.splits import Split, sort_rows
+from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import DataError, did_you_mean
 
 THESIS = "thesis"
@@ -41,8 +41,7 @@ def read_groups(source: str) -> Mapping[str, list[str]]:
         groups = yaml.load(content, _StrictLoader)  # noqa: S506 - it is a SafeLoader
     except OSError as error:
         raise DataError(
-            f"the grouping '{source}' can't be read ({error.strerror}); expected a YAML file or the word "
-            f"{THESIS}"
+            f"the grouping '{source}' can't be read ({error.strerror}); expected a YAML file or the word {THESIS}"
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
@@ -104,31 +103,23 @@ def _check_names(split: Split, groups: Mapping[str, list[str]], group_of: Mappin
     for group in groups:
         if group in split.classes and group_of.get(group) != group:
             raise DataError(
-                f"the group '{group}' is called like a class that isn't in it; rename the group or add the "
-                "class to it"
+                f"the group '{group}' is called like a class that isn't in it; rename the group or add the class to it"
             )
 
 
 def _checked(source: str, groups: object) -> dict[str, list[str]]:
     if not isinstance(groups, dict) or not groups:
-        raise DataError(
-            f"the grouping '{source}' is no mapping; expected YAML lines like group: [class, class]"
-        )
+        raise DataError(f"the grouping '{source}' is no mapping; expected YAML lines like group: [class, class]")
     for group, members in groups.items():
         if not isinstance(group, str) or not group.strip():
-            raise DataError(
-                f"the grouping '{source}' has the group {group!r}; expected a name (put it in quotes)"
-            )
+            raise DataError(f"the grouping '{source}' has the group {group!r}; expected a name (put it in quotes)")
         if not isinstance(members, list) or not members or not all(isinstance(name, str) for name in members):
-            raise DataError(
-                f"the group '{group}' of '{source}' is no list of class names; expected [class, class]"
-            )
+            raise DataError(f"the group '{group}' of '{source}' is no list of class names; expected [class, class]")
     times = Counter(name for members in groups.values() for name in members)
     twice = [name for name, count in times.items() if count > 1]
     if twice:
         owners = sorted(group for group, members in groups.items() if twice[0] in members)
         raise DataError(
-            f"the grouping '{source}' has the class '{twice[0]}' twice, in {' and '.join(owners)}; expected "
-            "it once"
+            f"the grouping '{source}' has the class '{twice[0]}' twice, in {' and '.join(owners)}; expected it once"
         )
     return groups

@@ -24,7 +24,7 @@ Array = npt.NDArray[np.uint8]
 Resize = Literal["squash", "pad", "crop"]
 
 MAX_PIXELS = 100_000_000
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 WHITE = (255, 255, 255)
 
 _SPARE = 2  # a picture is shrunk quickly to this many times the wanted size, then resized carefully

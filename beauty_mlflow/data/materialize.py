@@ -51,9 +51,7 @@ def _fill(split: Split, out: Path, transfer: Callable[[Path, Path], object], pro
             try:
                 transfer(split.folder / source, out / target)
             except OSError as error:
-                raise DataError(
-                    f"the picture '{source}' can't be used ({error.strerror}); split again"
-                ) from None
+                raise DataError(f"the picture '{source}' can't be used ({error.strerror}); split again") from None
             bar.update()
 
 

@@ -71,9 +71,7 @@ def _stars_of_equal_hash(hashes: Hashes, thumbnails: Thumbnails, tolerance: int)
 
 def _alike(thumbnails: Thumbnails, leader: int, rows: Rows, tolerance: int) -> npt.NDArray[np.bool_]:
     chunks = np.split(rows, range(_COMPARED_AT_ONCE, len(rows), _COMPARED_AT_ONCE))
-    return np.concatenate(
-        [similar(thumbnails, np.full(len(chunk), leader), chunk, tolerance) for chunk in chunks]
-    )
+    return np.concatenate([similar(thumbnails, np.full(len(chunk), leader), chunk, tolerance) for chunk in chunks])
 
 
 def _close_hashes(hashes: Hashes, distance: int) -> Iterator[tuple[Rows, Rows]]:
@@ -88,10 +86,7 @@ def _close_hashes(hashes: Hashes, distance: int) -> Iterator[tuple[Rows, Rows]]:
 
 def _band(hashes: Hashes, band: int) -> Rows:
     # every fourth bit: the bits of a picture's plain border stand together, and would fill one band
-    bits = [
-        ((hashes >> np.uint64(band + _BANDS * bit)) & np.uint64(1)) << np.uint64(bit)
-        for bit in range(_BAND_BITS)
-    ]
+    bits = [((hashes >> np.uint64(band + _BANDS * bit)) & np.uint64(1)) << np.uint64(bit) for bit in range(_BAND_BITS)]
     keys: Rows = np.bitwise_or.reduce(bits).astype(np.int64)
     return keys
 

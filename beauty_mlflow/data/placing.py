@@ -95,15 +95,10 @@ class Placement:
     def _cost(self, unit: Unit, part: int) -> int:
         # by how much (has - target)² grows, summed over the unit's classes
         counts = self._count(unit).items()
-        return sum(
-            count * (count + 2 * (self._have[name][part] - self._targets[name][part]))
-            for name, count in counts
-        )
+        return sum(count * (count + 2 * (self._have[name][part] - self._targets[name][part])) for name, count in counts)
 
     def _fill(self, name: str, rows: Sequence[int]) -> None:
-        lacking = [
-            max(0, target - has) for target, has in zip(self._targets[name], self._have[name], strict=True)
-        ]
+        lacking = [max(0, target - has) for target, has in zip(self._targets[name], self._have[name], strict=True)]
         shares = quotas(len(rows), lacking)
         order = [part for part, share in enumerate(shares) for _ in range(share)]
         for row, part in zip(rows, order, strict=True):

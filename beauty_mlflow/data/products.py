@@ -2,8 +2,8 @@ from re import Match
 
 import pandas as pd
 
-from beauty_mlflow.data.readers.walking import name_some
 from beauty_mlflow.data.split_options import SplitOptions
+from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import DataError, ParameterError
 
 _OWN_COLUMNS = ("path", "class", "part")
@@ -22,8 +22,7 @@ def products(table: pd.DataFrame, options: SplitOptions) -> list[str]:
         return [""] * len(table)
     if options.group_by in _OWN_COLUMNS:
         raise ParameterError(
-            f"group_by is '{options.group_by}', which names no product; expected another column or a regular "
-            "expression"
+            f"group_by is '{options.group_by}', which names no product; expected another column or a regular expression"
         )
     if options.group_by in table:
         found, kind = table[options.group_by].to_list(), "column"

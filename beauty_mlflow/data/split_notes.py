@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from beauty_mlflow.data.readers.walking import name_some
+from beauty_mlflow.data.wording import name_some
 
 
 def duplicate_notes(table: pd.DataFrame) -> list[str]:

@@ -71,8 +71,7 @@ class SplitOptions:
             return re.compile(self.group_by)
         except re.error as error:
             raise ParameterError(
-                f"group_by is '{self.group_by}': neither a column of the data nor a regular expression "
-                f"({error})"
+                f"group_by is '{self.group_by}': neither a column of the data nor a regular expression ({error})"
             ) from None
 
     def record(self) -> dict[str, object]:
@@ -96,6 +95,4 @@ class SplitOptions:
 
 def _check_word(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise ParameterError(
-            f"{name} is '{value}'; expected one of {', '.join(known)}.{did_you_mean(value, known)}"
-        )
+        raise ParameterError(f"{name} is '{value}'; expected one of {', '.join(known)}.{did_you_mean(value, known)}")

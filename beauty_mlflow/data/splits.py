@@ -63,7 +63,7 @@ class Split:
         Raises:
             ParameterError: the part isn't one of ``PARTS``.
         """
-        rows = self._rows(name)
+        rows = self.rows(name)
         ids = {name: position for position, name in enumerate(self.classes)}
         return Pictures(
             folder=self.folder,
@@ -75,20 +75,24 @@ class Split:
 
     def digest(self, part: str) -> str:
         """Return the identity of one part: 32 hex digits of sha256 over its (class, sha256, part) rows."""
-        return _digest(self._rows(part))[:32]
+        return _digest(self.rows(part))[:32]
 
     def largest_share(self, part: str) -> float:
         """Return the largest class's share of the part: the accuracy of always guessing that class."""
-        rows = self._rows(part)
+        rows = self.rows(part)
         if rows.empty:
             raise DataError(f"the part {part} holds no picture, so no class has a share of it")
         return float(rows["class"].value_counts(normalize=True).max())
 
-    def _rows(self, part: str) -> pd.DataFrame:
+    def rows(self, part: str) -> pd.DataFrame:
+        """Return the table's rows of one part.
+
+        Raises:
+            ParameterError: the part isn't one of ``PARTS``.
+        """
         if part not in PARTS:
             raise ParameterError(
-                f"'{part}' is no part of a split; expected one of "
-                f"{', '.join(PARTS)}.{did_you_mean(part, PARTS)}"
+                f"'{part}' is no part of a split; expected one of {', '.join(PARTS)}.{did_you_mean(part, PARTS)}"
             )
         return self.table[self.table["part"] == part]
 
@@ -177,9 +181,7 @@ def read_split(
             f"{path} was changed after it was made: its rows don't give the fingerprint in "
             f"{sidecar_path(path).name}. Take the original file or split again."
         )
-    split = Split(
-        folder or Path(sidecar.folder), table, sidecar.classes, sidecar.options, sidecar.quarantined
-    )
+    split = Split(folder or Path(sidecar.folder), table, sidecar.classes, sidecar.options, sidecar.quarantined)
     if check_pictures:
         verify_pictures(path, split.folder, split.table, progress)
     return split
@@ -191,8 +193,7 @@ def _read_sidecar(manifest: Path) -> _Sidecar:
         return _Sidecar.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ManifestError(
-            f"{manifest} lacks its sidecar {path.name} ({error.strerror}). Put it beside the manifest or "
-            "split again."
+            f"{manifest} lacks its sidecar {path.name} ({error.strerror}). Put it beside the manifest or split again."
         ) from None
     except ValidationError as error:
         first = error.errors()[0]

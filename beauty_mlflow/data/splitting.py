@@ -81,9 +81,7 @@ def open_data(data: Path, progress: Progress) -> Splitting:
         if splitting.split.options["strategy"] == "given"
         else "It was split with the defaults: stratified, 80, 10 and 10 %, copies kept together, seed 0."
     )
-    return Splitting(
-        splitting.split, splitting.quarantine, [f"'{data}' is no manifest. {how}", *splitting.notes]
-    )
+    return Splitting(splitting.split, splitting.quarantine, [f"'{data}' is no manifest. {how}", *splitting.notes])
 
 
 def write_splitting(splitting: Splitting, out: Path) -> None:
@@ -102,9 +100,7 @@ def _read_quarantine(path: Path) -> pd.DataFrame:
     if path.exists():
         header, rows = read_rows(path, ManifestError)
         if tuple(header) != _QUARANTINE:
-            raise ManifestError(
-                f"{path} has the columns {', '.join(header)}; expected {', '.join(_QUARANTINE)}"
-            )
+            raise ManifestError(f"{path} has the columns {', '.join(header)}; expected {', '.join(_QUARANTINE)}")
     return pd.DataFrame(rows, columns=list(_QUARANTINE), dtype=str)
 
 
@@ -158,9 +154,7 @@ def _check_parts(table: pd.DataFrame, classes: Sequence[str], *, has_given: bool
     fatal = {name: parts for name, parts in missing.items() if not has_given or "train" in parts}
     counts = table["class"].value_counts()
     if fatal:
-        named = "; ".join(
-            f"'{name}' ({counts[name]} pictures, none for {' and '.join(fatal[name])})" for name in fatal
-        )
+        named = "; ".join(f"'{name}' ({counts[name]} pictures, none for {' and '.join(fatal[name])})" for name in fatal)
         raise DataError(
             f"{len(fatal)} classes have too few pictures for their parts, copies and products being kept "
             f"together: {named[:1000]}. Every class needs at least one picture, or product, for each of "
@@ -168,21 +162,15 @@ def _check_parts(table: pd.DataFrame, classes: Sequence[str], *, has_given: bool
         )
     if absent:
         raise DataError(
-            f"the data has no picture for {' and '.join(absent)}; expected some for each of "
-            f"{', '.join(PARTS)}"
+            f"the data has no picture for {' and '.join(absent)}; expected some for each of {', '.join(PARTS)}"
         )
-    return [
-        f"Warning: the class '{name}' has no picture for {' and '.join(parts)}."
-        for name, parts in missing.items()
-    ]
+    return [f"Warning: the class '{name}' has no picture for {' and '.join(parts)}." for name, parts in missing.items()]
 
 
 def _finish(found: Gathered, classes: tuple[str, ...], options: SplitOptions) -> Splitting:
     quarantine = pd.DataFrame(found.rejected, columns=list(_QUARANTINE), dtype=str)
     if len(quarantine):
-        found.notes.append(
-            f"{len(quarantine)} files were left out; the quarantine lists them with the reasons."
-        )
+        found.notes.append(f"{len(quarantine)} files were left out; the quarantine lists them with the reasons.")
     record = options.record() | ({"strategy": "given"} if found.is_split else {})
     split = Split(found.folder, sort_rows(found.table), classes, record, len(quarantine))
     return Splitting(split, quarantine, found.notes)

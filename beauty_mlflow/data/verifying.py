@@ -54,21 +54,14 @@ def check_rows(path: Path, table: pd.DataFrame, classes: Collection[str], parts:
 def stays_inside(path: str) -> bool:
     """Return whether a path is relative, normal and without a way up."""
     pure = PurePosixPath(path)
-    return (
-        path == str(pure)
-        and path != "."
-        and not pure.is_absolute()
-        and ".." not in pure.parts
-        and "\0" not in path
-    )
+    return path == str(pure) and path != "." and not pure.is_absolute() and ".." not in pure.parts and "\0" not in path
 
 
 def verify_pictures(manifest: Path, folder: Path, table: pd.DataFrame, progress: Progress) -> None:
     """Raise ManifestError unless every picture is there, inside the folder, with the manifest's sha256."""
     if not folder.is_dir():
         raise ManifestError(
-            f"the data folder of {manifest} isn't there: {folder}. Put it back, or split the data where it "
-            "is now."
+            f"the data folder of {manifest} isn't there: {folder}. Put it back, or split the data where it is now."
         )
     rows = list(zip(table["path"], table["sha256"], strict=True))
     problems: list[str] = []

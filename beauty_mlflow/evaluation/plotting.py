@@ -25,11 +25,13 @@ _FALLBACKS = (
 
 def new_figure(width: float, height: float, dpi: int = 100) -> Figure:
     """Return an empty figure of that many inches which arranges what is put on it without overlaps."""
-    return Figure(figsize=(width, height), dpi=dpi, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, compress=True)
+    return Figure(figsize=(width, height), dpi=dpi, layout=layout)
 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, atomically."""
+    figure.draw_without_rendering()  # the titles of axes find their final place at the second drawing only
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png")
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import keras
 
@@ -18,7 +17,7 @@ from beauty_mlflow.networks.freezing import freeze
 from beauty_mlflow.networks.statistics import set_batch_norm_statistics
 from beauty_mlflow.networks.table import get_network
 from beauty_mlflow.networks.weights import load_weights
-from beauty_mlflow.serving.package import NETWORK_FILE, read_package
+from beauty_mlflow.serving.package import MODEL_FILE, read_description
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.store import Store
 
@@ -54,9 +53,7 @@ def build_finetuned(session: Session, settings: Settings) -> Built:
         seed=parameters.seed,
     )
     weights, source, source_classes = _local_weights(session.store, parameters.weights)
-    loaded = load_weights(
-        model, network, weights, classes=session.split.classes, source_classes=source_classes
-    )
+    loaded = load_weights(model, network, weights, classes=session.split.classes, source_classes=source_classes)
     if loaded.random:
         pictures = session.split.part("train")
         set_batch_norm_statistics(model, _first_batches(pictures, settings, parameters))
@@ -80,8 +77,8 @@ def build_from_scratch(session: Session, settings: Settings) -> Built:
 def _local_weights(store: Store, weights: str) -> tuple[str, str, tuple[str, ...] | None]:
     if not (RUN_ID.fullmatch(weights) or weights.startswith(("models:/", "runs:/"))):
         return weights, "", None
-    package: Path = fetch_model(store, weights)
-    return str(package / NETWORK_FILE), weights, read_package(package).classes
+    package = fetch_model(store, weights)
+    return str(package / MODEL_FILE), weights, read_description(package).classes
 
 
 def _first_batches(pictures: Pictures, settings: Settings, parameters: Finetune) -> "list[object]":

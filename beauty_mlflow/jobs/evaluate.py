@@ -15,7 +15,9 @@ class Evaluate(Parameters):
     job = "evaluate"
 
     model: str = Field(min_length=1, description="A run id, or a models:/ or runs:/ URI.")
-    data: ExistingPath = Field("", description="A manifest, or anything that can be split; empty is the model's own split.")
+    data: ExistingPath = Field(
+        "", description="A manifest, or anything that can be split; empty is the model's own split."
+    )
     part: Literal["test", "val", "train"] = Field("test", description="The part to measure on.")
     batch_size: Count = Field(128, description="Pictures a step.")
 

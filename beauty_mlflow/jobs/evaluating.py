@@ -15,7 +15,8 @@ from beauty_mlflow.jobs.opening import open_named, say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.training import Trained, predict_part
-from beauty_mlflow.serving.package import MODEL_FILE, load_network, read_description
+from beauty_mlflow.serving.classifier import load_network
+from beauty_mlflow.serving.package import MODEL_FILE, read_description
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.ending import tracked
@@ -120,30 +121,31 @@ def _with_classes_of(split: Split, classes: tuple[str, ...]) -> Split:
 
 def _require_no_overlap(split: Split, own: Split, part: str) -> None:
     trained_on = _hashes(own, "train")
-    overlap = sum(digest in trained_on for digest in _rows(split, part)["sha256"])
+    overlap = sum(digest in trained_on for digest in split.rows(part)["sha256"])
     if overlap:
         raise DataError(
-            f"{overlap} of the {len(_rows(split, part))} {part} pictures were in the model's training part (same sha256): the "
-            "figures would be too good. Leave them out, or make the manifest with split --extend from the training's."
+            f"{overlap} of the {len(split.rows(part))} {part} pictures were in the model's training part "
+            "(same sha256): the figures would be too good. Leave them out, or make the manifest with split "
+            "--extend from the training's."
         )
 
 
 def _selected_on(split: Split, own: Split, part: str) -> list[str]:
     validation = _hashes(own, "val")
-    seen = sum(digest in validation for digest in _rows(split, part)["sha256"])
+    seen = sum(digest in validation for digest in split.rows(part)["sha256"])
     return [f"{seen} of the {part} pictures were in the model's validation part, which chose its epoch"] if seen else []
 
 
 def _copies(own: Split, part: str) -> list[str]:
     if part == "train":
-        return [f"all {len(_rows(own, part))} pictures were trained on: these figures say nothing about new ones"]
+        return [f"all {len(own.rows(part))} pictures were trained on: these figures say nothing about new ones"]
     trained_on = _hashes(own, "train")
-    copies = sum(digest in trained_on for digest in _rows(own, part)["sha256"])
+    copies = sum(digest in trained_on for digest in own.rows(part)["sha256"])
     return [f"{copies} of the {part} pictures are copies of training pictures (same sha256)"] if copies else []
 
 
 def _hashes(split: Split, part: str) -> set[str]:
-    return set(_rows(split, part)["sha256"])
+    return set(split.rows(part)["sha256"])
 
 
 def _require_pictures(subject: _Subject) -> None:

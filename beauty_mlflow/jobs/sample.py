@@ -23,7 +23,11 @@ def run(parameters: Sample) -> Summary:
 
     out = Path(parameters.out)
     make_sample(
-        out, classes=parameters.classes, images=parameters.images, seed=parameters.seed, progress=console_progress
+        out,
+        classes=parameters.classes,
+        images=parameters.images,
+        seed=parameters.seed,
+        progress=console_progress,
     )
     return [
         ("folder", out),

@@ -20,7 +20,7 @@ from beauty_mlflow.jobs.parameters import to_text
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
-from beauty_mlflow.tracking.runs import Run, made_by_mlflow
+from beauty_mlflow.tracking.runs import RUN_ID, Run
 from beauty_mlflow.tracking.store import Store, connect
 
 SESSION_FILE = "session.json"
@@ -86,8 +86,7 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
         own = type(parameters).parse(known["parameters"])
         _require_no_other(parameters, own)
         split = read_split(folder / SPLIT_FILE)
-        run.reopen()
-        with tracked(run):
+        with run.reopened():
             _remember(folder, own, known["command"])
             yield Session(store, run, own, split, folder, known["command"])
 
@@ -95,7 +94,7 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
 @contextmanager
 def _made_by_mlflow(store: Store, resumed: Run) -> Iterator[None]:
     """Let the run that `mlflow run` has made beside the resumed one point at it, and end as it does."""
-    if not made_by_mlflow():
+    if not os.environ.get(RUN_ID):
         yield
         return
     beside = Run.current(store)
@@ -139,7 +138,9 @@ def _alive(pid: int, created: float) -> bool:
 
 def _require_same_job(parameters: TrainingParameters, job: str, run_id: str) -> None:
     if job != parameters.job:
-        raise ParameterError(f"Run {run_id} was made by {job}; resume it with: mlflow run . -e {job} -P resume={run_id}")
+        raise ParameterError(
+            f"Run {run_id} was made by {job}; resume it with: mlflow run . -e {job} -P resume={run_id}"
+        )
 
 
 def _require_no_other(given: TrainingParameters, own: TrainingParameters) -> None:

@@ -7,7 +7,7 @@ from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.networks.table import Scaling, get_network, scaling_for
 from beauty_mlflow.training.precision import resolve_precision
-from beauty_mlflow.training.recipes import get_recipe
+from beauty_mlflow.training.recipes import BatchNorm, Precision, get_recipe
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Settings:
     optimizer: str
     learning_rate: float
     augment: Augment
-    batch_norm: str
-    precision: str
+    batch_norm: BatchNorm
+    precision: Precision
     scaling: Scaling
     image_size: int
 

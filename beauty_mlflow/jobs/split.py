@@ -24,17 +24,22 @@ class Split(Parameters):
     val: Share = Field(0.1, description="Share of the validation part.")
     test: Share = Field(0.1, description="Share of the test part.")
     duplicates: Literal["together", "drop", "ignore"] = Field(
-        "together", description="Exact and near duplicates: kept in one part, all but one left out, or not looked at."
+        "together",
+        description="Exact and near duplicates: kept in one part, all but one left out, or not looked at.",
     )
     group_by: str = Field(
-        "", description="The product a picture shows (stays in one part): a regular expression on the path, or a column."
+        "",
+        description="The product a picture shows (stays in one part): a regular expression on the path, or a column.",
     )
     extend: str = Field("", description="An older manifest whose pictures keep their parts.")
     seed: Seed = Field(0, description="Seed of the placement.")
     materialize: Literal["none", "link", "copy"] = Field(
-        "none", description="Also make train, validation and test folders beside the manifest, of links or copies."
+        "none",
+        description="Also make train, validation and test folders beside the manifest, of links or copies.",
     )
-    strict: Switch = Field(default=False, description="A broken picture is an error instead of a line in the quarantine.")
+    strict: Switch = Field(
+        default=False, description="A broken picture is an error instead of a line in the quarantine."
+    )
 
     @field_validator("out")
     @classmethod

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.data.pipeline import batches
+from beauty_mlflow.data.pipeline import batches, translate_errors
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits import PARTS
 from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_samples
@@ -59,9 +59,10 @@ def train_in_run(current: Session, build: Builder) -> Trained:
     settings = resolve(current.parameters)
     _log_inputs(current, settings)
     keras.utils.set_random_seed(current.parameters.seed)
-    built = build(current, settings)
-    _log_network(current, built)
-    result = _fit(current, settings, built.model)
+    with translate_errors():
+        built = build(current, settings)
+        _log_network(current, built)
+        result = _fit(current, settings, built.model)
     model_id = current.run.model_id() or _log_model(current, settings, built.model)
     summary = _log_kept(current, settings, built.model, result, model_id)
     return Trained(built.model, model_id, settings, summary)
@@ -91,11 +92,11 @@ def _log_inputs(current: Session, settings: Settings) -> None:
         draw_augmentation(
             train.folder / train.paths[0],
             int(train.keys[0]),
-            Path(folder) / "augmentation.png",
             augment=settings.augment,
             seed=parameters.seed,
             size=settings.image_size,
             resize=parameters.resize,
+            path=Path(folder) / "augmentation.png",
         )
         run.log_folder(Path(folder), names.FIGURES_FOLDER)
 
@@ -112,7 +113,7 @@ def _log_network(current: Session, built: Built) -> None:
         current.run.log_file(summary)
 
 
-def _fit(current: Session, settings: Settings, model: Any) -> FitResult:
+def _fit(current: Session, settings: Settings, model: Any) -> FitResult:  # noqa: ANN401 - Keras is untyped
     parameters, train = current.parameters, current.split.part("train")
     weights = class_weights(train) if parameters.class_weight == "balanced" else None
 
@@ -157,7 +158,7 @@ def _fit(current: Session, settings: Settings, model: Any) -> FitResult:
     )
 
 
-def _log_model(current: Session, settings: Settings, model: Any) -> str:
+def _log_model(current: Session, settings: Settings, model: Any) -> str:  # noqa: ANN401 - Keras is untyped
     validation = current.split.part("val")
     example = (validation.folder / validation.paths[0]).read_bytes()
     with tempfile.TemporaryDirectory() as folder:

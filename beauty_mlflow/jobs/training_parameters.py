@@ -58,7 +58,7 @@ class TrainingParameters(Parameters):
 
     data: ExistingPath = Field(
         "",
-        description="A folder of class folders, a split folder, a table or a manifest; empty means the embedded sample.",
+        description="A folder of class folders, a split folder, a table or a manifest; empty is the embedded sample.",
     )
     network: NetworkName = Field("inception_v3", description=f"One of {', '.join(NETWORKS)}.")
     recipe: Annotated[str, AfterValidator(known(RECIPES, "recipe"))] = Field(
@@ -73,7 +73,8 @@ class TrainingParameters(Parameters):
     patience: Count = Field(3, description="Stop when val_loss has not improved for this many epochs.")
     image_size: int = Field(0, ge=0, description="Side of the square picture in pixels; 0 is the network's own.")
     resize: Literal["squash", "pad", "crop"] = Field(
-        "squash", description="How a picture becomes square: aspect ignored, white borders, or the centre cut out."
+        "squash",
+        description="How a picture becomes square: aspect ignored, white borders, or the centre cut out.",
     )
     augment: Literal["auto", "thesis", "light", "none"] = Field(
         "auto", description="Augmentation of the training pictures (thesis recipe: thesis)."
@@ -99,7 +100,9 @@ class TrainingParameters(Parameters):
     def _large_enough(self) -> "TrainingParameters":
         network = get_network(self.network)
         if self.image_size and self.image_size < network.minimum_size:
-            message = f"image_size {self.image_size} is too small for {self.network}; expected {network.minimum_size} or more"
+            message = (
+                f"image_size {self.image_size} is too small for {self.network}; expected {network.minimum_size} or more"
+            )
             raise ValueError(message)
         return self
 
@@ -107,4 +110,3 @@ class TrainingParameters(Parameters):
     def size(self) -> int:
         """The side of the pictures that the network sees, in pixels."""
         return self.image_size or get_network(self.network).image_size
-

@@ -47,18 +47,14 @@ def residual_units(stages: Iterable[int]) -> tuple[Block, ...]:
 def inverted_residuals() -> tuple[Block, ...]:
     """Return MobileNetV2's 17 inverted residuals; the last one includes ``Conv_1``."""
     without_shortcut = {1, 3, 6, 10, 13}
-    middle = suffixed(
-        (f"block_{unit}", "project_BN" if unit in without_shortcut else "add") for unit in range(1, 16)
-    )
+    middle = suffixed((f"block_{unit}", "project_BN" if unit in without_shortcut else "add") for unit in range(1, 16))
     return Block("expanded_conv", "expanded_conv_project_BN"), *middle, Block("block_16", "out_relu")
 
 
 def mbconv_units() -> tuple[Block, ...]:
     """Return EfficientNet-B0's and -Lite0's 16 MBConv units; the last one includes ``top_conv``."""
     units = [
-        f"block{stage}{letter}"
-        for stage, repeats in enumerate(MBCONV_REPEATS, start=1)
-        for letter in "abcd"[:repeats]
+        f"block{stage}{letter}" for stage, repeats in enumerate(MBCONV_REPEATS, start=1) for letter in "abcd"[:repeats]
     ]
     lower = suffixed((unit, "project_bn" if unit.endswith("a") else "add") for unit in units[:-1])
     return *lower, Block(units[-1], "top_activation")

@@ -91,14 +91,24 @@ def build_scratch(
     with _drawn_from(seed):
         pictures, x = _build_trunk(network, image_size, scaling, precision)
         pooling = (
-            keras.layers.GlobalMaxPooling2D
-            if network.top_pooling == "max"
-            else keras.layers.GlobalAveragePooling2D
+            keras.layers.GlobalMaxPooling2D if network.top_pooling == "max" else keras.layers.GlobalAveragePooling2D
         )
         x = pooling(name=f"{HEAD_PREFIX}pooling", dtype="float32")(x)
         if network.top_dropout:
             x = keras.layers.Dropout(network.top_dropout, name=f"{HEAD_PREFIX}dropout", dtype="float32")(x)
         return keras.Model(pictures, _classify(x, classes), name=network.name)
+
+
+def trunk_of(model: keras.Model, network: Network) -> keras.Model:
+    """Return the network from the pictures to the last block's output; it shares the model's layers.
+
+    Raises:
+        NetworkError: If the model isn't that network.
+    """
+    names = [layer.name for layer in model.layers]
+    if network.last_layer not in names:
+        raise NetworkError(f"The model isn't a {network.name}: it has no layer '{network.last_layer}'.")
+    return keras.Model(model.input, model.get_layer(network.last_layer).output)
 
 
 def _build_trunk(network: Network, size: int, scaling: Scaling, precision: str) -> tuple[Any, Any]:

@@ -57,9 +57,7 @@ def _units() -> Iterator[_Unit]:
         kernel, strides, expansion, filters = row
         for letter in "abcd"[:repeats]:
             first = letter == "a"
-            yield _Unit(
-                f"block{stage}{letter}", kernel, strides if first else 1, expansion, filters, not first
-            )
+            yield _Unit(f"block{stage}{letter}", kernel, strides if first else 1, expansion, filters, not first)
 
 
 def _mbconv(inputs: Any, unit: _Unit) -> Any:  # noqa: ANN401 - Keras' symbolic tensors are untyped
@@ -77,9 +75,7 @@ def _mbconv(inputs: Any, unit: _Unit) -> Any:  # noqa: ANN401 - Keras' symbolic 
 
 
 def _convolution(x: Any, filters: int, *, name: str, kernel: int = 1, strides: int = 1) -> Any:  # noqa: ANN401 - as above
-    x = keras.layers.Conv2D(
-        filters, kernel, strides=strides, padding="same", use_bias=False, name=f"{name}_conv"
-    )(x)
+    x = keras.layers.Conv2D(filters, kernel, strides=strides, padding="same", use_bias=False, name=f"{name}_conv")(x)
     return keras.layers.BatchNormalization(epsilon=_EPSILON, name=f"{name}_bn")(x)
 
 

@@ -1,4 +1,4 @@
-"""Which layers train: every layer of a network is claimed by exactly one part, or nothing is frozen at all."""
+"""Which layers train: every layer is claimed by exactly one part of the network, or nothing is frozen."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -36,10 +36,9 @@ def freeze(
     """
     for name in unfrozen:
         if name not in network.block_names:
+            known = ", ".join(network.block_names)
             hint = did_you_mean(name, network.block_names)
-            raise NetworkError(
-                f"{network.name} has no block '{name}': expected some of {', '.join(network.block_names)}.{hint}"
-            )
+            raise NetworkError(f"{network.name} has no block '{name}': expected some of {known}.{hint}")
     for part, layers in claim_layers(model, network).items():
         thawed = part == HEAD or part in unfrozen
         for layer in layers:
@@ -53,23 +52,23 @@ def claim_layers(model: keras.Model, network: Network) -> dict[str, list[Any]]:
     Raises:
         NetworkError: If a boundary is missing, blocks aren't in order, or a layer belongs to no part.
     """
+    stem = [(STEM, network.stem)] if network.stem else []
+    ends = [*stem, *((block.name, block.boundary) for block in network.blocks)]
     parts: dict[str, list[Any]] = {name: [] for name in (SCALING, STEM, *network.block_names, HEAD)}
-    ends = {block.boundary: block.name for block in network.blocks}
-    waiting = [STEM, *network.block_names] if network.stem else list(network.block_names)
-    ends[network.stem] = STEM
     for layer in model.layers:
         if layer.name.startswith(SCALING_PREFIX) or isinstance(layer, keras.layers.InputLayer):
             parts[SCALING].append(layer)
         elif layer.name.startswith(HEAD_PREFIX):
             parts[HEAD].append(layer)
-        elif not waiting:
-            raise NetworkError(f"Layer '{layer.name}' of {network.name} belongs to no block.")
+        elif not ends:
+            raise NetworkError(f"The model isn't a {network.name}: its layer '{layer.name}' is of no block.")
         else:
-            parts[waiting[0]].append(layer)
-            if ends.get(layer.name) == waiting[0]:
-                del waiting[0]
-    if waiting:
-        raise NetworkError(f"The model isn't a {network.name}: it has no end of '{waiting[0]}'.")
+            part, end = ends[0]
+            parts[part].append(layer)
+            if layer.name == end:
+                del ends[0]
+    if ends:
+        raise NetworkError(f"The model isn't a {network.name}: '{ends[0][0]}' doesn't end in '{ends[0][1]}'.")
     return parts
 
 
@@ -78,9 +77,10 @@ def first_trainable_index(model: keras.Model, network: Network) -> int:
 
     The input counts, the scaling layer doesn't. The number of layers where the whole trunk is frozen.
     """
-    layers = [layer for layer in _trunk(model, network) if not isinstance(layer, keras.layers.InputLayer)]
-    frozen = (index for index, layer in enumerate(layers, start=1) if layer.trainable)
-    return next(frozen, len(layers) + 1)
+    parts = claim_layers(model, network)
+    layers = [layer for part in (STEM, *network.block_names) for layer in parts[part]]
+    trainable = (index for index, layer in enumerate(layers, start=1) if layer.trainable)
+    return next(trainable, len(layers) + 1)
 
 
 def count_parameters(model: keras.Model) -> tuple[int, int]:
@@ -103,11 +103,6 @@ def _row(index: int, layer: Any) -> tuple[str, ...]:  # noqa: ANN401 - Keras' la
     shape = " x ".join(str(side) for side in layer.output.shape[1:])
     trains = "yes" if layer.trainable_weights else "no" if layer.weights else ""
     return str(index), layer.name, type(layer).__name__, shape, f"{layer.count_params():,}", trains
-
-
-def _trunk(model: keras.Model, network: Network) -> list[Any]:
-    parts = claim_layers(model, network)
-    return [layer for part in (STEM, *network.block_names) for layer in parts[part]]
 
 
 def _count(variables: Iterable[Any]) -> int:

@@ -31,7 +31,7 @@ def set_batch_norm_statistics(model: keras.Model, batches: Iterable[Any]) -> Non
     trunk = keras.Model(model.input, model.get_layer(f"{HEAD_PREFIX}pooling").output)
     seen = 0
     try:
-        for seen, pictures in enumerate(batches, start=1):  # noqa: B007 - its last value is asked below
+        for seen, pictures in enumerate(batches, start=1):
             for layer in layers:
                 layer.trainable = True
                 layer.momentum = (seen - 1) / seen  # makes the moving average a plain mean
@@ -41,5 +41,5 @@ def set_batch_norm_statistics(model: keras.Model, batches: Iterable[Any]) -> Non
             layer.trainable, layer.momentum = trainable, momentum
     if not seen:
         raise WeightsError(
-            "No pictures to set the batch-norm statistics from: expected at least one batch of training pictures."
+            "No pictures to set the batch-norm statistics from: expected at least one batch of pictures."
         )

@@ -110,9 +110,7 @@ def get_network(name: str) -> Network:
     """
     if name not in NETWORKS:
         known = ", ".join(NETWORKS)
-        raise NetworkError(
-            f"Unknown network '{name}': expected one of {known}.{did_you_mean(name, NETWORKS)}"
-        )
+        raise NetworkError(f"Unknown network '{name}': expected one of {known}.{did_you_mean(name, NETWORKS)}")
     return NETWORKS[name]
 
 

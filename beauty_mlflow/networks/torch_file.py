@@ -1,13 +1,13 @@
 """Reads a legacy PyTorch weights file without PyTorch, and without running what a pickle may hold.
 
-The format: four pickles (magic number, protocol, sizes of types, the tensors' names and layout), one more with the
-storages' keys, then each storage as its number of elements and the raw numbers, little-endian. It is the only
-pickle that this package reads; the caller knows the file's checksum.
+The format: four pickles (magic number, protocol, sizes of types, the tensors' names and layouts), one more
+with the storages' keys, then each storage as its number of elements and the raw numbers, little-endian. It is
+the only pickle that this package reads; the caller knows the file's checksum.
 """
 
 import io
 import math
-import pickle  # noqa: S403 - through an unpickler that knows four harmless names
+import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
@@ -41,13 +41,11 @@ def read_torch_file(content: bytes) -> dict[str, npt.NDArray[Any]]:
     """Return the tensors of a state dict by name, in PyTorch's layouts.
 
     Raises:
-        WeightsError: If it is no such file, is cut short, or asks for anything but tensors of float32 and int64.
+        WeightsError: If it is no such file, is cut short, or holds anything but tensors of float32 and int64.
     """
     stream = io.BytesIO(content)
     try:
-        if _load(stream) != _MAGIC or _load(stream) != _PROTOCOL:
-            raise WeightsError("Not a legacy PyTorch weights file: expected its magic number and protocol 1001.")
-        _load(stream)
+        _check_header(stream)
         tensors = _load(stream)
         sizes = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
         storages = {key: _read_storage(stream, sizes[key]) for key in _load(stream)}
@@ -58,6 +56,12 @@ def read_torch_file(content: bytes) -> dict[str, npt.NDArray[Any]]:
         raise WeightsError(f"Damaged PyTorch weights file: {type(error).__name__}: {error}") from error
 
 
+def _check_header(stream: io.BytesIO) -> None:
+    magic, protocol, _sizes_of_types = (_load(stream) for _ in range(3))
+    if (magic, protocol) != (_MAGIC, _PROTOCOL):
+        raise WeightsError("Not a legacy PyTorch weights file: expected its magic number and protocol 1001.")
+
+
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - a class or a function
         if (module, name) == ("collections", "OrderedDict"):
@@ -66,9 +70,7 @@ class _Unpickler(pickle.Unpickler):
             return _rebuild_tensor
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
-        raise WeightsError(
-            f"The PyTorch weights file asks for {module}.{name}: expected tensors and nothing else."
-        )
+        raise WeightsError(f"The PyTorch weights file asks for {module}.{name}: expected tensors and nothing else.")
 
     def persistent_load(self, pid: Any) -> _Storage:  # noqa: ANN401 - whatever the file holds
         _, dtype, key, _, size, _ = pid
@@ -89,9 +91,7 @@ def _read_storage(stream: io.BytesIO, storage: _Storage) -> npt.NDArray[Any]:
     size = int.from_bytes(stream.read(8), "little")
     content = stream.read(storage.size * storage.dtype.itemsize)
     if size != storage.size or len(content) != storage.size * storage.dtype.itemsize:
-        raise WeightsError(
-            f"Damaged PyTorch weights file: storage {storage.key} should hold {storage.size} numbers."
-        )
+        raise WeightsError(f"Damaged PyTorch weights file: storage {storage.key} should hold {storage.size} numbers.")
     return np.frombuffer(content, storage.dtype)
 
 

@@ -2,18 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 
-from beauty_mlflow.errors import WeightsError, did_you_mean
-from beauty_mlflow.networks.building import HEAD_PREFIX, SCALING_PREFIX, trunk_of
+from beauty_mlflow.errors import WeightsError
 from beauty_mlflow.networks.imagenet import load_imagenet
 from beauty_mlflow.networks.table import Network
-
-KEYWORDS = ("auto", "imagenet", "random")
-_WEIGHTS_SUFFIX = ".weights.h5"
-_MODEL_SUFFIX = ".keras"
+from beauty_mlflow.networks.weight_files import load_file
 
 
 @dataclass(frozen=True)
@@ -49,13 +44,13 @@ def load_weights(
     Args:
         model: As ``build_transfer`` makes it.
         network: Its row.
-        weights: ``imagenet``; ``random``, which leaves the model as it is; ``auto``, ImageNet's if they can be
-            had and else random ones; or the path of a .keras or .weights.h5 file.
+        weights: ``imagenet``; ``random``, which leaves the model as it is; ``auto``, ImageNet's if they can
+            be had and else random ones; or the path of a .keras or .weights.h5 file.
         classes: Names of the classes to learn, by id.
         source_classes: Names of the classes of the file's head, by id, where they are known.
 
     Raises:
-        WeightsError: If the weights can't be had or don't fit; the message says what doesn't, and how to go on.
+        WeightsError: If the weights can't be had or don't fit; the message says how to go on.
     """
     if weights == "random":
         return Loaded("random", "", random=True, head_kept=False)
@@ -63,8 +58,37 @@ def load_weights(
         return Loaded(load_imagenet(model, network), "", random=False, head_kept=False)
     if weights == "auto":
         return _load_auto(model, network)
-    path = _check_path(weights)
-    load = _load_model if path.name.endswith(_MODEL_SUFFIX) else _load_weights_file
-    fits, scaling_differs = load(model, network, path)
-    kept, note = _decide_head(fits, classes, source_classes)
-    return Loaded(f"file:{path.name}", note, random=False, head_kept=kept)
+    path = Path(weights).expanduser()
+    same = source_classes in (None, classes)
+    contents = load_file(model, network, path, keep_head=same)
+    sentences = [_head_note(path.name, classes, source_classes, kept=contents.head_kept)]
+    if contents.other_scaling:
+        sentences.append(f"{path.name} was trained with pictures scaled in another way ({contents.other_scaling}).")
+    return Loaded(f"file:{path.name}", " ".join(sentences), random=False, head_kept=contents.head_kept)
+
+
+def _load_auto(model: keras.Model, network: Network) -> Loaded:
+    before = model.get_weights()
+    try:
+        return Loaded(load_imagenet(model, network), "", random=False, head_kept=False)
+    except WeightsError as error:
+        model.set_weights(before)  # a damaged file may have been loaded in part
+        note = f"WARNING: the weights are random, which costs much accuracy. {error}"
+        return Loaded("random", note, random=True, head_kept=False)
+
+
+def _head_note(name: str, classes: tuple[str, ...], source_classes: tuple[str, ...] | None, *, kept: bool) -> str:
+    if kept and source_classes is None:
+        return (
+            f"The head of {name} is kept: it tells {len(classes)} classes apart, as ours does; "
+            "whether they are the same ones, in the same order, the file doesn't say."
+        )
+    if kept:
+        return f"The head of {name} is kept: the classes are the same."
+    if source_classes is None or source_classes == classes:
+        return f"The head is new: that of {name} has other sizes."
+    shared = len(set(classes) & set(source_classes))
+    return (
+        f"The head is new: {name} was trained on {len(source_classes)} classes, ours are {len(classes)}, "
+        f"and {shared} of them have the same name."
+    )

@@ -21,7 +21,7 @@ DATA = "data/package"
 COLUMN = "image"
 TOP = 5
 # What the loader imports; it travels with the model, so that the model loads where this package isn't installed
-CODE = ("__init__.py", "errors.py", "files.py", "data/__init__.py", "data/images.py", "serving")
+CODE = ("__init__.py", "errors.py", "files.py", "data/__init__.py", "data/images.py", "data/regular.py", "serving")
 
 
 def build(folder: Path, package: Path, *, example: bytes, model: Any) -> None:  # noqa: ANN401 - MLflow is untyped

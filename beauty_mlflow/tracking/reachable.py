@@ -3,11 +3,13 @@
 import socket
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from sqlalchemy.engine import make_url
 from urllib3.util.retry import Retry
 
 from beauty_mlflow.errors import TrackingError
@@ -38,14 +40,13 @@ def check_reachable(uri: str) -> None:
 
 def sqlite_path(uri: str) -> Path | None:
     """Return the file of a ``sqlite:///`` URI; None where it is no such URI, or the database is in memory."""
-    parts = urlsplit(uri)
-    path = unquote(parts.path)[1:]
-    if parts.scheme.partition("+")[0] != "sqlite" or path in ("", ":memory:"):
+    if not urlsplit(uri).scheme.startswith("sqlite"):
         return None
-    return Path(path).absolute()
+    path = make_url(uri).database
+    return Path(path).absolute() if path and path != ":memory:" else None
 
 
-def _within(seconds: float, probe, uri: str) -> None:  # type: ignore[no-untyped-def]
+def _within(seconds: float, probe: Callable[[str], None], uri: str) -> None:
     failures: list[Exception] = [TimeoutError(f"no answer within {seconds:g} seconds")]
 
     def attempt() -> None:

@@ -2,25 +2,22 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
 
 from beauty_mlflow.errors import BeautyError, TrackingError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.datasets import Dataset
-from beauty_mlflow.tracking.ending import end_badly, tracked, warn
+from beauty_mlflow.tracking.ending import end_badly, warn
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.source import describe, source_tags
 from beauty_mlflow.tracking.store import Store, connect
 from beauty_mlflow.tracking.system import Sample, Sampler
 from beauty_mlflow.tracking.values import check_metrics, check_tags, new_parameters
-
-__all__ = ["Run", "close_failed", "tracked"]
 
 RUN_ID = "MLFLOW_RUN_ID"
 
@@ -71,7 +68,7 @@ class Run:
     @classmethod
     def open(cls, store: Store, name: str) -> Self:
         """Return the run that `mlflow run` made for this process, else a new one."""
-        return cls.current(store) if os.environ.get(RUN_ID) else cls.create(store, name)
+        return cls.current(store) if made_by_mlflow() else cls.create(store, name)
 
     @property
     def status(self) -> str:
@@ -158,6 +155,11 @@ class Run:
         with translated(f"log the datasets of the run {self.run_id}"):
             self.store.client.log_inputs(self.run_id, [dataset.as_input() for dataset in datasets])
 
+    def use_model(self, model_id: str) -> None:
+        """Link a logged model that the run reads."""
+        with translated(f"link the model {model_id} to the run {self.run_id}"):
+            self.store.client.log_inputs(self.run_id, models=[LoggedModelInput(model_id)])
+
     def log_file(self, path: Path, folder: str = "") -> None:
         """Log one file, whole or not at all, into a folder of the run's artifacts."""
         with translated(f"log {path.name} in the run {self.run_id}"):
@@ -169,31 +171,12 @@ class Run:
             below = file.parent.relative_to(path).as_posix()
             self.log_file(file, "/".join(part for part in (folder, below) if part not in ("", ".")))
 
-    @contextmanager
-    def reopened(self) -> Iterator[None]:
-        """Go on with a run that was interrupted, and end it as the block does (see ``tracked``).
-
-        Under `mlflow run`, the run that MLflow has made for this process gets the tag ``resumed`` and the same status.
-        """
-        outer = os.environ.get(RUN_ID, self.run_id)
-        if outer == self.run_id:
-            with self._resumed():
-                yield
-            return
-        own = Run.current(self.store)
-        with tracked(own, sample=False):
-            own.set_tags({names.RESUMED: self.run_id})
-            with self._resumed():
-                yield
-
-    @contextmanager
-    def _resumed(self) -> Iterator[None]:
+    def reopen(self) -> None:
+        """Set the status to RUNNING again; what an earlier end left as its error is taken away."""
         with translated(f"reopen the run {self.run_id}"):
             self.store.client.update_run(self.run_id, status="RUNNING")
             if names.ERROR in self.tags:
                 self.store.client.delete_tag(self.run_id, names.ERROR)
-        with tracked(self):
-            yield
 
     def finish(self, status: str) -> None:
         """Send what is left and set the final status: FINISHED, FAILED or KILLED."""
@@ -228,6 +211,11 @@ class Run:
     def _send(self, what: str, **batch: list[Any]) -> None:
         with translated(f"log the {what} of the run {self.run_id}"):
             self.store.client.log_batch(self.run_id, **batch, synchronous=True)
+
+
+def made_by_mlflow() -> bool:
+    """Return whether `mlflow run` started this process, and has made a run for it."""
+    return bool(os.environ.get(RUN_ID))
 
 
 def close_failed(run_id: str, reason: str, *, killed: bool) -> None:

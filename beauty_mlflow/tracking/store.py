@@ -20,8 +20,12 @@ from beauty_mlflow.tracking.reachable import check_reachable, sqlite_path
 from beauty_mlflow.tracking.redaction import redact
 
 ALLOW_FILE_STORE = "MLFLOW_ALLOW_FILE_STORE"
-# A call to a server that died fails after some 15 s instead of MLflow's 4 minutes
-HTTP_DEFAULTS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+# A call to a server that died fails after some 15 s instead of MLflow's 4 minutes; our own summary names the run
+HTTP_DEFAULTS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def checkout() -> Path | None:
 
 def default_uri(root: Path) -> str:
     """Return the URI of the SQLite store in a folder."""
-    return f"sqlite:///{root.absolute() / 'mlflow.db'}"
+    return f"sqlite:///{quote(str(root.absolute() / 'mlflow.db'), safe='/ #')}"
 
 
 def _describe(uri: str, experiment: str) -> str:
@@ -133,7 +137,7 @@ def _wanted_name() -> str:
 
 def _artifact_location(uri: str, experiment: str) -> str | None:
     path = sqlite_path(uri)
-    return None if path is None else str(path.parent / "mlruns" / quote(experiment, safe=" "))
+    return None if path is None else (path.parent / "mlruns" / quote(experiment, safe=" ")).as_uri()
 
 
 @contextmanager

@@ -2,13 +2,10 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
 from beauty_mlflow.data.duplicates import find_duplicates
 from beauty_mlflow.data.inspecting import Inspection, inspect_pictures
-from beauty_mlflow.data.neighbours import similar_pairs
 from beauty_mlflow.data.progress import silent_progress
 
 RED, BLUE, WHITE, BLACK = (200, 30, 30), (30, 30, 200), (255, 255, 255), (0, 0, 0)
@@ -49,12 +46,8 @@ def boxes(draw):
         pytest.param(lambda picture, encode: encode(picture, "WEBP", quality=60), id="other format"),
         pytest.param(lambda picture, encode: encode(picture.resize((140, 140))), id="half the size"),
         pytest.param(lambda picture, encode: encode(picture.resize((260, 200))), id="other aspect"),
-        pytest.param(
-            lambda picture, encode: encode(ImageEnhance.Brightness(picture).enhance(0.95)), id="darker"
-        ),
-        pytest.param(
-            lambda picture, encode: encode(ImageEnhance.Contrast(picture).enhance(0.95)), id="paler"
-        ),
+        pytest.param(lambda picture, encode: encode(ImageEnhance.Brightness(picture).enhance(0.95)), id="darker"),
+        pytest.param(lambda picture, encode: encode(ImageEnhance.Contrast(picture).enhance(0.95)), id="paler"),
     ],
 )
 def test_an_edited_copy_is_a_near_copy(tmp_path, boxes, encode, edit):
@@ -113,42 +106,3 @@ def test_cutting_a_chain_leaves_other_classes_alone():
     apart[12:] = 2**63 - 1
     found = find_duplicates(seen_of([*range(0, 180, 15), 50, 55], hashes=apart), ["grey"] * 12 + ["x", "y"])
     assert found.groups.tolist()[12:] == [12, 12]
-
-
-hash_words = st.integers(0, 2**64 - 1)
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    st.lists(hash_words, min_size=2, max_size=12),
-    st.lists(st.sets(st.integers(0, 63), max_size=9), max_size=12),
-)
-def test_the_search_finds_just_what_comparing_all_with_all_finds(words, flips):
-    """Every two pictures that a brute search connects are connected, and no others."""
-    for number, bits in enumerate(flips):
-        words.append(words[number % len(words)] ^ sum(1 << bit for bit in bits))
-    hashes = np.array([[word, 0x0F0F << (16 * (row % 4))] for row, word in enumerate(words)], np.uint64)
-    hashes[:, 1] = np.random.default_rng(0).integers(0, 2**63, len(words), dtype=np.uint64)
-    thumbnails = np.zeros((len(words), 16, 16, 3), np.uint8)
-    found = {tuple(pair) for pair in similar_pairs(hashes, thumbnails, distance=7, tolerance=20).tolist()}
-    close = {
-        (left, right)
-        for left in range(len(words))
-        for right in range(left + 1, len(words))
-        if (np.bitwise_count(hashes[left] ^ hashes[right]) <= 7).any()
-    }
-    assert found == close
-
-
-def test_many_blank_pictures_of_one_hash_give_as_many_pairs_as_pictures():
-    size = 20_000
-    thumbnails = np.full((size, 16, 16, 3), 255, np.uint8)
-    pairs = similar_pairs(np.ones((size, 2), np.uint64), thumbnails, distance=7, tolerance=20)
-    assert len(pairs) == size - 1
-
-
-def test_nothing_gives_no_pairs():
-    empty = similar_pairs(
-        np.zeros((0, 2), np.uint64), np.zeros((0, 16, 16, 3), np.uint8), distance=7, tolerance=20
-    )
-    assert empty.shape == (0, 2)

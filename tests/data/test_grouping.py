@@ -15,9 +15,7 @@ def make_split(classes):
         for name in sorted(classes)
         for part in ("test", "train", "val")
     ]
-    return Split(
-        Path("/data"), pd.DataFrame(rows, columns=list(COLUMNS), dtype=str), tuple(classes), {"seed": 3}, 1
-    )
+    return Split(Path("/data"), pd.DataFrame(rows, columns=list(COLUMNS), dtype=str), tuple(classes), {"seed": 3}, 1)
 
 
 @pytest.fixture
@@ -110,16 +108,12 @@ def thesis_classes():
 def test_the_thesis_grouping_gives_45_classes_and_says_why_not_42(thesis_classes):
     grouped, notes = group_split(make_split(thesis_classes), read_groups("thesis"))
     assert len(grouped.classes) == 45
-    assert (
-        "gives 45 classes of 73, not the 42 that the thesis reports: the page that ends its list" in notes[-1]
-    )
+    assert "gives 45 classes of 73, not the 42 that the thesis reports: the page that ends its list" in notes[-1]
 
 
 def test_the_thesis_grouping_leaves_out_what_the_data_does_not_have(thesis_classes):
     groups = read_groups("thesis")
-    part = sorted(
-        {groups["lips"][0], groups["lips"][1], *[name for name in thesis_classes if "Manline" in name]}
-    )
+    part = sorted({groups["lips"][0], groups["lips"][1], *[name for name in thesis_classes if "Manline" in name]})
     grouped, notes = group_split(make_split(part), groups, allow_missing=True)
     assert "lips" in grouped.classes
     assert any("classes of the grouping aren't in the data" in note for note in notes)

@@ -21,6 +21,6 @@ def test_only_so_many_items_are_worked_on_ahead():
 
 def test_an_error_comes_out_and_ends_the_threads():
     before = threading.active_count()
-    with pytest.raises(ZeroDivisionError, match="division by zero"):
+    with pytest.raises(ZeroDivisionError, match="by zero"):
         list(map_threads(lambda item: 1 // (500 - item), range(1_000_000)))
     assert threading.active_count() == before

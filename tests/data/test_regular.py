@@ -20,7 +20,7 @@ def test_what_is_no_file_is_an_error_and_does_not_hang(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "folder").mkdir()
     for name in ("fifo", "folder"):
-        with pytest.raises(PictureError, match="^not a regular file$"):
+        with pytest.raises(PictureError, match=r"^not a regular file$"):
             open_regular(tmp_path / name)
 
 
@@ -33,5 +33,5 @@ def test_a_socket_is_an_error(tmp_path, monkeypatch):
 
 
 def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(PictureError, match="^no such file or directory$"):
+    with pytest.raises(PictureError, match=r"^no such file or directory$"):
         hash_regular(tmp_path / "nothing")

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from beauty_mlflow.data.splits import COLUMNS, PARTS, Split, is_manifest, read_split, write_split
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
 
-bounded = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+bounded = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ROWS = [
     ("a/1.png", "a", "train"),
@@ -30,12 +28,8 @@ def make_split(folder, rows=ROWS, classes=None):
     for path, _, _ in rows:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(path.encode())
-    full = [
-        (path, name, part, hashlib.sha256(path.encode()).hexdigest(), "", "") for path, name, part in rows
-    ]
-    table = pd.DataFrame(full, columns=list(COLUMNS), dtype=str).sort_values(
-        ["class", "path"], ignore_index=True
-    )
+    full = [(path, name, part, hashlib.sha256(path.encode()).hexdigest(), "", "") for path, name, part in rows]
+    table = pd.DataFrame(full, columns=list(COLUMNS), dtype=str).sort_values(["class", "path"], ignore_index=True)
     return Split(folder, table, classes or tuple(sorted({row[1] for row in rows})), {"seed": 0}, 2)
 
 
@@ -61,9 +55,7 @@ def test_a_part_holds_its_pictures_in_manifest_order(split):
     assert pictures.paths == ("a/1.png", "b/1.png", "b/2.png")
     assert pictures.labels.tolist() == [0, 1, 1]
     assert pictures.labels.dtype == np.int32
-    assert pictures.keys.tolist() == [
-        int(hashlib.sha256(p.encode()).hexdigest()[:16], 16) for p in pictures.paths
-    ]
+    assert pictures.keys.tolist() == [int(hashlib.sha256(p.encode()).hexdigest()[:16], 16) for p in pictures.paths]
     assert pictures.keys.dtype == np.uint64
     assert pictures.classes == ("a", "b")
 
@@ -141,19 +133,11 @@ names = st.text(
 
 
 @bounded
-@given(
-    st.lists(
-        st.tuples(names, names, st.sampled_from(PARTS)), min_size=1, max_size=8, unique_by=lambda row: row[0]
-    )
-)
+@given(st.lists(st.tuples(names, names, st.sampled_from(PARTS)), min_size=1, max_size=8, unique_by=lambda row: row[0]))
 def test_hostile_names_survive_the_round_trip(tmp_path, rows):
     """Newlines, carriage returns, quotes, commas, emoji, leading spaces: what is read is what was written."""
-    full = [
-        (path, name, part, hashlib.sha256(path.encode()).hexdigest(), "", "") for path, name, part in rows
-    ]
-    table = pd.DataFrame(full, columns=list(COLUMNS), dtype=str).sort_values(
-        ["class", "path"], ignore_index=True
-    )
+    full = [(path, name, part, hashlib.sha256(path.encode()).hexdigest(), "", "") for path, name, part in rows]
+    table = pd.DataFrame(full, columns=list(COLUMNS), dtype=str).sort_values(["class", "path"], ignore_index=True)
     split = Split(tmp_path, table, tuple(sorted({row[1] for row in rows})), {})
     write_split(split, tmp_path / "hostile.csv")
     pd.testing.assert_frame_equal(read_split(tmp_path / "hostile.csv", check_pictures=False).table, table)

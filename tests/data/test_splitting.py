@@ -13,9 +13,7 @@ from beauty_mlflow.data.splits import PARTS, read_split
 from beauty_mlflow.data.splitting import SplitOptions, open_data, split_data, write_splitting
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
 
-bounded = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+bounded = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def split(data, **options):
@@ -46,9 +44,7 @@ def test_every_picture_is_in_one_part_at_the_wanted_ratios(data):
     assert done.split.classes == ("a", "b")
     assert len(done.quarantine) == 0
     (note,) = done.notes
-    assert note.startswith(
-        "Duplicates: 0 of 30 pictures have copies. 0 are exact copies, in 0 groups; 0 groups hold"
-    )
+    assert note.startswith("Duplicates: 0 of 30 pictures have copies. 0 are exact copies, in 0 groups; 0 groups hold")
 
 
 def test_the_same_again_gives_the_same_bytes_and_another_seed_others(data, tmp_path):
@@ -138,9 +134,7 @@ def test_too_little_data_is_an_error_that_says_where(make_folder, classes, messa
 def test_a_class_of_broken_pictures_alone_is_an_error(data):
     (data / "c").mkdir()
     (data / "c" / "x.jpg").write_text("no picture")
-    with pytest.raises(
-        DataError, match=r"the class 'c' has no usable picture \(1 files can't be used: 'c/x.jpg'"
-    ):
+    with pytest.raises(DataError, match=r"the class 'c' has no usable picture \(1 files can't be used: 'c/x.jpg'"):
         split(data)
 
 
@@ -154,9 +148,7 @@ def copied(make_folder, draw, encode):
     data = make_folder({"a": 12, "b": 12})
     for number in range(3):
         (data / "a" / f"copy{number}.png").write_bytes((data / "a" / f"{number:03d}.png").read_bytes())
-        (data / "a" / f"near{number}.jpg").write_bytes(
-            encode(draw(number + 3), "JPEG", quality=90, subsampling=0)
-        )
+        (data / "a" / f"near{number}.jpg").write_bytes(encode(draw(number + 3), "JPEG", quality=90, subsampling=0))
     (data / "a" / "other.png").write_bytes((data / "b" / "000.png").read_bytes())
     return data
 
@@ -199,9 +191,7 @@ def test_ignored_copies_are_still_counted(copied):
 def test_a_class_whose_pictures_all_look_alike_is_split_with_a_warning(make_folder, encode):
     data = make_folder({"a": 10, "b": 0})
     for number in range(10):
-        (data / "b" / f"{number}.png").write_bytes(
-            encode(Image.new("RGB", (30, 30), (200 + number, 200, 200)))
-        )
+        (data / "b" / f"{number}.png").write_bytes(encode(Image.new("RGB", (30, 30), (200 + number, 200, 200))))
     done = split(data)
     assert done.split.counts["test"] == {"a": 1, "b": 1}
     assert any("10 of the 10 pictures of the class 'b' look alike" in note for note in done.notes)
@@ -225,9 +215,7 @@ def test_a_regular_expression_keeps_products_together(make_folder):
 
 
 def test_pictures_without_a_product_are_an_error(data):
-    with pytest.raises(
-        DataError, match=r"group_by='a/\(.*\)' \(a regular expression\) gives no product for 10 of 30"
-    ):
+    with pytest.raises(DataError, match=r"group_by='a/\(.*\)' \(a regular expression\) gives no product for 10 of 30"):
         split(data, group_by="a/(.*)")
 
 
@@ -237,9 +225,7 @@ def test_what_is_neither_column_nor_regular_expression_is_an_error(data):
 
 
 def test_a_column_of_a_table_names_the_product(data):
-    rows = [
-        f"{name}/{n:03d}.png,{name},{n % 5}" for name, count in (("a", 20), ("b", 10)) for n in range(count)
-    ]
+    rows = [f"{name}/{n:03d}.png,{name},{n % 5}" for name, count in (("a", 20), ("b", 10)) for n in range(count)]
     (data / "table.csv").write_text("path,class,shop\n" + "\n".join(rows) + "\n")
     table = split(data / "table.csv", group_by="shop").split.table
     assert (table.groupby("product")["part"].nunique() == 1).all()
@@ -251,15 +237,11 @@ def test_a_column_of_a_table_names_the_product(data):
 
 @pytest.fixture
 def split_folder(make_folder):
-    return make_folder(
-        {f"{part}/{name}": 4 for part in ("train", "validation", "test") for name in "ab"}, "split"
-    )
+    return make_folder({f"{part}/{name}": 4 for part in ("train", "validation", "test") for name in "ab"}, "split")
 
 
 def test_data_that_is_split_keeps_its_parts_and_straddling_is_said(split_folder):
-    (split_folder / "test" / "a" / "000.png").write_bytes(
-        (split_folder / "train" / "a" / "000.png").read_bytes()
-    )
+    (split_folder / "test" / "a" / "000.png").write_bytes((split_folder / "train" / "a" / "000.png").read_bytes())
     done = split(split_folder)
     assert sizes(done) == [8, 8, 8]
     assert done.split.options["strategy"] == "given"
@@ -301,10 +283,9 @@ def old_manifest(data, tmp_path):
         st.sampled_from(["together", "drop", "ignore"]),
     )
 )
-def test_extending_never_moves_an_old_picture(
-    data, old_manifest, make_folder, draw, encode, new, gone, renamed, rule
-):
+def test_extending_never_moves_an_old_picture(data, old_manifest, make_folder, change):
     """Whatever is added, removed or renamed; what is gone is counted."""
+    new, gone, renamed, rule = change
     old = read_split(old_manifest, check_pictures=False)
     for path in (data / "a").glob("*.png"):
         path.unlink()
@@ -320,12 +301,8 @@ def test_extending_never_moves_an_old_picture(
     assert all(after[key] == part for key, part in before.items() if key in after)
     assert len(before.keys() - after.keys()) == len(gone - renamed)
     assert done.split.classes == ("a", "b", "c")
-    assert done.notes[0].startswith(
-        f"{30 - len(gone - renamed)} pictures of the old manifest keep their parts, "
-    )
-    assert (f"{len(gone - renamed)} pictures of the old manifest are gone" in done.notes[1]) == bool(
-        gone - renamed
-    )
+    assert done.notes[0].startswith(f"{30 - len(gone - renamed)} pictures of the old manifest keep their parts, ")
+    assert (f"{len(gone - renamed)} pictures of the old manifest are gone" in done.notes[1]) == bool(gone - renamed)
 
 
 def test_extending_appends_new_classes_after_the_old_ones(make_folder, tmp_path):

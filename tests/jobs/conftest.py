@@ -4,16 +4,23 @@ import sys
 from pathlib import Path
 
 import pytest
+from beauty_mlflow.data.sample import make_sample
 
 from beauty_mlflow.data.progress import silent_progress
-from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits import write_split
 from beauty_mlflow.data.splitting import SplitOptions, split_data
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.finetune import run as finetune
 
 ROOT = Path(__file__).parents[2]
-TINY = {"network": "tiny", "blocks": "1", "epochs": "2", "batch_size": "16", "dense_units": "8", "weights": "random"}
+TINY = {
+    "network": "tiny",
+    "blocks": "1",
+    "epochs": "2",
+    "batch_size": "16",
+    "dense_units": "8",
+    "weights": "random",
+}
 
 
 @pytest.fixture(scope="session")

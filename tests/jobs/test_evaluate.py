@@ -1,9 +1,9 @@
 import shutil
 
 import pytest
+from beauty_mlflow.data.sample import make_sample
 
 from beauty_mlflow.data.progress import silent_progress
-from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits import read_split, write_split
 from beauty_mlflow.data.splitting import SplitOptions, split_data
 from beauty_mlflow.errors import DataError, ManifestError, TrackingError
@@ -15,12 +15,23 @@ from beauty_mlflow.jobs.group import run as group
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
-FIGURES = {f"test_{name}" for name in ("accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "macro_f1", "top5_accuracy", "loss")}
+FIGURES = {
+    f"test_{name}"
+    for name in (
+        "accuracy",
+        "accuracy_low",
+        "accuracy_high",
+        "balanced_accuracy",
+        "macro_f1",
+        "top5_accuracy",
+        "loss",
+    )
+}
 
 
 @pytest.mark.slow
 def test_a_run_of_its_own_that_links_the_training(store_uri, tiny):
-    """On each kind of store the figures stand in a new run of the model's experiment, on the model and on the dataset."""
+    """On each kind of store the figures stand in a new run of the same experiment, on model and dataset."""
     trained = dict(finetune(Finetune.parse(tiny)))["run_id"]
     summary = dict(run(Evaluate(model=trained)))
     store = connect()
@@ -57,10 +68,15 @@ def test_other_pictures(local_store, finetuned, manifest, tmp_path):
     """New pictures of the same classes are fine; pictures from the training are counted and refused."""
     new = tmp_path / "new"
     make_sample(new, classes=4, images=6, seed=9, progress=silent_progress)
-    write_split(split_data(new, SplitOptions(train=0.5, val=0.2, test=0.3), silent_progress).split, tmp_path / "new.csv")
+    write_split(
+        split_data(new, SplitOptions(train=0.5, val=0.2, test=0.3), silent_progress).split,
+        tmp_path / "new.csv",
+    )
     assert "run_id" in dict(run(Evaluate(model=finetuned, data=str(tmp_path / "new.csv"))))
 
-    other = split_data(read_split(manifest).folder, SplitOptions(train=0.3, val=0.2, test=0.5, seed=3), silent_progress).split
+    other = split_data(
+        read_split(manifest).folder, SplitOptions(train=0.3, val=0.2, test=0.5, seed=3), silent_progress
+    ).split
     write_split(other, tmp_path / "other.csv")
     with pytest.raises(DataError, match=r"\d+ of the \d+ test pictures were in the model's training part"):
         run(Evaluate(model=finetuned, data=str(tmp_path / "other.csv")))
@@ -82,7 +98,13 @@ def test_pictures_that_have_changed(local_store, pictures, tmp_path):
     copy = shutil.copytree(pictures, tmp_path / "copy")
     split = split_data(copy, SplitOptions(train=0.5, val=0.25, test=0.25), silent_progress).split
     write_split(split, tmp_path / "copy.csv")
-    tiny = {"network": "tiny", "blocks": "0", "epochs": "1", "weights": "random", "data": str(tmp_path / "copy.csv")}
+    tiny = {
+        "network": "tiny",
+        "blocks": "0",
+        "epochs": "1",
+        "weights": "random",
+        "data": str(tmp_path / "copy.csv"),
+    }
     trained = dict(finetune(Finetune.parse(tiny)))["run_id"]
     gone = split.part("test").paths[0]
     (copy / gone).unlink()
@@ -95,4 +117,3 @@ def test_a_model_that_does_not_exist(local_store, model):
     """An unknown run, registered model or URI is an error that names it."""
     with pytest.raises(TrackingError, match=model.replace("models:/nobody@champion", "nobody")):
         run(Evaluate(model=model))
-

@@ -117,7 +117,18 @@ def test_val_figures_are_logged_on_model_and_dataset(local_store, finetuned):
 @pytest.mark.slow
 def test_it_learns(local_store, tiny):
     """Training lowers the loss: the pictures and their labels belong together all the way."""
-    result = run(Finetune.parse({**tiny, "epochs": "8", "blocks": "2", "augment": "none", "learning_rate": "0.003", "patience": "8"}))
+    result = run(
+        Finetune.parse(
+            {
+                **tiny,
+                "epochs": "8",
+                "blocks": "2",
+                "augment": "none",
+                "learning_rate": "0.003",
+                "patience": "8",
+            }
+        )
+    )
     losses = Run.find(connect(), dict(result)["run_id"]).metric_history("loss")
     assert losses[8] < 0.8 * losses[1]
 
@@ -133,7 +144,13 @@ def test_going_on_from_ones_own_model(local_store, tiny, finetuned, capsys):
 @pytest.mark.slow
 def test_class_weights_and_other_optimizer(local_store, tiny):
     """Balanced classes, label smoothing, another optimizer and rate are taken and logged as resolved."""
-    given = {"class_weight": "balanced", "label_smoothing": "0.1", "optimizer": "adam", "learning_rate": "0.01", "epochs": "1"}
+    given = {
+        "class_weight": "balanced",
+        "label_smoothing": "0.1",
+        "optimizer": "adam",
+        "learning_rate": "0.01",
+        "epochs": "1",
+    }
     result = dict(run(Finetune.parse({**tiny, **given})))
     parameters = read_run(result["run_id"]).data.params
     assert parameters["resolved.optimizer"] == "adam"
@@ -177,9 +194,10 @@ def test_resuming_a_finished_run(local_store, tiny, finetuned):
 def test_resume_goes_on_in_the_same_run(local_store, tiny):
     """After an interruption the run goes on under its own parameters, without a gap or a second point."""
     whole = Run.find(connect(), dict(run(Finetune.parse({**tiny, "epochs": "4"})))["run_id"])
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt, match="in epoch 2"):
+    with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, epoch=2)
-        run(Finetune.parse({**tiny, "epochs": "4"}))
+        with pytest.raises(KeyboardInterrupt, match="in epoch 2"):
+            run(Finetune.parse({**tiny, "epochs": "4"}))
     (killed,) = connect().client.search_runs([connect().experiment_id], "attributes.status = 'KILLED'")
     state = state_folder() / "runs" / killed.info.run_id
     assert json.loads((state / "session.json").read_text())["parameters"]["epochs"] == "4"

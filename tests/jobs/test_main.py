@@ -8,7 +8,7 @@ from beauty_mlflow.tracking.store import connect
 
 @pytest.mark.slow
 def test_one_run_holds_the_whole_job(local_store, pictures, capsys):
-    """main splits, fine-tunes and evaluates in one run, which has both parts' figures and fine-tuning's parameters."""
+    """Main splits, fine-tunes and evaluates in one run, which has both parts' figures and fine-tuning's parameters."""
     summary = dict(run(Main(data=str(pictures), network="tiny", blocks=1, epochs=1, weights="random")))
     found = connect().client.get_run(summary["run_id"])
     assert found.info.status == "FINISHED"

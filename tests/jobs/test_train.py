@@ -7,7 +7,13 @@ from beauty_mlflow.tracking.store import connect
 @pytest.mark.slow
 def test_a_whole_network_is_trained(local_store, manifest):
     """From scratch everything is trainable, the weights are random, and the run has what a fine-tuning has."""
-    given = {"network": "simplenet", "image_size": "32", "epochs": "1", "batch_size": "16", "data": str(manifest)}
+    given = {
+        "network": "simplenet",
+        "image_size": "32",
+        "epochs": "1",
+        "batch_size": "16",
+        "data": str(manifest),
+    }
     summary = dict(run(Train.parse(given)))
     found = connect().client.get_run(summary["run_id"])
     assert found.info.status == "FINISHED"

@@ -89,6 +89,6 @@ def test_stores_on_this_machine_need_no_server(tmp_path):
 def test_the_file_of_an_sqlite_uri(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert sqlite_path("sqlite:///mlflow.db") == tmp_path / "mlflow.db"
-    assert sqlite_path("sqlite:////a/b%20c.db").as_posix() == "/a/b%20c.db".replace("%20", " ")
+    assert sqlite_path("sqlite:////a/b%20c.db").as_posix() == "/a/b c.db"
     assert sqlite_path("sqlite+pysqlite:////a/b.db").as_posix() == "/a/b.db"
     assert [sqlite_path(uri) for uri in ("sqlite://", "sqlite:///:memory:", "http://host/a.db")] == [None] * 3

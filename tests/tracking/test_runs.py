@@ -11,7 +11,8 @@ from mlflow.entities import Param
 from beauty_mlflow.errors import Interrupted, TrackingError, WorkError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.datasets import Dataset
-from beauty_mlflow.tracking.runs import Run, close_failed, tracked
+from beauty_mlflow.tracking.ending import tracked
+from beauty_mlflow.tracking.runs import Run, close_failed, made_by_mlflow
 from beauty_mlflow.tracking.store import connect
 
 EPOCH = dict.fromkeys(names.EPOCH_METRICS, 0.5)
@@ -198,27 +199,24 @@ def test_a_resumed_run_goes_on_where_it_was(run):
         message = "boom"
         raise ValueError(message)
     again = Run.find(run.store, run.run_id)
-    with again.reopened():
-        assert again.status == "RUNNING"
-        assert names.ERROR not in again.tags
-    assert again.status == "FINISHED"
-    steps = list(again.metric_history("system/cpu_utilization_percentage"))
-    assert steps == [0, 1]
-
-
-def test_under_mlflow_run_the_outer_run_is_marked_and_ends_alike(run, project_run):
-    outer = Run.find(run.store, project_run)
-    with pytest.raises(Interrupted), run.reopened():
-        raise Interrupted(signal.SIGTERM)
-    assert (run.status, outer.status) == ("KILLED", "KILLED")
-    assert outer.tags[names.RESUMED] == run.run_id
-    with run.reopened():
+    again.reopen()
+    assert again.status == "RUNNING"
+    assert names.ERROR not in again.tags
+    with tracked(again):
         pass
-    assert (run.status, outer.status) == ("FINISHED", "FINISHED")
+    assert again.status == "FINISHED"
+    assert list(again.metric_history("system/cpu_utilization_percentage")) == [0, 1]
+
+
+def test_a_run_beside_another_has_no_system_metrics(local_run):
+    with tracked(local_run, sample=False):
+        pass
+    assert local_run.metrics() == {}
 
 
 def test_under_mlflow_run_its_own_run_is_used_and_completed(store, project_run):
     run = Run.open(store, "another name")
+    assert made_by_mlflow()
     assert run.run_id == project_run
     run.log_parameters({"data": "my pictures", "learning_rate": "0.0002", "seed": "0"})
     assert run.parameters() == {"data": "'my pictures'", "learning_rate": "2e-4", "seed": "0"}
@@ -271,7 +269,8 @@ def test_threads_log_into_runs_of_their_own(local_store):
 INTERRUPTED = """
 import signal, sys, time
 from beauty_mlflow.errors import Interrupted
-from beauty_mlflow.tracking.runs import Run, tracked
+from beauty_mlflow.tracking.ending import tracked
+from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
 def stop(number, frame):

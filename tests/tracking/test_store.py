@@ -37,9 +37,10 @@ def test_a_deleted_experiment_is_an_error_that_says_how_to_restore_it(store_uri,
         connect()
 
 
-def test_without_a_uri_the_store_and_its_artifacts_are_in_the_root(tmp_path, sqlite_template, monkeypatch):
+@pytest.mark.parametrize("name", ["plain", "my projects #1 ünd @ 100%"])
+def test_without_a_uri_the_store_and_its_artifacts_are_in_the_root(name, tmp_path, sqlite_template, monkeypatch):
     """Whatever the current folder, and whatever characters the root's name has."""
-    root, elsewhere = tmp_path / "my projects #1", tmp_path / "elsewhere"
+    root, elsewhere = tmp_path / name, tmp_path / "elsewhere"
     root.mkdir()
     elsewhere.mkdir()
     (root / "mlflow.db").write_bytes(sqlite_template.read_bytes())
@@ -49,6 +50,8 @@ def test_without_a_uri_the_store_and_its_artifacts_are_in_the_root(tmp_path, sql
     run.log_file(elsewhere / "a.txt")
     assert [path.name for path in (root / "mlruns").rglob("*.txt")] == ["a.txt"]
     assert [path.name for path in elsewhere.iterdir()] == ["a.txt"]
+    assert [entry.path for entry in run.store.client.list_artifacts(run.run_id)] == ["a.txt"]
+    assert connect(root).client.get_run(run.run_id).info.run_name == "a run"
 
 
 def test_the_root_is_the_checkout_else_the_current_folder(tmp_path, monkeypatch):
@@ -115,7 +118,7 @@ def race(uri, processes):
     ]
     done = [process.communicate(timeout=300) for process in started]
     assert [process.returncode for process in started] == [0] * processes, done
-    return {printed.decode().strip() for printed, _ in done}
+    return {printed.decode() for printed, _ in done}
 
 
 @pytest.mark.slow
@@ -123,7 +126,8 @@ def race(uri, processes):
 def test_processes_that_start_on_a_fresh_store_all_live(kind, tmp_path, request):
     fresh = {"file": (tmp_path / "fresh").as_uri(), "sqlite": f"sqlite:///{tmp_path}/fresh.db"}
     uri = fresh.get(kind) or request.getfixturevalue("server_uri")
-    assert len(race(uri, processes=4)) == 1
+    (printed,) = race(uri, processes=4)
+    assert printed.strip().isdecimal()
 
 
 def test_artifacts_of_an_sqlite_store_lie_beside_it(local_store):

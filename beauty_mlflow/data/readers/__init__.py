@@ -21,12 +21,9 @@ def list_pictures(data: Path) -> Listing:
     """
     if not data.exists():
         raise DataError(
-            f"'{data}' doesn't exist; expected a folder of class folders, a split folder, a table or a "
-            "manifest"
+            f"'{data}' doesn't exist; expected a folder of class folders, a split folder, a table or a manifest"
         )
     for reader in READERS:
         if reader.recognizes(data):
             return reader.read(data)
-    raise DataError(
-        f"'{data}' is neither a folder nor a file; expected a folder of class folders or a CSV table"
-    )
+    raise DataError(f"'{data}' is neither a folder nor a file; expected a folder of class folders or a CSV table")

@@ -4,7 +4,8 @@ import pandas as pd
 
 from beauty_mlflow.data.readers.listing import Listing, Reader
 from beauty_mlflow.data.readers.naming import class_names
-from beauty_mlflow.data.readers.walking import Walk, name_some
+from beauty_mlflow.data.readers.walking import Walk
+from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import DataError
 
 
@@ -36,20 +37,12 @@ def read(data: Path) -> Listing:
 
 def loose_notes(loose: list[str], owner: str) -> list[str]:
     """Return one sentence about files that lie where only folders are expected."""
-    return (
-        [f"{len(loose)} loose files belong to no {owner} and were left out: {name_some(loose)}."]
-        if loose
-        else []
-    )
+    return [f"{len(loose)} loose files belong to no {owner} and were left out: {name_some(loose)}."] if loose else []
 
 
 def empty_notes(empty: list[str]) -> list[str]:
     """Return one sentence about class folders without anything that could be a picture."""
-    return (
-        [f"{len(empty)} class folders hold no picture and are no classes: {name_some(empty)}."]
-        if empty
-        else []
-    )
+    return [f"{len(empty)} class folders hold no picture and are no classes: {name_some(empty)}."] if empty else []
 
 
 READER = Reader(recognizes=Path.is_dir, read=read)

@@ -5,7 +5,8 @@ import pandas as pd
 from beauty_mlflow.data.readers.class_folders import empty_notes, loose_notes
 from beauty_mlflow.data.readers.listing import PART_NAMES, Listing, Reader
 from beauty_mlflow.data.readers.naming import class_names
-from beauty_mlflow.data.readers.walking import Walk, name_some
+from beauty_mlflow.data.readers.walking import Walk
+from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import DataError
 
 
@@ -32,9 +33,7 @@ def read(data: Path) -> Listing:
         loose += [f"{part}/{name}" for name in others]
         found |= {(part, name): walk.collect(data / part / name) for name in class_folders}
     names = class_names(folder for _, folder in found)
-    rows = [
-        (path, names[folder], PART_NAMES[part]) for (part, folder), paths in found.items() for path in paths
-    ]
+    rows = [(path, names[folder], PART_NAMES[part]) for (part, folder), paths in found.items() for path in paths]
     empty = [f"{part}/{folder}" for (part, folder), paths in found.items() if not paths]
     return Listing(
         folder=data.absolute(),

@@ -47,14 +47,11 @@ def _check_paths(data: Path, table: pd.DataFrame) -> None:
     for row, path in enumerate(table["path"], start=1):
         if not stays_inside(path):
             raise DataError(
-                f"{data}, row {row}: the path is '{path}'; expected one relative to the table's folder, "
-                "inside it"
+                f"{data}, row {row}: the path is '{path}'; expected one relative to the table's folder, inside it"
             )
     twice = table["path"][table["path"].duplicated()]
     if len(twice):
-        raise DataError(
-            f"{data} lists '{twice.iloc[0]}' twice ({len(twice)} duplicate rows); expected it once"
-        )
+        raise DataError(f"{data} lists '{twice.iloc[0]}' twice ({len(twice)} duplicate rows); expected it once")
 
 
 def _check_classes(data: Path, table: pd.DataFrame) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from beauty_mlflow.errors import DataError
 
 _CLUTTER = {".ds_store", "thumbs.db", "desktop.ini", "__macosx"}
-_NAMED = 3
 
 
 @dataclass
@@ -69,11 +68,7 @@ class Walk:
             real = Path(os.path.realpath(entry, strict=True))
             mode = real.stat().st_mode
         except OSError as error:
-            return (
-                "a link that leads nowhere"
-                if entry.is_symlink()
-                else (error.strerror or "unreadable").lower()
-            )
+            return "a link that leads nowhere" if entry.is_symlink() else (error.strerror or "unreadable").lower()
         if not real.is_relative_to(self._real_root):
             return "a link that leads out of the data folder"
         if stat.S_ISDIR(mode):
@@ -93,8 +88,7 @@ class Walk:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
             raise DataError(
-                f"the folder {folder} can't be read ({error.strerror}). Make it readable or move it out of "
-                "the data."
+                f"the folder {folder} can't be read ({error.strerror}). Make it readable or move it out of the data."
             ) from None
         for entry in entries:
             if kind := _clutter(entry):
@@ -111,11 +105,6 @@ class Walk:
     @staticmethod
     def _has_bad_name(entry: "os.DirEntry[str] | Path") -> bool:
         return _shown(entry.name) != entry.name
-
-
-def name_some(names: list[str]) -> str:
-    """Return the first few names, and an ellipsis for more."""
-    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
 
 
 def _shown(name: str) -> str:

@@ -29,16 +29,12 @@ def test_the_thesis_prefix_stays_where_one_folder_lacks_it(make_folder):
 
 def test_two_folders_of_one_class_are_an_error(make_folder):
     data = make_folder({"boxes_Cream_0001": 1, "boxes_Cream_0002": 1})
-    with pytest.raises(
-        DataError, match=r"'boxes_Cream_0001' and 'boxes_Cream_0002' would both become .* 'Cream'"
-    ):
+    with pytest.raises(DataError, match=r"'boxes_Cream_0001' and 'boxes_Cream_0002' would both become .* 'Cream'"):
         list_pictures(data)
 
 
 def test_clutter_is_ignored_and_counted(make_folder):
-    data = make_folder(
-        {"a": ["x.png", ".DS_Store", "._x.png", "Thumbs.db"], "b": 1, ".git": 2, "__MACOSX": 1}
-    )
+    data = make_folder({"a": ["x.png", ".DS_Store", "._x.png", "Thumbs.db"], "b": 1, ".git": 2, "__MACOSX": 1})
     listing = list_pictures(data)
     assert rows(listing) == [("a/x.png", "a"), ("b/000.png", "b")]
     (note,) = listing.notes

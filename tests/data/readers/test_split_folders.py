@@ -6,9 +6,7 @@ from beauty_mlflow.errors import DataError
 
 @pytest.mark.parametrize("validation", ["val", "validation"])
 def test_parts_are_kept_and_class_names_handled_over_all_parts(make_folder, validation):
-    data = make_folder(
-        {f"{part}/boxes_{name}_0001": 1 for part in ("train", validation, "test") for name in "ab"}
-    )
+    data = make_folder({f"{part}/boxes_{name}_0001": 1 for part in ("train", validation, "test") for name in "ab"})
     listing = list_pictures(data)
     assert listing.is_split
     assert set(zip(listing.table["class"], listing.table["part"], strict=True)) == {
