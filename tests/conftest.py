@@ -1,5 +1,6 @@
 """What every room's tests share: an environment of their own, and the three kinds of store."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -145,12 +146,8 @@ def _wait_until_healthy(uri, server, log):
 
 def _end_group(server):
     os.killpg(server.pid, signal.SIGTERM)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         server.wait(20)
-    except subprocess.TimeoutExpired:
-        pass
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(server.pid, signal.SIGKILL)  # workers that outlived their parent
-    except ProcessLookupError:
-        pass
     server.wait()

@@ -1,9 +1,13 @@
 """From the pictures of a part to batches of tensors."""
 
+import atexit
 import os
 import re
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +20,8 @@ from beauty_mlflow.data.randomness import random_order
 from beauty_mlflow.errors import DataError, ParameterError, PictureError
 
 _BATCHES_AHEAD = 2
+_CHUNK = 32  # pictures that one call from TensorFlow into Python decodes
+_QUIET_SECONDS, _PATIENCE_SECONDS = 0.1, 10.0
 # TensorFlow turns an exception into text amid its own; this is how ours is found again
 _BEGIN, _END = "<<picture error: ", " :picture error>>"
 
@@ -62,12 +68,11 @@ def batches(
     rows = transforms(pictures.keys, size=size, augment=augment, seed=seed, view=view)
     weights = np.ones(classes, np.float32) if class_weights is None else class_weights
 
-    def decode(index: npt.NDArray[np.int64]) -> Array:
-        return _load(pictures, int(index), size, resize)
+    decoder = _Decoder(pictures, size, resize)
 
-    def read(index: tf.Tensor, label: tf.Tensor, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        picture = tf.numpy_function(decode, [index], tf.uint8, stateful=False)
-        return tf.ensure_shape(picture, (size, size, 3)), label, row
+    def read(chunk: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        images = tf.numpy_function(decoder, [chunk], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, (None, size, size, 3)), *others
 
     def finish(images: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
         images = tf.cast(images, tf.float32)
@@ -76,9 +81,9 @@ def batches(
         one_hot = tf.one_hot(labels, classes)
         return (images, one_hot) if class_weights is None else (images, one_hot, tf.gather(weights, labels))
 
-    dataset = tf.data.Dataset.from_tensor_slices((order, pictures.labels[order], rows[order]))
+    dataset = tf.data.Dataset.from_tensor_slices((order, pictures.labels[order], rows[order])).batch(_CHUNK)
     dataset = dataset.map(read, num_parallel_calls=os.cpu_count() or 1, deterministic=True)
-    return dataset.batch(batch_size).map(finish).prefetch(_BATCHES_AHEAD)
+    return dataset.rebatch(batch_size).map(finish).prefetch(_BATCHES_AHEAD)
 
 
 def apply_transforms(images: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
@@ -123,10 +128,60 @@ def _check(pictures: Pictures, batch_size: int, class_weights: npt.NDArray[np.fl
         )
 
 
-def _load(pictures: Pictures, index: int, size: int, resize: Resize) -> Array:
-    path = pictures.folder / pictures.paths[index]
-    try:
-        return load(path, size, resize)
-    except PictureError as error:
-        message = f"The picture '{path}' can't be used: {error}. Restore it, or split the data again to leave it out."
-        raise DataError(f"{_BEGIN}{message}{_END}") from None
+class _Calls:
+    """TensorFlow's calls into Python: they must be over before the interpreter ends.
+
+    A thread of TensorFlow that wants the interpreter's lock when that is being torn down never gets it, and the
+    destructor of its iterator waits for the thread for ever. So at exit further calls are refused, and a dataset that
+    somebody still holds soon makes none, because it runs only a few batches ahead.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running, self._last, self._closed = 0, 0.0, False
+
+    @contextmanager
+    def count(self) -> Iterator[None]:
+        """Count a call from its begin to its end."""
+        with self._lock:
+            self._running += 1
+        try:
+            if self._closed:
+                raise RuntimeError("the program is ending")
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+                self._last = time.monotonic()
+
+    def close(self) -> None:
+        """Refuse further calls and wait until none comes any more."""
+        self._closed = True
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < deadline and (self._running or time.monotonic() - self._last < _QUIET_SECONDS):
+            time.sleep(_QUIET_SECONDS / 10)
+
+
+_calls = _Calls()
+atexit.register(_calls.close)
+
+
+class _Decoder:
+    """Loads the pictures that an index array names; uint8 [n, size, size, 3]."""
+
+    def __init__(self, pictures: Pictures, size: int, resize: Resize) -> None:
+        self._pictures, self._size, self._resize = pictures, size, resize
+
+    def __call__(self, rows: npt.NDArray[np.int64]) -> Array:
+        with _calls.count():
+            images = np.empty((len(rows), self._size, self._size, 3), np.uint8)
+            for image, row in zip(images, rows, strict=True):
+                image[:] = self._load(self._pictures.folder / self._pictures.paths[row])
+            return images
+
+    def _load(self, path: Path) -> Array:
+        try:
+            return load(path, self._size, self._resize)
+        except PictureError as error:
+            reason = f"The picture '{path}' can't be used: {error}. Restore it, or split the data again without it."
+            raise DataError(f"{_BEGIN}{reason}{_END}") from None

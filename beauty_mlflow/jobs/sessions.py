@@ -20,7 +20,7 @@ from beauty_mlflow.jobs.parameters import to_text
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
-from beauty_mlflow.tracking.runs import RUN_ID, Run
+from beauty_mlflow.tracking.runs import Run, made_by_mlflow
 from beauty_mlflow.tracking.store import Store, connect
 
 SESSION_FILE = "session.json"
@@ -86,7 +86,8 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
         own = type(parameters).parse(known["parameters"])
         _require_no_other(parameters, own)
         split = read_split(folder / SPLIT_FILE)
-        with run.reopened():
+        run.reopen()
+        with tracked(run):
             _remember(folder, own, known["command"])
             yield Session(store, run, own, split, folder, known["command"])
 
@@ -94,7 +95,7 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
 @contextmanager
 def _made_by_mlflow(store: Store, resumed: Run) -> Iterator[None]:
     """Let the run that `mlflow run` has made beside the resumed one point at it, and end as it does."""
-    if not os.environ.get(RUN_ID):
+    if not made_by_mlflow():
         yield
         return
     beside = Run.current(store)

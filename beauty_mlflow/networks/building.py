@@ -125,10 +125,9 @@ def _build_trunk(network: Network, size: int, scaling: Scaling, precision: str) 
 
 
 def _scale(pictures: Any, scaling: Scaling) -> Any:  # noqa: ANN401 - Keras' symbolic tensors are untyped
-    if scaling == "caffe":
-        flipped = keras.ops.flip(pictures, axis=-1)
-        return _rescaling(1.0, _CAFFE_OFFSETS)(flipped)
     match scaling:
+        case "caffe":
+            return _rescaling(1.0, _CAFFE_OFFSETS)(keras.ops.flip(pictures, axis=-1))
         case "unit":
             return _rescaling(1 / 255)(pictures)
         case "symmetric":

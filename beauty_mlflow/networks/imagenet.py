@@ -7,6 +7,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 import keras
@@ -45,16 +46,16 @@ def load_imagenet(model: keras.Model, network: Network) -> str:
     return "imagenet (keras)"
 
 
-def is_reachable(url: str, seconds: float = PROBE_SECONDS) -> bool:
+def is_reachable(url: str, seconds: float) -> bool:
     """Return whether the address answers, after ``seconds`` at most, name resolution included."""
     answered = threading.Event()
 
     def probe() -> None:
-        request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the table's own https addresses
         try:
+            request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the table's own https addresses
             with urllib.request.urlopen(request, timeout=seconds):  # noqa: S310 - see above
                 answered.set()
-        except (OSError, ValueError):
+        except (OSError, ValueError, HTTPException):  # ValueError: a malformed address of a proxy
             pass
 
     # a thread, because nothing else bounds the time that a name's resolution takes
@@ -78,9 +79,10 @@ def _from_cache(hub: HubFile) -> Path | None:
 
 
 def _download(hub: HubFile) -> Path:
-    if not is_reachable(hub.url):
-        raise _unreachable(hub, f"no answer within {PROBE_SECONDS:.0f} seconds")
+    if not is_reachable(hub.url, PROBE_SECONDS):
+        raise _unreachable(hub, "it doesn't answer")
     try:
+        _cache().mkdir(parents=True, exist_ok=True)  # else Keras takes a folder that we wouldn't look into
         with _socket_timeout(_STALL_SECONDS):
             path = keras.utils.get_file(
                 hub.name, hub.url, cache_subdir="models", cache_dir=str(_cache()), file_hash=hub.md5 or None

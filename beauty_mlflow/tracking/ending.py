@@ -20,9 +20,11 @@ class Endable(Protocol):
 
     run_id: str
 
-    def start_sampling(self) -> None: ...
-    def set_tags(self, tags: Mapping[str, str]) -> None: ...
-    def finish(self, status: str) -> None: ...
+    def start_sampling(self) -> None:
+        """Begin to collect system metrics."""
+
+    def finish(self, status: str, tags: Mapping[str, str] | None = None) -> None:
+        """Send what is left and set the last tags and the final status."""
 
 
 @contextmanager
@@ -51,12 +53,10 @@ def tracked(run: Endable, *, sample: bool = True) -> Iterator[None]:
 def end_badly(run: Endable, reason: str, *, killed: bool) -> None:
     """Set KILLED, or FAILED and the tag ``error``; print a sentence where the tracker doesn't take them."""
     try:
-        if not killed:
-            run.set_tags({names.ERROR: shorten(redact(reason), REASON_LENGTH)})
-    except BeautyError as error:
-        warn(f"the run {run.run_id} couldn't be given its error: {error}")
-    try:
-        run.finish("KILLED" if killed else "FAILED")
+        if killed:
+            run.finish("KILLED")
+        else:
+            run.finish("FAILED", {names.ERROR: shorten(redact(reason), REASON_LENGTH)})
     except BeautyError as error:
         warn(f"the run {run.run_id} may still be shown as RUNNING: {error}")
 

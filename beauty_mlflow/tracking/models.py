@@ -15,6 +15,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.files import write_text
+from beauty_mlflow.serving.package import DESCRIPTION_FILE
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.packaging import build
@@ -108,7 +109,9 @@ def locate_model(store: Store, uri: str) -> Located:
         run = Run.find(store, found["run"])
         model_id = run.model_id()
         if not model_id:
-            raise TrackingError(f"The run {run.run_id} ({run.status}) has no model; give a run that finished a training.")
+            raise TrackingError(
+                f"The run {run.run_id} ({run.status}) has no model; give a run that finished a training."
+            )
         return _logged(store, model_id)
     if found := _LOGGED.fullmatch(uri):
         return _logged(store, found["model"])
@@ -172,7 +175,8 @@ def _check_arrived(client: Any, model_id: str, sizes: dict[str, int]) -> None:  
 def _list_files(client: Any, model_id: str, below: str | None) -> dict[str, int]:  # noqa: ANN401 - MLflow is untyped
     files: dict[str, int] = {}
     for entry in client.list_logged_model_artifacts(model_id, below):
-        files |= _list_files(client, model_id, entry.path) if entry.is_dir else {entry.path: entry.file_size}
+        size = entry.file_size or 0  # a server gives none for an empty file
+        files |= _list_files(client, model_id, entry.path) if entry.is_dir else {entry.path: size}
     return files
 
 
@@ -200,9 +204,9 @@ def _registered(store: Store, name: str, version: str | None, alias: str | None)
 def _package_in(folder: Path, uri: str) -> Path:
     try:
         record = yaml.safe_load((folder / "MLmodel").read_text("utf-8"))
-        package = folder / record["flavors"]["python_function"]["data"]
+        package = folder / str(record["flavors"]["python_function"]["data"])
     except (OSError, KeyError, TypeError, yaml.YAMLError):
         package = folder
-    if not (package / "serving.json").is_file():
-        raise TrackingError(f"The model {uri} isn't one that this package logged: it holds no serving.json.")
+    if not (package / DESCRIPTION_FILE).is_file():
+        raise TrackingError(f"The model {uri} isn't one that this package logged: it holds no {DESCRIPTION_FILE}.")
     return package

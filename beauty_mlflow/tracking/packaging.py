@@ -5,16 +5,20 @@ No pickle is inside: the pyfunc flavor names a loader module and its data, the k
 
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pandas as pd
-from mlflow.models import Model, ModelSignature
+from mlflow.models import ModelSignature
 from mlflow.types.schema import Array, ColSpec, DataType, Object, ParamSchema, ParamSpec, Property, Schema
 
 import beauty_mlflow
 from beauty_mlflow.serving.package import DESCRIPTION_FILE, MODEL_FILE, requirements
+
+with warnings.catch_warnings():  # about type hints of MLflow's own, each time it is first imported
+    warnings.simplefilter("ignore", UserWarning)
+    import mlflow.pyfunc
 
 LOADER = "beauty_mlflow.serving.pyfunc"
 DATA = "data/package"

@@ -52,7 +52,9 @@ class Run:
         with translated(f"find the run {run_id}", f"MLFLOW_TRACKING_URI says where to look: {redact(store.uri)}"):
             info = store.client.get_run(run_id).info
         if info.lifecycle_stage != "active":
-            raise TrackingError(f"The run {run_id} is deleted; bring it back with: mlflow runs restore --run-id {run_id}")
+            raise TrackingError(
+                f"The run {run_id} is deleted; bring it back with: mlflow runs restore --run-id {run_id}"
+            )
         return cls(store, info.run_id)
 
     @classmethod
@@ -144,7 +146,7 @@ class Run:
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags, over what they were."""
-        self._send("tags", tags=[RunTag(name, value) for name, value in check_tags(tags).items()])
+        self._send("tags", tags=_tags(tags))
 
     def describe(self, sentences: str, command: str) -> None:
         """Set the run's description: what it is in words, and the command that does it again."""
@@ -178,12 +180,12 @@ class Run:
             if names.ERROR in self.tags:
                 self.store.client.delete_tag(self.run_id, names.ERROR)
 
-    def finish(self, status: str) -> None:
-        """Send what is left and set the final status: FINISHED, FAILED or KILLED."""
+    def finish(self, status: str, tags: Mapping[str, str] | None = None) -> None:
+        """Send what is left and the last tags, then set the final status: FINISHED, FAILED or KILLED."""
         try:
             if self.sampler:
                 self.sampler.stop()
-            self._send_with_samples([])
+            self._send_with_samples([], tags or {})
         finally:
             with translated(f"set the run {self.run_id} to {status}"):
                 self.store.client.set_terminated(self.run_id, status)
@@ -199,10 +201,11 @@ class Run:
         with translated(f"read the run {self.run_id}"):
             return self.store.client.get_run(self.run_id)
 
-    def _send_with_samples(self, metrics: list[Any]) -> None:
+    def _send_with_samples(self, metrics: list[Any], tags: Mapping[str, str] | None = None) -> None:
         samples = self.sampler.take() if self.sampler else []
         try:
-            self._send("metrics", metrics=[*metrics, *(point for sample in samples for point in _points(sample))])
+            points = [point for sample in samples for point in _points(sample)]
+            self._send("metrics", metrics=[*metrics, *points], tags=_tags(tags or {}))
         except BaseException:
             if self.sampler:
                 self.sampler.put_back(samples)
@@ -233,6 +236,10 @@ def close_failed(run_id: str, reason: str, *, killed: bool) -> None:
 
 def _points(sample: Sample) -> list[Any]:
     return [Metric(name, value, sample.timestamp, sample.step) for name, value in sample.values.items()]
+
+
+def _tags(tags: Mapping[str, str]) -> list[Any]:
+    return [RunTag(name, value) for name, value in check_tags(tags).items()]
 
 
 def _milliseconds() -> int:

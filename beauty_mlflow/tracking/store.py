@@ -105,10 +105,11 @@ def _prepare(uri: str) -> tuple[str, ...]:
     if _file_store(uri) is None or os.environ.get(ALLOW_FILE_STORE):
         return ()
     os.environ[ALLOW_FILE_STORE] = "true"
-    return (
+    note = (
         f"{redact(uri)} is a file store, which MLflow no longer develops; {ALLOW_FILE_STORE}=true is set for this "
-        "command. `mlflow migrate-filestore` moves it into a database.",
+        "command. `mlflow migrate-filestore` moves it into a database."
     )
+    return (note,)
 
 
 def _file_store(uri: str) -> Path | None:

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
@@ -88,7 +89,7 @@ class Sampler:
 
 
 def _network_megabytes() -> tuple[float, float]:
-    counters = psutil.net_io_counters()
+    counters: Any = psutil.net_io_counters()
     if counters is None:  # a sandbox without network interfaces
         return 0.0, 0.0
     return counters.bytes_recv / MEGABYTE, counters.bytes_sent / MEGABYTE

@@ -14,7 +14,7 @@ from beauty_mlflow.tracking.store import connect
 @pytest.fixture
 def store(store_uri, tmp_path, request, monkeypatch):
     """Each kind of store in turn, with an experiment of this test's own."""
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", request.node.name)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", request.node.originalname)
     return connect()
 
 

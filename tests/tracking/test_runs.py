@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from mlflow.entities import Param
@@ -16,6 +17,7 @@ from beauty_mlflow.tracking.runs import Run, close_failed, made_by_mlflow
 from beauty_mlflow.tracking.store import connect
 
 EPOCH = dict.fromkeys(names.EPOCH_METRICS, 0.5)
+BOOM = ValueError("boom")
 
 
 @pytest.fixture
@@ -80,9 +82,9 @@ def test_a_run_without_metrics_has_no_epoch(run):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_figure_that_is_no_number_is_refused(local_run, value):
-    with pytest.raises(WorkError, match="val_loss is .*finite"):
+    with pytest.raises(WorkError, match=r"val_loss is .*finite"):
         local_run.log_epoch(1, {"loss": 1.0, "val_loss": value})
-    with pytest.raises(WorkError, match="best_val_loss is .*finite"):
+    with pytest.raises(WorkError, match=r"best_val_loss is .*finite"):
         local_run.log_metrics({"best_val_loss": value})
     assert local_run.metrics() == {}
 
@@ -161,7 +163,12 @@ def test_a_run_that_ends_well_is_finished_and_has_system_metrics(run):
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(KeyboardInterrupt(), "KILLED"), (Interrupted(15), "KILLED"), (ValueError("boom"), "FAILED"), (SystemExit(3), "FAILED")],
+    [
+        (KeyboardInterrupt(), "KILLED"),
+        (Interrupted(15), "KILLED"),
+        (ValueError("boom"), "FAILED"),
+        (SystemExit(3), "FAILED"),
+    ],
 )
 def test_a_run_ends_as_its_work_does(run, error, status):
     with pytest.raises(type(error), match=str(error) or None), tracked(run):
@@ -181,10 +188,12 @@ def test_the_reason_of_a_failure_is_a_tag_without_credentials(local_run):
 
 
 def test_the_error_goes_on_where_the_tracker_is_gone_and_both_are_said(local_run, capsys, tmp_path):
-    with pytest.raises(ValueError, match="boom"), tracked(local_run):
+    def fail():
         (tmp_path / "store/mlflow.db").write_bytes(b"no database any more")
-        message = "boom"
-        raise ValueError(message)
+        raise BOOM
+
+    with pytest.raises(ValueError, match="boom"), tracked(local_run):
+        fail()
     said = capsys.readouterr().err
     assert f"the run {local_run.run_id} may still be shown as RUNNING" in said
 
@@ -196,8 +205,7 @@ def test_a_good_end_that_the_tracker_does_not_take_is_an_error(local_run, tmp_pa
 
 def test_a_resumed_run_goes_on_where_it_was(run):
     with pytest.raises(ValueError, match="boom"), tracked(run):
-        message = "boom"
-        raise ValueError(message)
+        raise BOOM
     again = Run.find(run.store, run.run_id)
     again.reopen()
     assert again.status == "RUNNING"
@@ -249,8 +257,6 @@ def test_a_command_that_fails_closes_the_run_that_mlflow_made(local_run, capsys)
 
 
 def test_threads_log_into_runs_of_their_own(local_store):
-    from concurrent.futures import ThreadPoolExecutor
-
     store = connect()
     runs = [Run.create(store, f"run {i}") for i in range(4)]
 
@@ -283,10 +289,14 @@ with tracked(Run.find(connect(), sys.argv[1])):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_does_not_keep_the_status_from_being_set(local_run, number):
     process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, local_run.run_id], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ
+        [sys.executable, "-c", INTERRUPTED, local_run.run_id],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ,
     )
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(number)

@@ -81,7 +81,9 @@ def test_a_file_store_that_the_user_forbids_stays_forbidden(file_uri, monkeypatc
 def test_a_file_that_is_no_database_is_an_error_at_once(tmp_path, monkeypatch):
     (tmp_path / "mlflow.db").write_text("this is no database, but a text that is long enough to look like one" * 10)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    with pytest.raises(TrackingError, match=r"mlflow\.db can't be opened as an SQLite database: file is not a database"):
+    with pytest.raises(
+        TrackingError, match=r"mlflow\.db can't be opened as an SQLite database: file is not a database"
+    ):
         connect()
 
 
@@ -113,7 +115,9 @@ def race(uri, processes):
     )
     environment = {**os.environ, "MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": f"race {uri[-9:]}"}
     started = [
-        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        subprocess.Popen(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        )
         for _ in range(processes)
     ]
     done = [process.communicate(timeout=300) for process in started]

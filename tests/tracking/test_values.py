@@ -29,7 +29,7 @@ def test_only_the_same_value_passes(stored, value):
     if stored in (value, shlex.quote(value)):
         assert new_parameters({"data": value}, {"data": stored}) == {}
     else:
-        with pytest.raises(TrackingError, match="data=.* can't become"):
+        with pytest.raises(TrackingError, match=r"data=.* can't become"):
             new_parameters({"data": value}, {"data": stored})
 
 
