@@ -43,6 +43,10 @@ class WeightsError(InputError):
     """The wanted initial weights can't be had or don't fit."""
 
 
+class ModelError(InputError):
+    """A saved model is damaged, isn't safe to load, or is none of ours."""
+
+
 class TrackingError(InputError):
     """The tracking server can't be reached, or doesn't have what was asked for."""
 

@@ -83,7 +83,8 @@ def batches(
 
     dataset = tf.data.Dataset.from_tensor_slices((order, pictures.labels[order], rows[order])).batch(_CHUNK)
     dataset = dataset.map(read, num_parallel_calls=os.cpu_count() or 1, deterministic=True)
-    return dataset.rebatch(batch_size).map(finish).prefetch(_BATCHES_AHEAD)
+    counted = tf.data.experimental.assert_cardinality(-(-count // batch_size))  # rebatch forgets it
+    return dataset.rebatch(batch_size).map(finish).apply(counted).prefetch(_BATCHES_AHEAD)
 
 
 def apply_transforms(images: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

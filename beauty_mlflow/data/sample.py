@@ -63,7 +63,9 @@ def make_sample(out: Path, *, classes: int, images: int, seed: int, progress: Pr
     """
     known = categories()
     if not FEWEST_CLASSES <= classes <= len(known):
-        raise ParameterError(f"classes is {classes}; expected {FEWEST_CLASSES} to {len(known)}, the thesis's categories")
+        raise ParameterError(
+            f"classes is {classes}; expected {FEWEST_CLASSES} to {len(known)}, the thesis's categories"
+        )
     if images < FEWEST_IMAGES:
         raise ParameterError(f"images is {images}; expected at least {FEWEST_IMAGES}, one for each part of a split")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

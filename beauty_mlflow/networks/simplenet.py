@@ -18,7 +18,7 @@ _DROPOUT = 0.1
 
 
 def simplenet(pictures: Any) -> Any:  # noqa: ANN401 - Keras' symbolic tensors are untyped
-    """Thirteen convolutions with batch normalisation and ReLU, five of them followed by pooling and dropout.
+    """Thirteen convolutions with batch normalisation and ReLU, five of them followed by pooling and dropout (of channels).
 
     [b, size, size, 3] becomes [b, size // 32, size // 32, 256].
     """
@@ -29,5 +29,5 @@ def simplenet(pictures: Any) -> Any:  # noqa: ANN401 - Keras' symbolic tensors a
         x = keras.layers.ReLU(name=f"conv{index}_relu")(x)
         if index in _POOLED:
             x = keras.layers.MaxPooling2D(name=f"conv{index}_pool")(x)
-            x = keras.layers.Dropout(_DROPOUT, name=f"conv{index}_dropout")(x)
+            x = keras.layers.SpatialDropout2D(_DROPOUT, name=f"conv{index}_dropout")(x)
     return x

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from beauty_mlflow.data import images
-from beauty_mlflow.errors import ParameterError, PictureError, WeightsError
+from beauty_mlflow.errors import ParameterError, PictureError, ModelError
 from beauty_mlflow.serving.answers import Answer, answer, calibrate, no_answer
 from beauty_mlflow.serving.package import MODEL_FILE, Description, check_fit, read_description
 
@@ -50,7 +50,7 @@ class Classifier:
         """Load what save_package wrote.
 
         Raises:
-            WeightsError: The folder is no package, is damaged, or its network isn't safe to load.
+            ModelError: The folder is no package, is damaged, or its network isn't safe to load.
         """
         description = read_description(folder)
         network = load_network(folder / MODEL_FILE)
@@ -126,15 +126,15 @@ def load_network(path: Path) -> Any:  # noqa: ANN401 - Keras is untyped
     """Load a .keras file in safe mode: nothing in it is run, Python code in it is refused.
 
     Raises:
-        WeightsError: The file is missing, damaged, or holds code.
+        ModelError: The file is missing, damaged, or holds code.
     """
     if not path.is_file():
-        raise WeightsError(f"{path} doesn't exist; expected a Keras file. Fetch the model again.")
+        raise ModelError(f"{path} doesn't exist; expected a Keras file. Fetch the model again.")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a damaged file raises whatever the zip, JSON, HDF5 and Keras readers do
         reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-        raise WeightsError(
+        raise ModelError(
             f"{path} can't be loaded ({reason}): it is damaged, holds code (refused: it could do anything), "
             "or another version of Keras wrote it. Fetch the model again, or take one of this package."
         ) from error

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import beauty_mlflow
 from beauty_mlflow.data.images import Resize
-from beauty_mlflow.errors import WeightsError
+from beauty_mlflow.errors import ModelError
 from beauty_mlflow.files import atomic_path, write_text
 
 FORMAT = 1
@@ -104,7 +104,7 @@ def save_package(
         threshold: The smallest probability that counts as an answer, or None.
 
     Raises:
-        WeightsError: The network's input or output doesn't fit the description.
+        ModelError: The network's input or output doesn't fit the description.
     """
     description = Description(
         tuple(classes), image_size, resize, network, fingerprint, temperature, threshold
@@ -125,7 +125,7 @@ def read_description(folder: Path) -> Description:
     """Read and check serving.json.
 
     Raises:
-        WeightsError: It is missing or damaged, or a later version of this package wrote it.
+        ModelError: It is missing or damaged, or a later version of this package wrote it.
     """
     path = folder / DESCRIPTION_FILE
     try:
@@ -134,13 +134,13 @@ def read_description(folder: Path) -> Description:
         if written == FORMAT:
             return Description(**{**record, "classes": tuple(record["classes"])})
     except FileNotFoundError:
-        raise WeightsError(
+        raise ModelError(
             f"{folder} holds no {DESCRIPTION_FILE}, so it is no model of this package; give a run that has "
             "finished, or a registered model that this package logged."
         ) from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise WeightsError(f"{path} is damaged ({error}); fetch the model again.") from error
-    raise WeightsError(
+        raise ModelError(f"{path} is damaged ({error}); fetch the model again.") from error
+    raise ModelError(
         f"{path} has format {written!r}, this version of beauty_mlflow reads {FORMAT}; install the version "
         f"that wrote it ({record.get('package_version', 'not said')})."
     )
@@ -150,12 +150,12 @@ def check_fit(model: Any, description: Description) -> None:  # noqa: ANN401 - K
     """Compare a network's input and output with the description.
 
     Raises:
-        WeightsError: They differ.
+        ModelError: They differ.
     """
     size, classes = description.image_size, len(description.classes)
     shapes = (tuple(model.input_shape[1:]), tuple(model.output_shape[1:]))
     if shapes != ((size, size, 3), (classes,)):
-        raise WeightsError(
+        raise ModelError(
             f"The network takes {shapes[0]} and gives {shapes[1]}, its description says ({size}, {size}, 3) "
             f"and ({classes},): the two don't belong together."
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from beauty_mlflow.data import images
-from beauty_mlflow.errors import ParameterError, WeightsError
+from beauty_mlflow.errors import ParameterError, ModelError
 from beauty_mlflow.serving.classifier import BATCH_SIZE, Classifier, load_network
 from beauty_mlflow.serving.package import MODEL_FILE, Description, save_package
 
@@ -107,7 +107,7 @@ def test_a_network_with_python_code_in_it_is_refused(package, tmp_path):
     keras.Sequential([keras.layers.Input((16, 16, 3)), keras.layers.Lambda(lambda x: x)]).save(
         package / MODEL_FILE
     )
-    with pytest.raises(WeightsError, match=r"model\.keras can't be loaded .*holds code"):
+    with pytest.raises(ModelError, match=r"model\.keras can't be loaded .*holds code"):
         Classifier.load(package)
 
 
@@ -120,13 +120,13 @@ def test_a_damaged_network_is_named(package, damage):
             archive.writestr("metadata.json", "{}")
     else:
         path.write_bytes({"empty": b"", "cut": content[: len(content) // 2], "text": b"hello"}[damage])
-    with pytest.raises(WeightsError, match=r"model\.keras can't be loaded"):
+    with pytest.raises(ModelError, match=r"model\.keras can't be loaded"):
         Classifier.load(package)
 
 
 def test_a_missing_network_is_named(package):
     (package / MODEL_FILE).unlink()
-    with pytest.raises(WeightsError, match=r"model\.keras doesn't exist"):
+    with pytest.raises(ModelError, match=r"model\.keras doesn't exist"):
         load_network(package / MODEL_FILE)
 
 
@@ -134,5 +134,5 @@ def test_a_network_of_another_package_is_refused(package):
     keras.Sequential([keras.layers.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3)]).save(
         package / MODEL_FILE
     )
-    with pytest.raises(WeightsError, match="don't belong together"):
+    with pytest.raises(ModelError, match="don't belong together"):
         Classifier.load(package)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from beauty_mlflow.errors import WeightsError
+from beauty_mlflow.errors import ModelError
 from beauty_mlflow.serving.package import (
     DESCRIPTION_FILE,
     MODEL_FILE,
@@ -60,7 +60,7 @@ def test_a_temperature_can_be_set_later(package):
 
 @pytest.mark.parametrize("change", [{"image_size": 17}, {"classes": ("a", "b")}])
 def test_a_network_that_does_not_fit_is_refused_before_anything_is_written(tmp_path, network, about, change):
-    with pytest.raises(WeightsError, match="don't belong together"):
+    with pytest.raises(ModelError, match="don't belong together"):
         save_package(tmp_path / "new", network, **{**about, **change})
     assert not (tmp_path / "new").exists()
 
@@ -83,7 +83,7 @@ def test_a_network_that_does_not_fit_is_refused_before_anything_is_written(tmp_p
 def test_each_wrong_field_is_named(package, field, value, expected):
     record = json.loads((package / DESCRIPTION_FILE).read_text("utf-8"))
     (package / DESCRIPTION_FILE).write_text(json.dumps({**record, field: value}), "utf-8")
-    with pytest.raises(WeightsError, match=f"damaged .*'{field}' must be {expected}"):
+    with pytest.raises(ModelError, match=f"damaged .*'{field}' must be {expected}"):
         read_description(package)
 
 
@@ -92,27 +92,27 @@ def test_each_wrong_field_is_named(package, field, value, expected):
 )
 def test_a_damaged_description_is_named(package, text):
     (package / DESCRIPTION_FILE).write_text(text, "utf-8")
-    with pytest.raises(WeightsError, match=r"serving\.json is damaged"):
+    with pytest.raises(ModelError, match=r"serving\.json is damaged"):
         read_description(package)
 
 
 def test_an_unknown_field_is_no_silent_loss(package):
     record = json.loads((package / DESCRIPTION_FILE).read_text("utf-8"))
     (package / DESCRIPTION_FILE).write_text(json.dumps({**record, "crop_share": 0.9}), "utf-8")
-    with pytest.raises(WeightsError, match="crop_share"):
+    with pytest.raises(ModelError, match="crop_share"):
         read_description(package)
 
 
 def test_a_later_format_says_which_version_wrote_it(package):
     (package / DESCRIPTION_FILE).write_text('{"format": 2, "package_version": "9.1"}', "utf-8")
     with pytest.raises(
-        WeightsError, match=r"format 2, .* reads 1; install the version that wrote it \(9\.1\)"
+        ModelError, match=r"format 2, .* reads 1; install the version that wrote it \(9\.1\)"
     ):
         read_description(package)
 
 
 def test_a_folder_without_package_says_what_to_give(tmp_path):
-    with pytest.raises(WeightsError, match="no model of this package; give a run"):
+    with pytest.raises(ModelError, match="no model of this package; give a run"):
         read_description(tmp_path)
 
 

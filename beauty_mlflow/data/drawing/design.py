@@ -2,7 +2,7 @@
 
 import colorsys
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
@@ -18,7 +18,7 @@ _SHAPES: Mapping[str, str] = MappingProxyType(
         "brush": "stick",
         "pencil": "stick",
         "mascara": "stick",
-        "lipliner": "stick",
+        "lipliner": "flat_carton",
         "lipstick": "stick",
         "polish": "flacon",
         "fragrance": "flacon",
@@ -26,8 +26,6 @@ _SHAPES: Mapping[str, str] = MappingProxyType(
         "blush": "compact",
         "shadow": "compact",
         "mirror": "compact",
-        "allinone": "compact",
-        "candle": "jar",
         "mask": "jar",
         "antiage": "jar",
         "cellulite": "jar",
@@ -37,7 +35,6 @@ _SHAPES: Mapping[str, str] = MappingProxyType(
         "mousse": "can",
         "shave": "can",
         "scrub": "tube",
-        "acne": "tube",
         "sunscreen": "tube",
         "foundation": "tube",
         "concealer": "tube",
@@ -58,8 +55,33 @@ _SHAPES: Mapping[str, str] = MappingProxyType(
 )
 _CARTONS = ("tall_carton", "flat_carton", "cube")
 LAYOUTS = ("band", "stripes", "diagonal", "disc", "halves", "dots", "frame", "waves")
-BRANDS = ("AURA", "Belle", "CORALI", "Dew", "ELYS", "Fiora", "GLOW", "Hera", "IRIS", "Juna", "KALE", "Luz", "MIRA", "Noa")
-DETAILS = ("with aloe", "24 hours", "sensitive", "new formula", "for every day", "no parabens", "vitamin E", "soft touch")
+BRANDS = (
+    "AURA",
+    "Belle",
+    "CORALI",
+    "Dew",
+    "ELYS",
+    "Fiora",
+    "GLOW",
+    "Hera",
+    "IRIS",
+    "Juna",
+    "KALE",
+    "Luz",
+    "MIRA",
+    "Noa",
+)
+DETAILS = (
+    "with aloe",
+    "24 hours",
+    "sensitive",
+    "new formula",
+    "for every day",
+    "no parabens",
+    "vitamin E",
+    "soft touch",
+)
+_SPECIAL = 0.15  # so many products have their colours swapped, and as many another layout than their category's
 _SLIDES = (0.5, 0.33, 0.12, -0.2)
 
 
@@ -107,18 +129,20 @@ class Design:
         return colour(self.hue, 0.12 if self.lightness > 0.5 else 0.95, 0.5)  # noqa: PLR2004 - half way
 
     def vary(self, random: Random) -> "Design":
-        """Return the design of one product: another brand and print, and colours somewhat off."""
+        """Return the design of one product: another brand and print, colours somewhat off, or a special edition's."""
+        special = random.random() < _SPECIAL
+        hue, accent_hue = (self.accent_hue, self.hue) if special else (self.hue, self.accent_hue)
         return Design(
             shape=self.shape,
-            layout=self.layout if random.random() < 0.85 else LAYOUTS[int(random.random() * len(LAYOUTS))],  # noqa: PLR2004 - the rest keeps the layout from giving the class away
+            layout=_pick(random, LAYOUTS) if random.random() < _SPECIAL else self.layout,
             words=self.words,
-            hue=(self.hue + random.uniform(-0.03, 0.03)) % 1,
-            accent_hue=(self.accent_hue + random.uniform(-0.06, 0.06)) % 1,
+            hue=(hue + random.uniform(-0.04, 0.04)) % 1,
+            accent_hue=(accent_hue + random.uniform(-0.06, 0.06)) % 1,
             lightness=self.lightness + random.uniform(-0.07, 0.07),
             saturation=self.saturation * random.uniform(0.75, 1.1),
             position=self.position + random.uniform(-0.08, 0.08),
-            brand=BRANDS[int(random.random() * len(BRANDS))],
-            detail=DETAILS[int(random.random() * len(DETAILS))],
+            brand=_pick(random, BRANDS),
+            detail=_pick(random, DETAILS),
         )
 
 
@@ -151,3 +175,7 @@ def colour(hue: float, lightness: float, saturation: float) -> Colour:
 def _shape(name: str, number: int) -> str:
     found = [shape for word, shape in _SHAPES.items() if word in name.lower()]
     return found[0] if found else _CARTONS[number % len(_CARTONS)]
+
+
+def _pick(random: Random, choices: Sequence[str]) -> str:
+    return choices[int(random.random() * len(choices))]

@@ -25,9 +25,9 @@ def draw_label(design: Design, size: tuple[int, int], random: Random) -> Image.I
 def _letter(draw: ImageDraw.ImageDraw, size: tuple[int, int], design: Design, random: Random) -> None:
     width, height = size
     lines = [(design.brand, 0.5), *((word, 0.74) for word in design.words), (design.detail, 0.42)]
-    fonts = [_font_for(text, width * share, height * 0.15) for text, share in lines]
+    fonts = [_font_for(text, width * share, height * 0.12) for text, share in lines]
     block = sum(font.size for font in fonts) * 1.2
-    top = min(max(design.position * height - block / 2, height * 0.04), height * 0.96 - block)
+    top = min(max(design.position * height - block / 2, height * 0.04), height * 0.86 - block)
     plate = [width * 0.08, top - height * 0.02, width * 0.92, top + block + height * 0.02]
     draw.rounded_rectangle(plate, radius=width * 0.04, fill=design.pack, outline=design.ink, width=max(1, width // 120))
     for (text, _), font in zip(lines, fonts, strict=True):

@@ -54,7 +54,7 @@ SHAPES: Mapping[str, Carton | Vessel] = MappingProxyType(
         "flacon": Vessel(0.68, ((0, 0.34), (0.24, 0.34), (0.25, 0.22), (0.32, 0.22), (0.36, 1), (1, 0.9)), cap=0.24),
         "jar": Vessel(1.25, ((0, 0.94), (0.03, 1), (0.3, 1), (0.31, 0.94), (0.9, 0.94), (1, 0.8)), cap=0.3),
         "can": Vessel(0.36, ((0, 0.5), (0.05, 0.75), (0.22, 0.78), (0.23, 1), (0.97, 1), (1, 0.93)), cap=0.22),
-        "stick": Vessel(0.2, ((0, 0.85), (0.02, 1), (0.4, 1), (0.41, 0.88), (0.98, 0.88), (1, 0.8)), cap=0.4),
+        "stick": Vessel(0.26, ((0, 0.85), (0.02, 1), (0.4, 1), (0.41, 0.88), (0.98, 0.88), (1, 0.8)), cap=0.4),
         "compact": Vessel(1.0, (), cap=0, round_face=True),
     }
 )
@@ -77,7 +77,7 @@ def _carton(shape: Carton, design: Design, random: Random) -> Image.Image:
     top = Image.new("RGB", _pixels(size[0], size[2]), design.pack)
     canvas = Image.new("RGBA", (int(corners[:, 0].max()) + 2, int(corners[:, 1].max()) + 2))
     # corner numbers: 4 for right, 2 for bottom, 1 for back
-    right = yaw > 0
+    right = yaw < 0
     side_corners, front_light, side_light = ((4, 5, 7, 6), 1.0, 0.68) if right else ((1, 0, 2, 3), 0.92, 0.74)
     _paste_face(canvas, top, corners[[1, 5, 4, 0]], 1.15)
     _paste_face(canvas, side, corners[list(side_corners)], side_light)
@@ -111,9 +111,7 @@ def _paste_face(canvas: Image.Image, face: Image.Image, quad: Points, light: flo
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
     coefficients = np.linalg.solve(np.array(rows), target.ravel())
     lit = face.point(lambda value: min(255, value * light)).convert("RGBA")
-    seen = lit.transform(
-        canvas.size, Image.Transform.PERSPECTIVE, coefficients.tolist(), Image.Resampling.BILINEAR
-    )
+    seen = lit.transform(canvas.size, Image.Transform.PERSPECTIVE, coefficients.tolist(), Image.Resampling.BILINEAR)
     canvas.alpha_composite(seen)
 
 
