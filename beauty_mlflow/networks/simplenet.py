@@ -18,7 +18,7 @@ _DROPOUT = 0.1
 
 
 def simplenet(pictures: Any) -> Any:  # noqa: ANN401 - Keras' symbolic tensors are untyped
-    """Thirteen convolutions with batch normalisation and ReLU, five of them followed by pooling and dropout (of channels).
+    """Thirteen convolutions with batch normalisation and ReLU, five of them followed by pooling and channel dropout.
 
     [b, size, size, 3] becomes [b, size // 32, size // 32, 256].
     """

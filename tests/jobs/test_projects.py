@@ -12,7 +12,7 @@ import pytest
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
