@@ -22,9 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 the work failed, 2 bad input, 130 and 143 interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        cli.main(
-            args=list(arguments) if arguments is not None else None, prog_name="beauty", standalone_mode=False
-        )
+        cli.main(args=list(arguments) if arguments is not None else None, prog_name="beauty", standalone_mode=False)
     except click.ClickException as error:
         _fail(_usage(error), error.exit_code)
     except BeautyError as error:

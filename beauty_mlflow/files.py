@@ -16,9 +16,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     On an error the temporary file is removed and ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name[:100]}.", suffix=f".tmp{path.suffix}"
-    )
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=f".tmp{path.suffix}")
     os.close(handle)
     temporary = Path(name)
     try:

@@ -68,9 +68,7 @@ def draw_augmentation(
     figure.suptitle(f"Nine views of one picture (augment={augment}, seed={seed})", fontsize=10)
     for view, axes in enumerate(figure.subplots(3, 3).flat):
         with translate_errors():
-            (batch,) = batches(
-                picture, size=size, resize=resize, batch_size=1, augment=augment, seed=seed, view=view
-            )
+            (batch,) = batches(picture, size=size, resize=resize, batch_size=1, augment=augment, seed=seed, view=view)
         axes.set_axis_off()
         axes.set_title(f"epoch {view + 1}", fontsize=8)
         axes.imshow(np.clip(np.rint(batch[0][0]), 0, 255).astype(np.uint8))

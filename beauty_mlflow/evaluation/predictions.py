@@ -71,9 +71,7 @@ class PredictionTable:
         Returns:
             int32 [n, min(k, classes)]; equal probabilities come in the order of the classes.
         """
-        best: npt.NDArray[np.int32] = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :k].astype(
-            np.int32
-        )
+        best: npt.NDArray[np.int32] = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :k].astype(np.int32)
         return best
 
     def _check_finite(self) -> None:

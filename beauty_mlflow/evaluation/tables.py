@@ -18,9 +18,7 @@ _GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 Cell = str | int | float
 
 
-def write_table(
-    path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]], *, delimiter: str = ","
-) -> None:
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]], *, delimiter: str = ",") -> None:
     """Write a table atomically: UTF-8, one line a row, quotes where a cell needs them (RFC 4180).
 
     Numbers are written as Python prints them.

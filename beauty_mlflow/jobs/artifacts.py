@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from beauty_mlflow.data.splits import PARTS, Split, write_split
+from beauty_mlflow.data.splits.manifest import PARTS, Split, write_split
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.report import write_evaluation
 from beauty_mlflow.tracking import names

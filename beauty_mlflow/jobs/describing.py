@@ -1,6 +1,6 @@
 """What a run is, in words."""
 
-from beauty_mlflow.data.splits import PARTS
+from beauty_mlflow.data.splits.manifest import PARTS
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.sessions import Session
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from beauty_mlflow.data.progress import console_progress
-from beauty_mlflow.data.splits import Split, read_split
+from beauty_mlflow.data.splits.manifest import Split, read_split
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import PredictionTable, predict

@@ -35,8 +35,8 @@ class Group(Parameters):
 
 def run(parameters: Group) -> Summary:
     """Write the grouped manifest."""
-    from beauty_mlflow.data.grouping import group_split, read_groups
-    from beauty_mlflow.data.splits import read_split, write_split
+    from beauty_mlflow.data.splits.grouping import group_split, read_groups
+    from beauty_mlflow.data.splits.manifest import read_split, write_split
     from beauty_mlflow.jobs.opening import say_notes, split_counts
     from beauty_mlflow.jobs.projects import in_project_run
 

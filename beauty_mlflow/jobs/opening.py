@@ -8,8 +8,8 @@ import click
 
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.sample import cached_sample
-from beauty_mlflow.data.splits import PARTS, Split
-from beauty_mlflow.data.splitting import SplitOptions, Splitting, open_data
+from beauty_mlflow.data.splits.manifest import PARTS, Split
+from beauty_mlflow.data.splits.splitting import SplitOptions, Splitting, open_data
 from beauty_mlflow.jobs.parameters import Summary
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from beauty_mlflow.data.progress import console_progress
-from beauty_mlflow.data.splits import Split
+from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.jobs.artifacts import log_split
 from beauty_mlflow.jobs.parameters import Parameters, Summary
 

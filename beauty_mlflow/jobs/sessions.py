@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from beauty_mlflow.data.splits import Split, read_split, write_split
+from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
 from beauty_mlflow.errors import CheckpointError, DataError, ParameterError
 from beauty_mlflow.files import state_folder, write_text
 from beauty_mlflow.jobs.opening import open_named, say_notes

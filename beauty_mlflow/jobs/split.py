@@ -68,8 +68,8 @@ class Split(Parameters):
 
 def run(parameters: Split) -> Summary:
     """Split the data and write manifest, sidecar and quarantine."""
-    from beauty_mlflow.data.materialize import materialize
-    from beauty_mlflow.data.splitting import split_data, write_splitting
+    from beauty_mlflow.data.splits.materialize import materialize
+    from beauty_mlflow.data.splits.splitting import split_data, write_splitting
     from beauty_mlflow.jobs.opening import data_folder, say_notes, split_options, split_summary
     from beauty_mlflow.jobs.projects import in_project_run
 

@@ -4,8 +4,9 @@ from pydantic import AfterValidator, Field
 
 from beauty_mlflow.jobs.parameters import Job, Summary, known
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
+from beauty_mlflow.networks.table import NETWORKS
 
-SCRATCH_NETWORKS = ("inception_v3", "resnet50", "simplenet")
+SCRATCH_NETWORKS = tuple(name for name, network in NETWORKS.items() if network.scratch)
 
 
 class Train(TrainingParameters):

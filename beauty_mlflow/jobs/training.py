@@ -13,7 +13,7 @@ import tensorflow as tf
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import batches, translate_errors
 from beauty_mlflow.data.progress import console_progress
-from beauty_mlflow.data.splits import PARTS
+from beauty_mlflow.data.splits.manifest import PARTS
 from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_samples
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import PredictionTable, predict

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from beauty_mlflow.data import images
-from beauty_mlflow.errors import ParameterError, PictureError, ModelError
+from beauty_mlflow.errors import ModelError, ParameterError, PictureError
 from beauty_mlflow.serving.answers import Answer, answer, calibrate, no_answer
 from beauty_mlflow.serving.package import MODEL_FILE, Description, check_fit, read_description
 
@@ -73,9 +73,7 @@ class Classifier:
             ParameterError: top is below 1.
         """
         if top < 1:
-            raise ParameterError(
-                f"top must be at least 1, got {top}: it is how many classes an answer gives."
-            )
+            raise ParameterError(f"top must be at least 1, got {top}: it is how many classes an answer gives.")
         return [reply for batch in self._decode(pictures) for reply in self._answer(batch, top)]
 
     def _decode(self, pictures: Sequence[object]) -> Iterator[Decoded]:
@@ -84,12 +82,8 @@ class Classifier:
             return
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             waiting: list[Future[Picture | str]] = []
-            for start in range(
-                0, len(pictures), BATCH_SIZE
-            ):  # decoded while the network has the batch before
-                coming = [
-                    threads.submit(self._load, picture) for picture in pictures[start : start + BATCH_SIZE]
-                ]
+            for start in range(0, len(pictures), BATCH_SIZE):  # decoded while the network has the batch before
+                coming = [threads.submit(self._load, picture) for picture in pictures[start : start + BATCH_SIZE]]
                 if waiting:
                     yield [future.result() for future in waiting]
                 waiting = coming

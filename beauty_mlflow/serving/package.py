@@ -106,9 +106,7 @@ def save_package(
     Raises:
         ModelError: The network's input or output doesn't fit the description.
     """
-    description = Description(
-        tuple(classes), image_size, resize, network, fingerprint, temperature, threshold
-    )
+    description = Description(tuple(classes), image_size, resize, network, fingerprint, temperature, threshold)
     check_fit(model, description)
     with atomic_path(folder / MODEL_FILE) as temporary:
         _without_optimizer(model).save(temporary)

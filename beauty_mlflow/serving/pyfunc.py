@@ -49,9 +49,7 @@ class PyfuncClassifier:
             )
         answers = self.classifier.classify(model_input[COLUMN].tolist(), _read_top(params or {}))
         columns = {
-            name: pd.Series(
-                [getattr(answer, name) for answer in answers], index=model_input.index, dtype=object
-            )
+            name: pd.Series([getattr(answer, name) for answer in answers], index=model_input.index, dtype=object)
             for name in ANSWER_COLUMNS
         }
         return pd.DataFrame(columns)
@@ -90,9 +88,7 @@ def _read_yaml(path: Path) -> dict[str, object]:
 def _read_top(params: Mapping[str, object]) -> int:
     unknown = [name for name in params if name != "top"]
     if unknown:
-        raise ParameterError(
-            f"Unknown parameter '{unknown[0]}'; known: top.{did_you_mean(unknown[0], ['top'])}"
-        )
+        raise ParameterError(f"Unknown parameter '{unknown[0]}'; known: top.{did_you_mean(unknown[0], ['top'])}")
     top = params.get("top", TOP)
     try:
         return int(str(top))  # NumPy's integers come too

@@ -109,9 +109,7 @@ class CheckpointFolder:
         now = json.loads(json.dumps(self.identity))
         differing = sorted(name for name in {*now, *identity} if now.get(name) != identity.get(name))
         if differing:
-            details = "; ".join(
-                f"{name} was {identity.get(name)!r}, now {now.get(name)!r}" for name in differing
-            )
+            details = "; ".join(f"{name} was {identity.get(name)!r}, now {now.get(name)!r}" for name in differing)
             raise CheckpointError(
                 f"The checkpoint in {self.folder} is another run's: {details}. Resume with the run's own "
                 "values, or start a new run."

@@ -38,7 +38,5 @@ def build_optimizer(name: str, learning_rate: float) -> keras.Optimizer:
     """
     if name not in _FACTORIES:
         known = ", ".join(_FACTORIES)
-        raise ParameterError(
-            f"Unknown optimizer '{name}': expected one of {known}.{did_you_mean(name, _FACTORIES)}"
-        )
+        raise ParameterError(f"Unknown optimizer '{name}': expected one of {known}.{did_you_mean(name, _FACTORIES)}")
     return _FACTORIES[name](learning_rate)

@@ -39,9 +39,7 @@ def gpu_capabilities() -> list[tuple[int, int]]:
     """Return the compute capability of each GPU that TensorFlow sees; (0, 0) where it isn't known."""
     import tensorflow as tf
 
-    details = [
-        tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")
-    ]
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     return [detail.get("compute_capability", (0, 0)) for detail in details]
 
 

@@ -69,7 +69,5 @@ def get_recipe(name: str) -> Recipe:
     """
     if name not in RECIPES:
         known = ", ".join(RECIPES)
-        raise ParameterError(
-            f"Unknown recipe '{name}': expected one of {known}.{did_you_mean(name, RECIPES)}"
-        )
+        raise ParameterError(f"Unknown recipe '{name}': expected one of {known}.{did_you_mean(name, RECIPES)}")
     return RECIPES[name]

@@ -12,9 +12,7 @@ def test_it_counts_every_picture_once_by_true_and_predicted_class(make_table, se
     table = make_table(classes=classes, n=n, seed=seed)
     counts = count_confusions(table)
     assert counts.sum() == n
-    np.testing.assert_array_equal(
-        counts, confusion_matrix(table.true, table.predicted, labels=range(classes))
-    )
+    np.testing.assert_array_equal(counts, confusion_matrix(table.true, table.predicted, labels=range(classes)))
 
 
 def test_rows_are_true_and_columns_predicted(make_table):

@@ -14,9 +14,7 @@ def network():
     mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(image))
     dense = keras.layers.Dense(3, activation="softmax")
     model = keras.Model(image, keras.layers.Dropout(0.9)(dense(mean)))
-    dense.set_weights(
-        [np.array([[-4, 0, 4], [0, 0, 0], [0, 0, 0]], np.float32), np.array([1, 0, -3], np.float32)]
-    )
+    dense.set_weights([np.array([[-4, 0, 4], [0, 0, 0], [0, 0, 0]], np.float32), np.array([1, 0, -3], np.float32)])
     return model
 
 
@@ -114,9 +112,7 @@ def test_the_five_best_come_best_first_and_are_cut_to_the_classes(make_table):
 
 
 def test_equal_probabilities_come_in_the_order_of_the_classes():
-    table = PredictionTable(
-        ("a",), np.zeros(1, np.int32), np.full((1, 3), 1 / 3, np.float32), ("a", "b", "c")
-    )
+    table = PredictionTable(("a",), np.zeros(1, np.int32), np.full((1, 3), 1 / 3, np.float32), ("a", "b", "c"))
     assert table.top(3).tolist() == [[0, 1, 2]]
     assert table.predicted.tolist() == [0]
 

@@ -9,9 +9,7 @@ from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.tables import read_table, write_table
 
 # every text that a name can be: UTF-8 has no surrogates, file systems and pandas no NUL
-cells = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8
-) | st.sampled_from(
+cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8) | st.sampled_from(
     ["=1+1", "@SUM(A1)", "-2", "+3", "'", "''", "'=1", "\t=1", "\r=1", "a\rb", 'say "hi"', ",", "", "NA"]
 )
 
@@ -24,9 +22,7 @@ def test_any_text_comes_back_and_none_starts_a_formula(tmp_path_factory, rows, d
     assert read_table(path, delimiter=delimiter) == (["a", "b"], rows)
     with path.open(encoding="utf-8", newline="") as stream:
         raw = list(csv.reader(stream, delimiter=delimiter))
-    assert not [
-        cell for row in raw for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-    ]
+    assert not [cell for row in raw for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
 
 
 def test_ordinary_names_stand_as_they_are_and_pandas_reads_them(tmp_path):

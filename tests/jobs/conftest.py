@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from beauty_mlflow.data.sample import make_sample
 
 from beauty_mlflow.data.progress import silent_progress
-from beauty_mlflow.data.splits import write_split
-from beauty_mlflow.data.splitting import SplitOptions, split_data
+from beauty_mlflow.data.sample import make_sample
+from beauty_mlflow.data.splits.manifest import write_split
+from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.finetune import run as finetune
 

@@ -1,11 +1,11 @@
 import shutil
 
 import pytest
-from beauty_mlflow.data.sample import make_sample
 
 from beauty_mlflow.data.progress import silent_progress
-from beauty_mlflow.data.splits import read_split, write_split
-from beauty_mlflow.data.splitting import SplitOptions, split_data
+from beauty_mlflow.data.sample import make_sample
+from beauty_mlflow.data.splits.manifest import read_split, write_split
+from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.errors import DataError, ManifestError, TrackingError
 from beauty_mlflow.jobs.evaluate import Evaluate, run
 from beauty_mlflow.jobs.finetune import Finetune

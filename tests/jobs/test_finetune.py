@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from beauty_mlflow.data.splits import read_split
+from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.errors import CheckpointError, DataError, DivergedError, ParameterError, TrackingError
 from beauty_mlflow.files import state_folder
 from beauty_mlflow.jobs.finetune import Finetune, run

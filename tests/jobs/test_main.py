@@ -1,6 +1,6 @@
 import pytest
 
-from beauty_mlflow.data.splits import read_split
+from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.main import Main, run
 from beauty_mlflow.tracking.store import connect

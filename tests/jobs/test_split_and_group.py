@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from beauty_mlflow.data.splits import read_split
+from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
 from beauty_mlflow.jobs.group import Group
 from beauty_mlflow.jobs.group import run as group

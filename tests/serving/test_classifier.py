@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from beauty_mlflow.data import images
-from beauty_mlflow.errors import ParameterError, ModelError
+from beauty_mlflow.errors import ModelError, ParameterError
 from beauty_mlflow.serving.classifier import BATCH_SIZE, Classifier, load_network
 from beauty_mlflow.serving.package import MODEL_FILE, Description, save_package
 
@@ -104,9 +104,7 @@ def test_resizing_is_the_packages_own(network, about, make_picture):
 
 
 def test_a_network_with_python_code_in_it_is_refused(package, tmp_path):
-    keras.Sequential([keras.layers.Input((16, 16, 3)), keras.layers.Lambda(lambda x: x)]).save(
-        package / MODEL_FILE
-    )
+    keras.Sequential([keras.layers.Input((16, 16, 3)), keras.layers.Lambda(lambda x: x)]).save(package / MODEL_FILE)
     with pytest.raises(ModelError, match=r"model\.keras can't be loaded .*holds code"):
         Classifier.load(package)
 

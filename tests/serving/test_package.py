@@ -45,9 +45,7 @@ def test_the_optimizers_state_stays_behind(tmp_path, network, about):
 
 
 def test_saving_again_replaces_the_files_and_leaves_nothing_else(package, network, about):
-    save_package(
-        package, network, **{**about, "temperature": 2.5, "threshold": 0.4, "fingerprint": "ab" * 32}
-    )
+    save_package(package, network, **{**about, "temperature": 2.5, "threshold": 0.4, "fingerprint": "ab" * 32})
     description = read_description(package)
     assert (description.temperature, description.threshold) == (2.5, 0.4)
     assert len(list(package.iterdir())) == 2
@@ -87,9 +85,7 @@ def test_each_wrong_field_is_named(package, field, value, expected):
         read_description(package)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "null", "{}", '{"format": 1}', '{"format": 1, "classes": 3}', "\x00"]
-)
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"format": 1}', '{"format": 1, "classes": 3}', "\x00"])
 def test_a_damaged_description_is_named(package, text):
     (package / DESCRIPTION_FILE).write_text(text, "utf-8")
     with pytest.raises(ModelError, match=r"serving\.json is damaged"):
@@ -105,9 +101,7 @@ def test_an_unknown_field_is_no_silent_loss(package):
 
 def test_a_later_format_says_which_version_wrote_it(package):
     (package / DESCRIPTION_FILE).write_text('{"format": 2, "package_version": "9.1"}', "utf-8")
-    with pytest.raises(
-        ModelError, match=r"format 2, .* reads 1; install the version that wrote it \(9\.1\)"
-    ):
+    with pytest.raises(ModelError, match=r"format 2, .* reads 1; install the version that wrote it \(9\.1\)"):
         read_description(package)
 
 

@@ -82,9 +82,6 @@ def numbers():
     timing = {"epoch_seconds", "images_per_second"}
 
     def numbers(history):
-        return [
-            {name: value for name, value in record.metrics.items() if name not in timing}
-            for record in history
-        ]
+        return [{name: value for name, value in record.metrics.items() if name not in timing} for record in history]
 
     return numbers

@@ -13,9 +13,7 @@ from beauty_mlflow.training.history import EpochRecord
 from beauty_mlflow.training.optimizers import build_optimizer
 
 RECORDS = [EpochRecord(epoch, 1 / epoch, 0.1, 0.1 + 0.2, 0.3, 2e-4, 1.5, 40.0) for epoch in (1, 2, 3)]
-DAMAGED = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+DAMAGED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @contextmanager
@@ -153,9 +151,7 @@ def test_missing_best_weights_are_named(state, fresh, tmp_path):
 
 def test_another_runs_identity_is_refused_with_all_differences(state, fresh, tmp_path):
     CheckpointFolder(tmp_path, {"blocks": 6, "seed": 0, "same": 1}).save(*state, RECORDS, best_epoch=3)
-    with pytest.raises(
-        CheckpointError, match="another run's: blocks was 6, now 7; seed was 0, now None; x was None"
-    ):
+    with pytest.raises(CheckpointError, match="another run's: blocks was 6, now 7; seed was 0, now None; x was None"):
         CheckpointFolder(tmp_path, {"blocks": 7, "same": 1, "x": 1}).restore(*fresh)
 
 

@@ -13,9 +13,7 @@ def test_a_named_precision_is_kept(precision):
 
 
 def test_an_unknown_precision_suggests_the_nearest():
-    with pytest.raises(
-        ParameterError, match=r"Unknown precision 'bfloat': expected one of auto, .*'bfloat16'"
-    ):
+    with pytest.raises(ParameterError, match=r"Unknown precision 'bfloat': expected one of auto, .*'bfloat16'"):
         resolve_precision("bfloat")
 
 

@@ -16,9 +16,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def position():
-    return Position(
-        epoch=2, epochs=5, step=10, steps=40, pictures=1200, step_seconds=10.0, validation_seconds=5.0
-    )
+    return Position(epoch=2, epochs=5, step=10, steps=40, pictures=1200, step_seconds=10.0, validation_seconds=5.0)
 
 
 def test_the_line_says_epoch_step_speed_time_left_and_figures(position):

@@ -60,9 +60,7 @@ def main():
     model = network()
     result = fit(
         model,
-        lambda view: (
-            tf.data.Dataset.from_tensor_slices((pictures, labels)).shuffle(PICTURES, seed=view).batch(16)
-        ),
+        lambda view: tf.data.Dataset.from_tensor_slices((pictures, labels)).shuffle(PICTURES, seed=view).batch(16),
         tf.data.Dataset.from_tensor_slices((pictures, labels)).batch(16),
         options=FitOptions("rmsprop", 1e-3, epochs=EPOCHS, patience=EPOCHS),
         folder=Path(sys.argv[1]),

@@ -6,7 +6,7 @@ import pandas as pd
 from beauty_mlflow.data.csv_tables import read_rows
 from beauty_mlflow.data.readers.listing import PART_NAMES, Listing, Reader
 from beauty_mlflow.data.readers.walking import Walk
-from beauty_mlflow.data.verifying import stays_inside
+from beauty_mlflow.data.splits.verifying import stays_inside
 from beauty_mlflow.errors import DataError, did_you_mean
 
 

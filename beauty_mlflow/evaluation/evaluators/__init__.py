@@ -15,7 +15,5 @@ Evaluator = Callable[[PredictionTable, Path], None]
 
 def find_evaluators() -> Mapping[str, Evaluator]:
     """Return every evaluator by its module's name, in alphabetical order."""
-    names = sorted(
-        module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")
-    )
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
     return {name: import_module(f"{__name__}.{name}").evaluate for name in names}

@@ -84,9 +84,7 @@ def _name_axes(axes: Axes, classes: tuple[str, ...], size: float) -> None:
     axes.set_xticks(range(len(names)), names, rotation=90, **style)
     axes.set_yticks(range(len(names)), names, **style)
     everywhere = len(names) >= MANY
-    axes.tick_params(
-        which="major", top=everywhere, labeltop=everywhere, right=everywhere, labelright=everywhere
-    )
+    axes.tick_params(which="major", top=everywhere, labeltop=everywhere, right=everywhere, labelright=everywhere)
 
 
 def _title(table: PredictionTable, *, numbered: bool) -> str:
@@ -97,6 +95,4 @@ def _title(table: PredictionTable, *, numbered: bool) -> str:
 
 
 def _legend() -> list[Patch]:
-    return [
-        Patch(facecolor=colour, edgecolor="dimgray", label=words) for _, colour, _, words in reversed(SCALE)
-    ]
+    return [Patch(facecolor=colour, edgecolor="dimgray", label=words) for _, colour, _, words in reversed(SCALE)]

@@ -18,9 +18,7 @@ def evaluate(table: PredictionTable, folder: Path) -> None:
     a picture in the part: `macro average` counts them alike, `weighted average` by their pictures.
     """
     labels = range(len(table.classes))
-    figures = np.array(
-        precision_recall_fscore_support(table.true, table.predicted, labels=labels, zero_division=0.0)
-    ).T
+    figures = np.array(precision_recall_fscore_support(table.true, table.predicted, labels=labels, zero_division=0.0)).T
     rows = [_row(name, row) for name, row in zip(table.classes, figures, strict=True)]
     support = figures[:, 3]
     for name, weights in (("macro average", support > 0), ("weighted average", support)):

@@ -84,9 +84,7 @@ def test_with_the_thesiss_73_classes_every_name_and_number_has_room(tmp_path, dr
     assert min(text.get_fontsize() for text in axes.texts) >= 5
 
 
-def test_hundreds_of_classes_stay_a_picture_one_can_open_and_it_says_what_is_missing(
-    tmp_path, drawn, make_table
-):
+def test_hundreds_of_classes_stay_a_picture_one_can_open_and_it_says_what_is_missing(tmp_path, drawn, make_table):
     evaluate(make_table(classes=400, n=50), tmp_path)
     assert max(drawn[0].get_size_inches()) <= 70
     assert drawn[0].axes[0].texts[:] == []

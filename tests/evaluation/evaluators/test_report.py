@@ -27,7 +27,5 @@ def test_classes_without_a_picture_have_a_row_and_stay_out_of_the_averages(tmp_p
     frame = pd.read_csv(tmp_path / FILE, index_col="class")
     assert frame.loc["class5", ["recall", "f1", "support"]].tolist() == [0, 0, 0]
     assert frame.loc["macro average", "f1"] == pytest.approx(summarize(table)["macro_f1"], abs=1e-6)
-    assert frame.loc["macro average", "recall"] == pytest.approx(
-        summarize(table)["balanced_accuracy"], abs=1e-6
-    )
+    assert frame.loc["macro average", "recall"] == pytest.approx(summarize(table)["balanced_accuracy"], abs=1e-6)
     assert frame.loc["weighted average", "support"] == 40

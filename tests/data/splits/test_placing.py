@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beauty_mlflow.data.placing import UNPLACED, Placement, quotas, seeded_key, thesis_cut
+from beauty_mlflow.data.splits.placing import UNPLACED, Placement, quotas, seeded_key, thesis_cut
 
 RATIOS = (0.8, 0.1, 0.1)
 bounded = settings(max_examples=25, deadline=None)

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beauty_mlflow.data.neighbours import similar_pairs
+from beauty_mlflow.data.duplicates.neighbours import similar_pairs
 
 hash_words = st.integers(0, 2**64 - 1)
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from beauty_mlflow.data.duplicates import connect, find_duplicates
-from beauty_mlflow.data.inspecting import Inspection
+from beauty_mlflow.data.duplicates.finding import connect, find_duplicates
+from beauty_mlflow.data.duplicates.inspecting import Inspection
 
 _NAME = 16  # hex digits: two of a million groups share a name with a probability of 3e-8
 

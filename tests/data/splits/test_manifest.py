@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beauty_mlflow.data.splits import COLUMNS, PARTS, Split, is_manifest, read_split, write_split
+from beauty_mlflow.data.splits.manifest import COLUMNS, PARTS, Split, is_manifest, read_split, write_split
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
 
 bounded = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

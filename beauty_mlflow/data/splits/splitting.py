@@ -6,15 +6,15 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from beauty_mlflow.data.copies import drop_copies, mark_copies, units_of
 from beauty_mlflow.data.csv_tables import csv_text, read_rows
-from beauty_mlflow.data.extending import extended_classes, old_parts
-from beauty_mlflow.data.gathering import Gathered, gather
-from beauty_mlflow.data.placing import UNPLACED, Placement, seeded_key, thesis_cut
+from beauty_mlflow.data.duplicates.copies import drop_copies, mark_copies, units_of
 from beauty_mlflow.data.progress import Progress
-from beauty_mlflow.data.split_notes import class_notes, duplicate_notes, missing_parts, straddling_notes
-from beauty_mlflow.data.split_options import SplitOptions
-from beauty_mlflow.data.splits import PARTS, Split, is_manifest, read_split, sort_rows, write_split
+from beauty_mlflow.data.splits.extending import extended_classes, old_parts
+from beauty_mlflow.data.splits.gathering import Gathered, gather
+from beauty_mlflow.data.splits.manifest import PARTS, Split, is_manifest, read_split, sort_rows, write_split
+from beauty_mlflow.data.splits.notes import class_notes, duplicate_notes, missing_parts, straddling_notes
+from beauty_mlflow.data.splits.options import SplitOptions
+from beauty_mlflow.data.splits.placing import UNPLACED, Placement, seeded_key, thesis_cut
 from beauty_mlflow.errors import DataError, ManifestError
 from beauty_mlflow.files import write_text
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from beauty_mlflow.data.progress import Progress, silent_progress
-from beauty_mlflow.data.splits import Split
+from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError, ParameterError
 
 How = Literal["link", "copy"]

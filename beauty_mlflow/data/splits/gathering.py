@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from beauty_mlflow.data.inspecting import Inspection, inspect_pictures
-from beauty_mlflow.data.products import products
+from beauty_mlflow.data.duplicates.inspecting import Inspection, inspect_pictures
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.readers import list_pictures
-from beauty_mlflow.data.split_options import SplitOptions
-from beauty_mlflow.data.splits import is_manifest
+from beauty_mlflow.data.splits.manifest import is_manifest
+from beauty_mlflow.data.splits.options import SplitOptions
+from beauty_mlflow.data.splits.products import products
 from beauty_mlflow.errors import DataError, ParameterError
 
 _NAMED = 5

@@ -4,8 +4,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from beauty_mlflow.data.grouping import group_split, read_groups
-from beauty_mlflow.data.splits import COLUMNS, Split
+from beauty_mlflow.data.splits.grouping import group_split, read_groups
+from beauty_mlflow.data.splits.manifest import COLUMNS, Split
 from beauty_mlflow.errors import DataError
 
 
@@ -101,7 +101,7 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path):
 
 @pytest.fixture(scope="module")
 def thesis_classes():
-    table = Path(__file__).parents[2] / "beauty_mlflow" / "data" / "thesis" / "categories.csv"
+    table = Path(__file__).parents[3] / "beauty_mlflow" / "data" / "thesis" / "categories.csv"
     return pd.read_csv(table)["category"].to_list()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from beauty_mlflow.data.splits import Split
+from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.data.wording import name_some
 
 

@@ -19,7 +19,7 @@ from beauty_mlflow import __version__
 from beauty_mlflow.data.csv_tables import csv_text, read_rows
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.progress import Progress, silent_progress
-from beauty_mlflow.data.verifying import check_columns, check_rows, verify_pictures
+from beauty_mlflow.data.splits.verifying import check_columns, check_rows, verify_pictures
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError, did_you_mean
 from beauty_mlflow.files import write_text
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from beauty_mlflow.data.inspecting import Inspection
-from beauty_mlflow.data.neighbours import Pairs, similar_pairs
+from beauty_mlflow.data.duplicates.inspecting import Inspection
+from beauty_mlflow.data.duplicates.neighbours import Pairs, similar_pairs
 
 DISTANCE = 7  # of 64 bits of a perceptual hash
 TOLERANCE = 20  # of 255, for every value of a thumbnail

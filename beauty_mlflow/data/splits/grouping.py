@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from beauty_mlflow.data.splits import Split, sort_rows
+from beauty_mlflow.data.splits.manifest import Split, sort_rows
 from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import DataError, did_you_mean
 

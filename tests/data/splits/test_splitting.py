@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from beauty_mlflow.data.progress import silent_progress
-from beauty_mlflow.data.splits import PARTS, read_split
-from beauty_mlflow.data.splitting import SplitOptions, open_data, split_data, write_splitting
+from beauty_mlflow.data.splits.manifest import PARTS, read_split
+from beauty_mlflow.data.splits.splitting import SplitOptions, open_data, split_data, write_splitting
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
 
 bounded = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,7 +2,7 @@ from re import Match
 
 import pandas as pd
 
-from beauty_mlflow.data.split_options import SplitOptions
+from beauty_mlflow.data.splits.options import SplitOptions
 from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import DataError, ParameterError
 
