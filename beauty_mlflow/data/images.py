@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from beauty_mlflow.data.regular import read_regular
 from beauty_mlflow.errors import ParameterError, PictureError
@@ -31,9 +31,21 @@ _SPARE = 2  # a picture is shrunk quickly to this many times the wanted size, th
 _HUGE_PIXELS = 16_000_000
 _ONE_HUGE_AT_A_TIME = threading.Lock()
 _STRIP_PIXELS = 4_000_000
+_LARGEST_FACTOR = 32  # Pillow's reduce gets dark with much larger ones: white becomes 251 with 593
 # what Pillow's decoders raise for damaged files
-_DAMAGED = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError)
-_DAMAGED += (TypeError, ValueError, struct.error)
+_DAMAGED = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 # the EXIF standard's numbers; 1 is upright
 _UPRIGHT = MappingProxyType(
     {
@@ -104,7 +116,7 @@ def _open(source: bytes | Path, size: int | None) -> Image.Image:
             return _first_frame(picture, size)
     except Image.DecompressionBombError:
         raise PictureError(f"it has more than {MAX_PIXELS:,} pixels") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise PictureError(f"it is no picture of a known format ({', '.join(FORMATS)})") from None
     except _DAMAGED as error:
         raise PictureError(f"it can't be decoded: {str(error) or type(error).__name__}") from None
@@ -124,9 +136,13 @@ def _first_frame(picture: Image.Image, size: int | None) -> Image.Image:
         if size:
             picture.draft(None, (_SPARE * size, _SPARE * size))  # JPEG alone can decode to a fraction of its size
         picture.load()
-        colours = _as_rgb(picture) if size is None else _shrunk(picture, min(picture.size) // (_SPARE * size))
+        colours = _as_rgb(picture) if size is None else _shrunk(picture, _factor(picture, size))
     turn = _UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     return colours if turn is None else colours.transpose(turn)
+
+
+def _factor(picture: Image.Image, size: int) -> int:
+    return min(min(picture.size) // (_SPARE * size), _LARGEST_FACTOR)
 
 
 def _shrunk(picture: Image.Image, factor: int) -> Image.Image:

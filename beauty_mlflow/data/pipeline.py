@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from beauty_mlflow.data.augmentation import Augment, transforms
 from beauty_mlflow.data.images import Array, Resize, load
+from beauty_mlflow.data.images import resize as resize_picture
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.randomness import random_order
 from beauty_mlflow.errors import DataError, ParameterError, PictureError
@@ -60,9 +61,10 @@ def batches(
 
     Raises:
         DataError: There are no pictures.
-        ParameterError: The batch size is below 1, or the weights are not one a class.
+        ParameterError: The size or the batch size is below 1, or the weights are not one a class.
     """
     _check(pictures, batch_size, class_weights)
+    resize_picture(np.zeros((1, 1, 3), np.uint8), size, resize)  # refuses a wrong size or way here, not in a thread
     count, classes = len(pictures), len(pictures.classes)
     order = random_order(count, seed, view) if shuffle else np.arange(count)
     rows = transforms(pictures.keys, size=size, augment=augment, seed=seed, view=view)

@@ -29,7 +29,7 @@ def random_bits(keys: npt.NDArray[np.uint64], *counters: int) -> npt.NDArray[np.
 
 def random_uniform(keys: npt.NDArray[np.uint64], *counters: int) -> npt.NDArray[np.float64]:
     """Return a number in [0, 1) for every key; float64 [n]. Arguments as for ``random_bits``."""
-    return (random_bits(keys, *counters) >> np.uint64(11)) * 2.0**-53
+    return (random_bits(keys, *counters) >> np.uint64(11)).astype(np.float64) * np.float64(2.0**-53)
 
 
 def random_order(count: int, *counters: int) -> npt.NDArray[np.int64]:

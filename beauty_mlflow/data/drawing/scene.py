@@ -75,7 +75,8 @@ def _expose(pixels: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uin
     fall = 1 + random.uniform(-0.25, 0.25) * (x / width - 0.5) + random.uniform(-0.25, 0.25) * (y / height - 0.5)
     tint = random.uniform(0.8, 1.12) * np.array([random.uniform(0.94, 1.06) for _ in range(3)])
     noise = np.random.default_rng(random.getrandbits(64)).normal(0, random.uniform(1, 7), pixels.shape)
-    return np.clip(pixels * fall[..., None] * tint + noise, 0, 255).astype(np.uint8)
+    exposed: npt.NDArray[np.uint8] = np.clip(pixels * fall[..., None] * tint + noise, 0, 255).astype(np.uint8)
+    return exposed
 
 
 def _pick(random: Random, choices: tuple[tuple[int, int], ...]) -> tuple[int, int]:
