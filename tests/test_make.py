@@ -25,7 +25,7 @@ def test_help_lists_every_target():
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_demo_on_a_fresh_copy(tmp_path):
-    """`make demo` makes its environment and ends with figures above chance and where to look; `make ui` shows the run."""
+    """`make demo` makes its environment and ends with figures above chance; `make ui` then shows the run."""
     copy = tmp_path / "project"
     subprocess.run(["git", "clone", "--quiet", ROOT, copy], check=True)
     changed = subprocess.run(["git", "diff", "HEAD", "--binary"], cwd=ROOT, capture_output=True, check=True).stdout

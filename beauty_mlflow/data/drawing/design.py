@@ -81,7 +81,8 @@ DETAILS = (
     "vitamin E",
     "soft touch",
 )
-_SPECIAL = 0.15  # so many products have their colours swapped, and as many another layout than their category's
+_SPECIAL = 0.3  # so many products have their colours swapped, and as many another layout than their category's
+_RECOLOURED = 0.3  # so many come in colours that say nothing about their category
 _SLIDES = (0.5, 0.33, 0.12, -0.2)
 
 
@@ -132,12 +133,14 @@ class Design:
         """Return the design of one product: another brand and print, colours somewhat off, or a special edition's."""
         special = random.random() < _SPECIAL
         hue, accent_hue = (self.accent_hue, self.hue) if special else (self.hue, self.accent_hue)
+        if random.random() < _RECOLOURED:
+            hue, accent_hue = random.random(), random.random()
         return Design(
             shape=self.shape,
             layout=_pick(random, LAYOUTS) if random.random() < _SPECIAL else self.layout,
             words=self.words,
-            hue=(hue + random.uniform(-0.04, 0.04)) % 1,
-            accent_hue=(accent_hue + random.uniform(-0.06, 0.06)) % 1,
+            hue=(hue + random.uniform(-0.08, 0.08)) % 1,
+            accent_hue=(accent_hue + random.uniform(-0.12, 0.12)) % 1,
             lightness=self.lightness + random.uniform(-0.07, 0.07),
             saturation=self.saturation * random.uniform(0.75, 1.1),
             position=self.position + random.uniform(-0.08, 0.08),
