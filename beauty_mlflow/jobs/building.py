@@ -18,8 +18,10 @@ from beauty_mlflow.networks.statistics import set_batch_norm_statistics
 from beauty_mlflow.networks.table import get_network
 from beauty_mlflow.networks.weights import load_weights
 from beauty_mlflow.serving.package import MODEL_FILE, read_description
+from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.store import Store
+from beauty_mlflow.training.checkpoint import has_checkpoint
 
 STATISTICS_BATCHES = 4
 
@@ -52,13 +54,13 @@ def build_finetuned(session: Session, settings: Settings) -> Built:
         precision=settings.precision,
         seed=parameters.seed,
     )
-    weights, source, source_classes = _local_weights(session.store, parameters.weights)
-    loaded = load_weights(model, network, weights, classes=session.split.classes, source_classes=source_classes)
-    if loaded.random:
-        pictures = session.split.part("train")
-        set_batch_norm_statistics(model, _first_batches(pictures, settings, parameters))
+    # a checkpoint holds all weights; where they first came from may be gone by now
+    if has_checkpoint(session.folder):
+        built = Built(model, session.run.tags[names.WEIGHTS_SOURCE], "")
+    else:
+        built = _initialised(session, settings, parameters, model)
     freeze(model, network, parameters.unfrozen, batch_norm=settings.batch_norm)
-    return Built(model, source or loaded.source, loaded.note)
+    return built
 
 
 def build_from_scratch(session: Session, settings: Settings) -> Built:
@@ -72,6 +74,16 @@ def build_from_scratch(session: Session, settings: Settings) -> Built:
         seed=session.parameters.seed,
     )
     return Built(model, "random", "")
+
+
+def _initialised(session: Session, settings: Settings, parameters: Finetune, model: keras.Model) -> Built:
+    network = get_network(parameters.network)
+    weights, source, source_classes = _local_weights(session.store, parameters.weights)
+    loaded = load_weights(model, network, weights, classes=session.split.classes, source_classes=source_classes)
+    if loaded.random:
+        pictures = session.split.part("train")
+        set_batch_norm_statistics(model, _first_batches(pictures, settings, parameters))
+    return Built(model, source or loaded.source, loaded.note)
 
 
 def _local_weights(store: Store, weights: str) -> tuple[str, str, tuple[str, ...] | None]:
