@@ -1,9 +1,8 @@
-# GPU=1 takes the CUDA build of TensorFlow instead of the CPU one.
-VARIANT := $(if $(filter 1,$(GPU)),gpu,cpu)
+# GPU=1 takes the CUDA build of TensorFlow instead of the CPU one, until GPU=0.
+VARIANT := $(if $(GPU),$(if $(filter 1,$(GPU)),gpu,cpu),$(or $(shell cat .venv/variant 2>/dev/null),cpu))
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 5000
-STORE = $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -12,14 +11,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' Makefile
 
-setup: $(BIN)/uv  ## make .venv and the environment that `mlflow run .` uses (GPU=1: with CUDA)
+# an environment that was moved, or whose interpreter is gone, is made again
+setup:  ## make .venv and the environment that `mlflow run .` uses (GPU=1: with CUDA)
+	@grep -qsF "$(CURDIR)/.venv" $(BIN)/activate && $(BIN)/python -c "" 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(BIN)/python tools/environments.py $(VARIANT)
-
-# the interpreter of an unfinished or moved environment doesn't start: make it again
-$(BIN)/uv: requirements/uv.txt
-	@$(BIN)/python -c "" 2>/dev/null || $(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@touch $@
 
 demo: setup  ## split, finetune and evaluate on the embedded sample; ends with the figures and how to look at them
 	@$(BIN)/python tools/demo.py
@@ -47,7 +43,7 @@ mlproject: setup  ## write MLproject from the jobs' parameters
 	@$(BIN)/python -m beauty_mlflow.jobs.mlproject
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
-lock: $(BIN)/uv  ## renew the lock files within pyproject.toml's ranges (UPGRADE=--upgrade for newer versions)
+lock: setup  ## renew the lock files within pyproject.toml's ranges (UPGRADE=--upgrade for newer versions)
 	@$(COMPILE) $(UPGRADE) --extra cpu -o requirements/cpu.txt
 	@$(COMPILE) $(UPGRADE) --extra gpu -o requirements/gpu.txt
 	@$(COMPILE) --constraint requirements/cpu.txt --extra cpu --extra dev -o requirements/dev-cpu.txt

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from types import FrameType
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from beauty_mlflow import __version__
-from beauty_mlflow.errors import BeautyError, Interrupted
+from beauty_mlflow.errors import BeautyError, Interrupted, UnreachableError
 from beauty_mlflow.jobs import JOBS, load_job
 from beauty_mlflow.jobs.parameters import Job, Summary, choices, is_switch, to_text
 
@@ -20,11 +21,15 @@ INTERNAL_ERROR = 1
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 the work failed, 2 bad input, 130 and 143 interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's command outlives its terminal
+            signal.signal(number, _interrupt)
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="beauty", standalone_mode=False)
     except click.ClickException as error:
         _fail(_usage(error), error.exit_code)
+    except UnreachableError as error:
+        _fail(str(error), error.exit_status, close_run=False)
     except BeautyError as error:
         _fail(str(error), error.exit_status)
     except Interrupted as error:
@@ -57,6 +62,8 @@ def cli() -> None:
 def _command(name: str, job: Job) -> click.Command:
     def callback(**given: tuple[str, ...]) -> None:
         _quiet_libraries()
+        if os.environ.get("MLFLOW_RUN_ID"):
+            _end_with_mlflow()
         values = {option: _once(option, texts) for option, texts in given.items() if texts}
         _print_summary(job.run(job.parameters.parse(values)))
 
@@ -112,10 +119,10 @@ def _usage(error: click.ClickException) -> str:
     return f"{error.format_message()}{where}"
 
 
-def _fail(message: str, status: int) -> NoReturn:
+def _fail(message: str, status: int, *, close_run: bool = True) -> NoReturn:
     click.echo(f"error: {message}", err=True)
     run_id = os.environ.get("MLFLOW_RUN_ID")
-    if run_id:
+    if run_id and close_run:
         from beauty_mlflow.tracking.runs import close_failed
 
         close_failed(run_id, message, killed=status > 128)  # noqa: PLR2004 - 128 + the signal's number
@@ -124,6 +131,23 @@ def _fail(message: str, status: int) -> NoReturn:
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signal module's signature
     raise Interrupted(number)
+
+
+def _end_with_mlflow() -> None:
+    """End as by SIGTERM when the `mlflow run` that started us ends first: it passes no signal on."""
+    import psutil
+
+    above = psutil.Process().parents()
+    launchers = [
+        process for process in above if "mlflow" in " ".join(process.cmdline()[:3]) and "run" in process.cmdline()
+    ]
+    if launchers:
+        threading.Thread(target=_interrupt_after, args=(launchers[0],), daemon=True).start()
+
+
+def _interrupt_after(process: Any) -> None:  # noqa: ANN401 - psutil is imported only where it is needed
+    process.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _quiet_libraries() -> None:

@@ -51,6 +51,10 @@ class TrackingError(InputError):
     """The tracking server can't be reached, or doesn't have what was asked for."""
 
 
+class UnreachableError(TrackingError):
+    """The tracking server doesn't answer at all."""
+
+
 class CheckpointError(InputError):
     """A run can't go on, because its checkpoint is missing, damaged or another run's."""
 

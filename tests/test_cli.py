@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -65,6 +66,30 @@ print(sorted({"tensorflow", "keras", "mlflow", "pandas", "numpy", "matplotlib"} 
             [sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
         )
         assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_bad_data_and_unknown_runs_load_no_tensorflow(tmp_path):
+    """What is wrong with data, runs and models is found before TensorFlow is imported."""
+    (tmp_path / "empty").mkdir()
+    script = """
+import sys
+from beauty_mlflow.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    print(end.code, sorted({"tensorflow", "keras"} & set(sys.modules)))
+"""
+    run_id = "0123456789abcdef0123456789abcdef"
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/m.db"}
+    for arguments in (
+        ["finetune", "--data", str(tmp_path / "empty")],
+        ["main", "--data", str(tmp_path / "empty")],
+        ["train", "--resume", run_id],
+        ["evaluate", "--model", run_id],
+    ):
+        command = [sys.executable, "-c", script, *arguments]
+        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        assert result.stdout.splitlines()[-1] == "2 []", arguments
 
 
 def test_usage_errors_answer_at_once():

@@ -30,6 +30,7 @@ def main() -> None:
     variant = parser.parse_args().variant
     synchronize(Path(sys.executable), f"requirements/dev-{variant}.txt")
     run(UV, "pip", "install", "--quiet", "--python", sys.executable, "--no-deps", "--editable", ROOT)
+    Path(sys.executable).parent.with_name("variant").write_text(variant)
     project = project_environment()
     if not runs(project / "bin" / "python"):
         print(f"Making {project}", flush=True)

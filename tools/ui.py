@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from beauty_mlflow.errors import BeautyError
+from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.store import connect
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     except BeautyError as error:
         sys.exit(f"error: {error}")
     if store.uri.startswith(("http:", "https:")):
-        print(f"The store is a server with its own UI: {store.uri}")
+        print(f"The store is a server with its own UI: {redact(store.uri)}")
         return
     require_free(port)
     page = f"http://127.0.0.1:{port}/#/experiments/{store.experiment_id}"
@@ -28,7 +29,8 @@ def main() -> None:
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     server = Path(sys.executable).with_name("mlflow")
     hosts = f"localhost:{port},127.0.0.1:{port}"
-    options = ["--backend-store-uri", store.uri, "--host", "127.0.0.1", "--port", str(port)]
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = store.uri  # not an argument, which every user of the machine can read
+    options = ["--host", "127.0.0.1", "--port", str(port)]
     os.execv(server, [str(server), "server", *options, "--workers", "1", "--allowed-hosts", hosts])  # noqa: S606 - our own command
 
 

@@ -2,14 +2,21 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from beauty_mlflow.errors import DataError
 
 
-def read_rows(path: Path, error: type[DataError]) -> tuple[list[str], list[list[str]]]:
+def read_rows(
+    path: Path, error: type[DataError], check_header: Callable[[list[str]], object]
+) -> tuple[list[str], list[list[str]]]:
     """Read a CSV file: UTF-8 (with or without a byte order mark), commas, a header.
+
+    Args:
+        path: The file.
+        error: The class of the errors raised.
+        check_header: Raises unless the header is the wanted one; asked before the rows are looked at.
 
     Returns:
         The header and the rows, each as long as the header; empty lines are no rows.
@@ -32,8 +39,17 @@ def read_rows(path: Path, error: type[DataError]) -> tuple[list[str], list[list[
     if not lines or not lines[0]:
         raise error(f"{path} is empty; expected a CSV table with a header")
     header, rows = lines[0], [line for line in lines[1:] if line]
+    check_header(header)
     _check_shape(path, header, rows, error)
     return header, rows
+
+
+def has_header(path: Path, columns: Sequence[str]) -> bool:
+    """Return whether a CSV file's first line names these columns and no others, without reading the rest."""
+    header = ",".join(columns).encode()
+    with path.open("rb") as stream:
+        line = stream.readline(2 * len(header))
+    return line.removeprefix(b"\xef\xbb\xbf").replace(b'"', b"").strip() == header
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -56,12 +56,6 @@ class PredictionTable:
         labels: npt.NDArray[np.int32] = self.probabilities.argmax(axis=1).astype(np.int32)
         return labels
 
-    @property
-    def confidence(self) -> npt.NDArray[np.float32]:
-        """The probability of the predicted class, float32 [n]."""
-        highest: npt.NDArray[np.float32] = self.probabilities.max(axis=1)
-        return highest
-
     def top(self, k: int = BEST) -> npt.NDArray[np.int32]:
         """Return the k most probable classes of each picture, best first.
 

@@ -8,7 +8,9 @@ import keras
 
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import batches
+from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.jobs.finetune import Finetune
+from beauty_mlflow.jobs.measuring import count_shared
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings
 from beauty_mlflow.jobs.training_parameters import RUN_ID
@@ -19,8 +21,8 @@ from beauty_mlflow.networks.table import get_network
 from beauty_mlflow.networks.weights import load_weights
 from beauty_mlflow.serving.package import MODEL_FILE, read_description
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.models import fetch_model
-from beauty_mlflow.tracking.store import Store
+from beauty_mlflow.tracking.models import fetch_model, training_run_of
+from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.training.checkpoint import has_checkpoint
 
 STATISTICS_BATCHES = 4
@@ -33,6 +35,16 @@ class Built:
     model: keras.Model
     weights_source: str
     note: str
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where the first weights are on this machine, and what must be known about them."""
+
+    weights: str
+    origin: str | None = None
+    classes: tuple[str, ...] | None = None
+    overlap: str = ""
 
 
 Builder = Callable[[Session, Settings], Built]
@@ -78,19 +90,44 @@ def build_from_scratch(session: Session, settings: Settings) -> Built:
 
 def _initialised(session: Session, settings: Settings, parameters: Finetune, model: keras.Model) -> Built:
     network = get_network(parameters.network)
-    weights, source, source_classes = _local_weights(session.store, parameters.weights)
-    loaded = load_weights(model, network, weights, classes=session.split.classes, source_classes=source_classes)
+    source = _local_weights(session, parameters.weights)
+    loaded = load_weights(
+        model,
+        network,
+        source.weights,
+        classes=session.split.classes,
+        source_classes=source.classes,
+        origin=source.origin,
+    )
     if loaded.random:
         pictures = session.split.part("train")
         set_batch_norm_statistics(model, _first_batches(pictures, settings, parameters))
-    return Built(model, source or loaded.source, loaded.note)
+    return Built(model, loaded.source, " ".join(filter(None, [loaded.note, source.overlap])))
 
 
-def _local_weights(store: Store, weights: str) -> tuple[str, str, tuple[str, ...] | None]:
+def _local_weights(session: Session, weights: str) -> _Source:
     if not (RUN_ID.fullmatch(weights) or weights.startswith(("models:/", "runs:/"))):
-        return weights, "", None
-    package = fetch_model(store, weights)
-    return str(package / MODEL_FILE), weights, read_description(package).classes
+        return _Source(weights)
+    package = fetch_model(session.store, weights)
+    return _Source(
+        str(package / MODEL_FILE),
+        origin=f"run:{weights}" if RUN_ID.fullmatch(weights) else weights,
+        classes=read_description(package).classes,
+        overlap=_overlap(session, training_run_of(session.store, weights)),
+    )
+
+
+def _overlap(session: Session, source: Run) -> str:
+    """Say which pictures that are to measure the model its weights were trained on before."""
+    before = own_split(source, check_pictures=False)
+    shared = {part: count_shared(session.split, part, before, "train") for part in ("val", "test")}
+    if not any(shared.values()):
+        return ""
+    counts = " and ".join(f"{count} {part}" for part, count in shared.items())
+    return (
+        f"WARNING: {counts} pictures were in the training part of the run that the weights come from: the figures "
+        "on them will be too good."
+    )
 
 
 def _first_batches(pictures: Pictures, settings: Settings, parameters: Finetune) -> "list[object]":

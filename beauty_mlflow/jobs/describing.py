@@ -14,7 +14,8 @@ def describe_training(current: Session, weights_source: str) -> str:
         what = f"Fine-tunes **{parameters.network}** ({_depth(parameters)}), from the weights: {weights_source}"
     else:
         what = f"Trains the whole of **{parameters.network}** from random weights"
-    return f"{what}; recipe {parameters.recipe}, at most {parameters.epochs} epochs, on {pictures}."
+    then = f" Then evaluates it on {', '.join(current.then_evaluate)}." if current.then_evaluate else ""
+    return f"{what}; recipe {parameters.recipe}, at most {parameters.epochs} epochs, on {pictures}.{then}"
 
 
 def _depth(parameters: Finetune) -> str:
@@ -23,4 +24,4 @@ def _depth(parameters: Finetune) -> str:
         return "the head only"
     if parameters.unfreeze:
         return f"the blocks {blocks[0]} to {blocks[-1]} unfrozen"
-    return f"its last {len(blocks)} blocks unfrozen"
+    return f"its last {len(blocks)} blocks unfrozen" if len(blocks) > 1 else "its last block unfrozen"

@@ -1,51 +1,23 @@
-"""Measuring a model on one part of a split: the model just trained, or a logged one."""
+"""Measuring a logged model on one part of a split. TensorFlow is imported only once both have been found good."""
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.manifest import Split, read_split
-from beauty_mlflow.errors import DataError
-from beauty_mlflow.evaluation.metrics import summarize
-from beauty_mlflow.evaluation.predictions import PredictionTable, predict
-from beauty_mlflow.jobs.artifacts import accuracy_line, datasets, log_evaluation, log_split
+from beauty_mlflow.errors import DataError, ManifestError
+from beauty_mlflow.jobs.artifacts import log_split
 from beauty_mlflow.jobs.evaluate import Evaluate
+from beauty_mlflow.jobs.measuring import Subject, copies_in, count_shared, log_figures
 from beauty_mlflow.jobs.opening import open_named, say_notes
 from beauty_mlflow.jobs.parameters import Summary
-from beauty_mlflow.jobs.sessions import Session
-from beauty_mlflow.jobs.training import Trained, predict_part
-from beauty_mlflow.serving.classifier import load_network
 from beauty_mlflow.serving.package import MODEL_FILE, read_description
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.ending import tracked
-from beauty_mlflow.tracking.models import Located, download, fetch_model, locate_model
+from beauty_mlflow.tracking.models import download, fetch_model, locate_model, training_run_of
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.store import Store, connect
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """What is measured: a part of a split, and how the model's training saw those pictures."""
-
-    split: Split
-    part: str
-    data_name: str
-    notes: list[str]
-
-
-def evaluate_trained(current: Session, trained: Trained, part: str) -> Summary:
-    """Measure the model just trained on one part of its own split, in the same run.
-
-    Raises:
-        DataError: The part has no picture.
-    """
-    subject = _Subject(current.split, part, current.data_name, _copies(current.split, part))
-    _require_pictures(subject)
-    say_notes(subject.notes)
-    table = predict_part(current, trained.settings, trained.model, part)
-    return _log(current.run, subject, table, trained.model_id)
+from beauty_mlflow.tracking.store import connect
 
 
 def evaluate_logged(parameters: Evaluate) -> Summary:
@@ -58,20 +30,22 @@ def evaluate_logged(parameters: Evaluate) -> Summary:
     store = connect()
     say_notes(store.notes)
     located = locate_model(store, parameters.model)
+    training = training_run_of(store, parameters.model)
     package = fetch_model(store, parameters.model)
     description = read_description(package)
-    subject = _subject(store, located, parameters, description.classes)
-    _require_pictures(subject)
-    say_notes(subject.notes)
-    training = Run.find(store, located.run_id)
+    subject = _subject(training, parameters, description.classes)
+    subject.announce()
     run = Run.open(replace(store, experiment_id=training.experiment_id), f"evaluate {description.network}")
     with tracked(run):
         run.log_parameters(parameters.as_text())
-        run.set_tags({names.EVALUATES: located.run_id, names.FINGERPRINT: subject.split.fingerprint})
-        run.describe(_describe(located, parameters, subject), parameters.command())
-        run.log_inputs([_dataset(subject)])
+        run.set_tags({names.EVALUATES: training.run_id, names.FINGERPRINT: subject.split.fingerprint})
+        run.describe(_describe(training, subject), parameters.command())
+        run.log_inputs([subject.dataset])
         run.use_model(located.model_id)
         log_split(run, subject.split)
+        from beauty_mlflow.evaluation.predictions import predict
+        from beauty_mlflow.serving.classifier import load_network
+
         table = predict(
             load_network(package / MODEL_FILE),
             subject.split.part(parameters.part),
@@ -80,27 +54,38 @@ def evaluate_logged(parameters: Evaluate) -> Summary:
             batch_size=parameters.batch_size,
             progress=console_progress,
         )
-        summary = _log(run, subject, table, located.model_id)
-    return [("evaluates", located.run_id), *summary, ("run_id", run.run_id)]
+        summary = log_figures(run, subject, table, located.model_id)
+    return [("evaluates", training.run_id), *summary, ("run_id", run.run_id)]
 
 
-def _subject(store: Store, located: Located, parameters: Evaluate, classes: tuple[str, ...]) -> _Subject:
-    own = _own_split(store, located)
+def _subject(training: Run, parameters: Evaluate, classes: tuple[str, ...]) -> Subject:
+    part = parameters.part
     if not parameters.data:
-        # the model's own pictures may have been changed or removed since: read_split has checked them
-        return _Subject(own, parameters.part, own.folder.name, _copies(own, parameters.part))
+        own = own_split(training, check_pictures=True)
+        return Subject(own, part, training.data_name(), copies_in(own, part))
+    own = own_split(training, check_pictures=False)
     split = _with_classes_of(open_named(parameters.data).split, classes)
     if split.fingerprint == own.fingerprint:
-        return _Subject(split, parameters.part, split.folder.name, _copies(own, parameters.part))
-    _require_no_overlap(split, own, parameters.part)
-    return _Subject(split, parameters.part, split.folder.name, _selected_on(split, own, parameters.part))
+        return Subject(split, part, training.data_name(), copies_in(own, part))
+    _require_no_overlap(split, own, part)
+    selected_on = count_shared(split, part, own, "val")
+    notes = [f"{selected_on} of the {part} pictures were in the model's validation part, which chose its epoch"]
+    return Subject(split, part, split.folder.name, notes if selected_on else [])
 
 
-def _own_split(store: Store, located: Located) -> Split:
-    training = Run.find(store, located.run_id)
+def own_split(training: Run, *, check_pictures: bool) -> Split:
+    """Return the split that a run was trained on.
+
+    Raises:
+        ManifestError: A picture is missing or changed; the message names the run.
+    """
     with tempfile.TemporaryDirectory() as folder:
         manifest = download(training, names.SPLIT_FOLDER, Path(folder)) / Path(names.MANIFEST).name
-        return read_split(manifest, check_pictures=True)
+        try:
+            return read_split(manifest, check_pictures=check_pictures, progress=console_progress)
+        except ManifestError as error:
+            name = f"run {training.run_id}'s {names.MANIFEST}"
+            raise ManifestError(str(error).replace(str(manifest), name)) from None
 
 
 def _with_classes_of(split: Split, classes: tuple[str, ...]) -> Split:
@@ -120,8 +105,7 @@ def _with_classes_of(split: Split, classes: tuple[str, ...]) -> Split:
 
 
 def _require_no_overlap(split: Split, own: Split, part: str) -> None:
-    trained_on = _hashes(own, "train")
-    overlap = sum(digest in trained_on for digest in split.rows(part)["sha256"])
+    overlap = count_shared(split, part, own, "train")
     if overlap:
         raise DataError(
             f"{overlap} of the {len(split.rows(part))} {part} pictures were in the model's training part "
@@ -130,53 +114,9 @@ def _require_no_overlap(split: Split, own: Split, part: str) -> None:
         )
 
 
-def _selected_on(split: Split, own: Split, part: str) -> list[str]:
-    validation = _hashes(own, "val")
-    seen = sum(digest in validation for digest in split.rows(part)["sha256"])
-    return [f"{seen} of the {part} pictures were in the model's validation part, which chose its epoch"] if seen else []
-
-
-def _copies(own: Split, part: str) -> list[str]:
-    if part == "train":
-        return [f"all {len(own.rows(part))} pictures were trained on: these figures say nothing about new ones"]
-    trained_on = _hashes(own, "train")
-    copies = sum(digest in trained_on for digest in own.rows(part)["sha256"])
-    return [f"{copies} of the {part} pictures are copies of training pictures (same sha256)"] if copies else []
-
-
-def _hashes(split: Split, part: str) -> set[str]:
-    return set(split.rows(part)["sha256"])
-
-
-def _require_pictures(subject: _Subject) -> None:
-    if not sum(subject.split.counts[subject.part].values()):
-        raise DataError(f"{subject.split.folder} has no pictures in the part {subject.part}; choose another part.")
-
-
-def _dataset(subject: _Subject) -> Dataset:
-    return datasets(subject.split, subject.data_name)[subject.part]
-
-
-def _log(run: Run, subject: _Subject, table: PredictionTable, model_id: str) -> Summary:
-    figures = summarize(table)
-    run.log_metrics(
-        {f"{subject.part}_{name}": value for name, value in figures.items()},
-        model_id=model_id,
-        dataset=_dataset(subject),
-    )
-    log_evaluation(run, table, subject.part)
-    share = subject.split.largest_share(subject.part)
-    return [
-        (f"{subject.part}_accuracy", accuracy_line(figures)),
-        (f"{subject.part}_macro_f1", f"{figures['macro_f1']:.4f}"),
-        (f"{subject.part}_top5_accuracy", f"{figures['top5_accuracy']:.4f}"),
-        ("largest class's share", f"{share:.4f}"),
-    ]
-
-
-def _describe(located: Located, parameters: Evaluate, subject: _Subject) -> str:
-    size = sum(subject.split.counts[parameters.part].values())
+def _describe(training: Run, subject: Subject) -> str:
+    size = len(subject.split.rows(subject.part))
     return (
-        f"Evaluates the model of run {located.run_id} on the {parameters.part} part "
+        f"Evaluates the model of run {training.run_id} on the {subject.part} part "
         f"of **{subject.data_name}** ({size} pictures)."
     )

@@ -1,10 +1,13 @@
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from beauty_mlflow.jobs.parameters import Job, Summary
 from beauty_mlflow.jobs.training_parameters import TrainingParameters, Weights
 from beauty_mlflow.networks.table import get_network, select_blocks
+
+if TYPE_CHECKING:
+    from beauty_mlflow.jobs.sessions import Session
 
 DEFAULT_BLOCKS = 6
 
@@ -43,10 +46,17 @@ class Finetune(TrainingParameters):
 
 def run(parameters: Finetune) -> Summary:
     """Fine-tune in a run of its own, or go on with an interrupted one."""
-    from beauty_mlflow.jobs.building import build_finetuned
-    from beauty_mlflow.jobs.training import train_in_own_run
+    from beauty_mlflow.jobs.sessions import in_session
 
-    return train_in_own_run(parameters, build_finetuned)
+    return in_session(parameters, parameters.command(), finetune_in)
+
+
+def finetune_in(current: "Session") -> Summary:
+    """Fine-tune in an open session. TensorFlow is imported only here, after the data has been found good."""
+    from beauty_mlflow.jobs.building import build_finetuned
+    from beauty_mlflow.jobs.training import train_and_evaluate
+
+    return train_and_evaluate(current, build_finetuned)
 
 
 JOB = Job(Finetune, run)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from beauty_mlflow.jobs.outputs import ManifestName
 from beauty_mlflow.jobs.parameters import ExistingPath, Job, Parameters, Summary
 
 
@@ -14,15 +15,7 @@ class Group(Parameters):
     groups: str = Field(
         min_length=1, description="A YAML file of group: [classes], or `thesis` for its documented grouping."
     )
-    out: str = Field(min_length=1, description="The grouped manifest to write (.csv).")
-
-    @field_validator("out")
-    @classmethod
-    def _is_csv(cls, value: str) -> str:
-        if Path(value).suffix != ".csv" or Path(value).is_dir():
-            message = f"'{value}' is no name for a manifest; expected a file name that ends in .csv"
-            raise ValueError(message)
-        return value
+    out: ManifestName = Field(min_length=1, description="The grouped manifest to write (.csv).")
 
     @field_validator("groups")
     @classmethod
@@ -37,16 +30,19 @@ def run(parameters: Group) -> Summary:
     """Write the grouped manifest."""
     from beauty_mlflow.data.splits.grouping import group_split, read_groups
     from beauty_mlflow.data.splits.manifest import read_split, write_split
+    from beauty_mlflow.data.splits.outputs import check_output, writing
     from beauty_mlflow.jobs.opening import say_notes, split_counts
     from beauty_mlflow.jobs.projects import in_project_run
 
     out = Path(parameters.out)
     with in_project_run(parameters) as project:
+        check_output(out, {"data": parameters.data, "groups": parameters.groups})
         full = read_split(Path(parameters.data))
         groups = read_groups(parameters.groups)
         grouped, notes = group_split(full, groups, allow_missing=parameters.groups == "thesis")
         say_notes(notes)
-        write_split(grouped, out)
+        with writing(out):
+            write_split(grouped, out)
         project.log_split(grouped)
         return [
             ("classes", f"{len(full.classes)} -> {len(grouped.classes)}"),

@@ -1,6 +1,6 @@
 from pydantic import Field, model_validator
 
-from beauty_mlflow.jobs.finetune import DEFAULT_BLOCKS, Finetune
+from beauty_mlflow.jobs.finetune import DEFAULT_BLOCKS, Finetune, finetune_in
 from beauty_mlflow.jobs.parameters import Count, ExistingPath, Job, Parameters, Seed, Summary
 from beauty_mlflow.jobs.training_parameters import NetworkName, Weights
 
@@ -32,15 +32,9 @@ class Main(Parameters):
 
 def run(parameters: Main) -> Summary:
     """Split the data where it isn't split, fine-tune, then evaluate on the test part."""
-    from beauty_mlflow.jobs.building import build_finetuned
-    from beauty_mlflow.jobs.evaluating import evaluate_trained
-    from beauty_mlflow.jobs.sessions import session
-    from beauty_mlflow.jobs.training import train_in_run
+    from beauty_mlflow.jobs.sessions import in_session
 
-    with session(parameters.finetune, parameters.command()) as current:
-        trained = train_in_run(current, build_finetuned)
-        tested = evaluate_trained(current, trained, "test")
-        return [*trained.summary, *tested, ("run_id", current.run.run_id)]
+    return in_session(parameters.finetune, parameters.command(), finetune_in, then_evaluate=("test",))
 
 
 JOB = Job(Main, run)

@@ -60,8 +60,10 @@ def split_counts(split: Split) -> Summary:
 
 def split_summary(splitting: Splitting) -> Summary:
     """Return the lines of a summary that say what splitting gave."""
+    split = splitting.split
     return [
-        ("classes", len(splitting.split.classes)),
-        *split_counts(splitting.split),
+        ("classes", len(split.classes)),
+        *split_counts(split),
         ("quarantined", len(splitting.quarantine)),
+        *([("dropped copies", len(split.dropped))] if split.options.get("duplicates") == "drop" else []),
     ]

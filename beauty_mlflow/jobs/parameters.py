@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -26,17 +26,26 @@ def _strict_boolean(value: object) -> object:
     return value
 
 
-def _existing_path(value: str) -> str:
-    if value and not Path(value).exists():
+def _existing_path(value: str, info: ValidationInfo) -> str:
+    if value and not recalled(info) and not Path(value).exists():
         message = f"'{value}' doesn't exist; expected a folder of class folders, a split folder, a table or a manifest"
         raise ValueError(message)
     return value
+
+
+def recalled(info: ValidationInfo) -> bool:
+    """Return whether the values are an earlier command's, whose files may be gone by now."""
+    return bool(info.context and info.context.get("recalled"))
 
 
 Switch = Annotated[bool, BeforeValidator(_strict_boolean)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 ExistingPath = Annotated[str, AfterValidator(_existing_path)]
+
+
+# what names a file is written absolute in a command that somebody may run from another folder
+PATHS = frozenset({"data", "extend", "groups", "out", "weights"})
 
 
 class Parameters(BaseModel):
@@ -47,8 +56,12 @@ class Parameters(BaseModel):
     job: ClassVar[str]
 
     @classmethod
-    def parse(cls, values: Mapping[str, object]) -> Self:
+    def parse(cls, values: Mapping[str, object], *, recalled: bool = False) -> Self:
         """Validate values as they come from a command line.
+
+        Args:
+            values: By name; a name that is missing takes its default.
+            recalled: The values are an earlier command's; that its files exist isn't asked again.
 
         Raises:
             ParameterError: naming each parameter, what was expected, what came and where to read more.
@@ -58,7 +71,7 @@ class Parameters(BaseModel):
             hints = "".join(did_you_mean(name, cls.model_fields) for name in unknown)
             raise ParameterError(f"{cls.job} has no parameter {', '.join(unknown)}.{hints}")
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(values, context={"recalled": recalled})
         except ValidationError as error:
             problems = "; ".join(_sentence(cls, detail) for detail in error.errors())
             raise ParameterError(f"{problems}. `beauty {cls.job} --help` lists the parameters.") from None
@@ -78,8 +91,12 @@ class Parameters(BaseModel):
     def command(self) -> str:
         """Return the MLflow command that does this again."""
         entry = "" if self.job == "main" else f" -e {self.job}"
-        given = [f" -P {name}={shlex.quote(to_text(value))}" for name, value in self.changed().items()]
+        given = [f" -P {name}={shlex.quote(self._portable(name, value))}" for name, value in self.changed().items()]
         return f"mlflow run .{entry}{''.join(given)}"
+
+    def _portable(self, name: str, value: object) -> str:
+        text = to_text(value)
+        return str(Path(text).absolute()) if name in PATHS and text and Path(text).exists() else text
 
 
 @dataclass(frozen=True)
@@ -135,7 +152,7 @@ def _sentence(cls: type[Parameters], detail: ErrorDetails) -> str:
     name = str(detail["loc"][0]) if detail["loc"] else ""
     if detail["type"] == "missing":
         field = cls.model_fields[name]
-        return f"{name} is missing: {field.description}"
+        return f"{name} is missing: {(field.description or '').rstrip('.')}"
     message = detail["msg"].removeprefix("Value error, ")
     if not name:
         return message

@@ -1,22 +1,21 @@
 """A training's run together with the folder that lets it go on after an interruption."""
 
+import fcntl
 import json
-import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
 from beauty_mlflow.errors import CheckpointError, DataError, ParameterError
 from beauty_mlflow.files import state_folder, write_text
 from beauty_mlflow.jobs.opening import open_named, say_notes
-from beauty_mlflow.jobs.parameters import to_text
+from beauty_mlflow.jobs.parameters import Summary, to_text
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
@@ -25,6 +24,26 @@ from beauty_mlflow.tracking.store import Store, connect
 
 SESSION_FILE = "session.json"
 SPLIT_FILE = "split.csv"
+LOCK_FILE = "lock"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a session is asked to do; kept beside its state, so that a resumed run does the same."""
+
+    parameters: TrainingParameters
+    command: str
+    then_evaluate: tuple[str, ...]
+
+    def remember(self, folder: Path) -> None:
+        """Write it into the session's folder."""
+        known = {
+            "job": self.parameters.job,
+            "parameters": self.parameters.as_text(),
+            "command": self.command,
+            "then_evaluate": self.then_evaluate,
+        }
+        write_text(folder / SESSION_FILE, json.dumps(known, indent=2))
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,7 @@ class Session:
     split: Split
     folder: Path
     command: str
+    then_evaluate: tuple[str, ...] = ()
 
     @property
     def data_name(self) -> str:
@@ -44,9 +64,20 @@ class Session:
         return self.split.folder.name if self.parameters.data else "sample"
 
 
-@contextmanager
-def session(parameters: TrainingParameters, command: str) -> Iterator[Session]:
-    """Open a new run, or the interrupted one that ``resume`` names; close it as the work ends.
+def in_session(
+    parameters: TrainingParameters,
+    command: str,
+    work: Callable[[Session], Summary],
+    *,
+    then_evaluate: tuple[str, ...] = (),
+) -> Summary:
+    """Do the work in a new run, or in the interrupted one that ``resume`` names, which ends as the work does.
+
+    Args:
+        parameters: The training's.
+        command: What does the same again.
+        work: Gets the open session and returns its summary.
+        then_evaluate: Parts to evaluate after the training; a resumed run keeps its own.
 
     Raises:
         DataError, ManifestError: before any run is made.
@@ -54,24 +85,30 @@ def session(parameters: TrainingParameters, command: str) -> Iterator[Session]:
     """
     store = connect()
     say_notes(store.notes)
-    opened = _resumed(store, parameters) if parameters.resume else _begun(store, parameters, command)
+    wanted = Wanted(parameters, command, then_evaluate)
+    opened = _resumed(store, parameters) if parameters.resume else _begun(store, wanted)
     with opened as current:
-        yield current
+        summary = work(current)
+        current.run.remove_tag(names.STATE)
     shutil.rmtree(current.folder)
+    return [*summary, ("run_id", current.run.run_id)]
 
 
 @contextmanager
-def _begun(store: Store, parameters: TrainingParameters, command: str) -> Iterator[Session]:
+def _begun(store: Store, wanted: Wanted) -> Iterator[Session]:
+    parameters = wanted.parameters
     split = open_named(parameters.data).split
-    _require_parts(split, "train", "val")
+    _require_parts(split, "train", "val", *wanted.then_evaluate)
     run = Run.open(store, name=f"{parameters.job} {parameters.network}")
     with tracked(run):
         folder = state_folder() / "runs" / run.run_id
         write_split(split, folder / SPLIT_FILE)
-        _remember(folder, parameters, command)
+        wanted.remember(folder)
+        say_notes([f"this is run {run.run_id}; interrupted, it goes on with: {_resume_command(parameters.job, run)}"])
         run.log_parameters(parameters.as_text())
         run.set_tags({names.STATE: f"{platform.node()}:{folder}"})
-        yield Session(store, run, parameters, split, folder, command)
+        with _only_one(folder, run):
+            yield Session(store, run, parameters, split, folder, wanted.command, wanted.then_evaluate)
 
 
 @contextmanager
@@ -81,15 +118,13 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
         if run.status == "FINISHED":
             raise CheckpointError(f"Run {run.run_id} is finished: there is nothing to resume.")
         folder = state_folder() / "runs" / run.run_id
-        known = _recall(folder, run)
-        _require_same_job(parameters, known["job"], run.run_id)
-        own = type(parameters).parse(known["parameters"])
-        _require_no_other(parameters, own)
-        split = read_split(folder / SPLIT_FILE)
-        run.reopen()
-        with tracked(run):
-            _remember(folder, own, known["command"])
-            yield Session(store, run, own, split, folder, known["command"])
+        own = _recall(folder, run, type(parameters))
+        _require_no_other(parameters, own.parameters)
+        with _only_one(folder, run):
+            split = read_split(folder / SPLIT_FILE, progress=console_progress)
+            run.reopen()
+            with tracked(run):
+                yield Session(store, run, own.parameters, split, folder, own.command, own.then_evaluate)
 
 
 @contextmanager
@@ -104,19 +139,7 @@ def _made_by_mlflow(store: Store, resumed: Run) -> Iterator[None]:
         yield
 
 
-def _remember(folder: Path, parameters: TrainingParameters, command: str) -> None:
-    process = psutil.Process()
-    known = {
-        "job": parameters.job,
-        "parameters": parameters.as_text(),
-        "command": command,
-        "host": platform.node(),
-        "process": [process.pid, process.create_time()],
-    }
-    write_text(folder / SESSION_FILE, json.dumps(known, indent=2))
-
-
-def _recall(folder: Path, run: Run) -> Mapping[str, Any]:
+def _recall(folder: Path, run: Run, expected: type[TrainingParameters]) -> Wanted:
     path = folder / SESSION_FILE
     if not path.is_file():
         where = run.tags.get(names.STATE, "an unknown place")
@@ -125,23 +148,27 @@ def _recall(folder: Path, run: Run) -> Mapping[str, Any]:
             "resume there, or set BEAUTY_STATE_DIR to where that folder is."
         )
     known: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
-    if known["host"] == platform.node() and known["process"][0] != os.getpid() and _alive(*known["process"]):
-        raise CheckpointError(f"Run {run.run_id} is still at work, as process {known['process'][0]}; end that first.")
-    return known
-
-
-def _alive(pid: int, created: float) -> bool:
-    try:
-        return abs(psutil.Process(pid).create_time() - created) < 1
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _require_same_job(parameters: TrainingParameters, job: str, run_id: str) -> None:
-    if job != parameters.job:
+    if known["job"] != expected.job:
         raise ParameterError(
-            f"Run {run_id} was made by {job}; resume it with: mlflow run . -e {job} -P resume={run_id}"
+            f"Run {run.run_id} was made by {known['job']}; resume it with: {_resume_command(known['job'], run)}"
         )
+    parameters = expected.parse(known["parameters"], recalled=True)
+    return Wanted(parameters, known["command"], tuple(known["then_evaluate"]))
+
+
+@contextmanager
+def _only_one(folder: Path, run: Run) -> Iterator[None]:
+    """Keep another process from working on the same state; the lock ends with the process, however that ends."""
+    with (folder / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CheckpointError(f"Run {run.run_id} is still at work in another process; end that first.") from None
+        yield
+
+
+def _resume_command(job: str, run: Run) -> str:
+    return f"mlflow run . -e {job} -P resume={run.run_id}"
 
 
 def _require_no_other(given: TrainingParameters, own: TrainingParameters) -> None:
@@ -160,4 +187,4 @@ def _require_no_other(given: TrainingParameters, own: TrainingParameters) -> Non
 def _require_parts(split: Split, *parts: str) -> None:
     empty = [part for part in parts if not sum(split.counts[part].values())]
     if empty:
-        raise DataError(f"{split.folder} has no {' and no '.join(empty)} pictures; training needs both train and val.")
+        raise DataError(f"{split.folder} has no {' and no '.join(empty)} pictures; this job needs them.")

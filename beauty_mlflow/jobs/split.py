@@ -3,6 +3,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from beauty_mlflow.jobs.outputs import ManifestName
 from beauty_mlflow.jobs.parameters import ExistingPath, Job, Parameters, Seed, Summary, Switch
 
 Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
@@ -16,7 +17,7 @@ class Split(Parameters):
     data: ExistingPath = Field(
         description="A folder of class folders, a split folder, or a table (CSV: path, class); empty means the sample."
     )
-    out: str = Field("split.csv", description="The manifest to write; its sidecars get the same stem.")
+    out: ManifestName = Field("split.csv", description="The manifest to write; its sidecars get the same stem.")
     strategy: Literal["stratified", "thesis"] = Field(
         "stratified", description="A seeded placement a class, or the thesis's cut by file name."
     )
@@ -35,19 +36,12 @@ class Split(Parameters):
     seed: Seed = Field(0, description="Seed of the placement.")
     materialize: Literal["none", "link", "copy"] = Field(
         "none",
-        description="Also make train, validation and test folders beside the manifest, of links or copies.",
+        description="Also make train, validation and test folders beside the manifest, of links (hard ones; symbolic "
+        "where the file system allows no others) or copies.",
     )
     strict: Switch = Field(
         default=False, description="A broken picture is an error instead of a line in the quarantine."
     )
-
-    @field_validator("out")
-    @classmethod
-    def _is_csv(cls, value: str) -> str:
-        if Path(value).suffix != ".csv" or Path(value).is_dir():
-            message = f"'{value}' is no name for a manifest; expected a file name that ends in .csv"
-            raise ValueError(message)
-        return value
 
     @field_validator("extend")
     @classmethod
@@ -68,18 +62,24 @@ class Split(Parameters):
 
 def run(parameters: Split) -> Summary:
     """Split the data and write manifest, sidecar and quarantine."""
-    from beauty_mlflow.data.splits.materialize import materialize
+    from beauty_mlflow.data.splits.materialize import check_target, materialize
+    from beauty_mlflow.data.splits.outputs import check_output, writing
     from beauty_mlflow.data.splits.splitting import split_data, write_splitting
     from beauty_mlflow.jobs.opening import data_folder, say_notes, split_options, split_summary
     from beauty_mlflow.jobs.projects import in_project_run
 
     out = Path(parameters.out)
     with in_project_run(parameters) as project:
+        check_output(out, {"data": parameters.data, "extend": parameters.extend})
+        if parameters.materialize != "none":
+            check_target(out.with_suffix(""))
         splitting = split_data(data_folder(parameters.data), split_options(parameters), project.progress)
         say_notes(splitting.notes)
-        write_splitting(splitting, out)
-        if parameters.materialize != "none":
-            materialize(splitting.split, out.with_suffix(""), parameters.materialize)
+        with writing(out):
+            write_splitting(splitting, out)
+            if parameters.materialize != "none":
+                how = parameters.materialize
+                say_notes(materialize(splitting.split, out.with_suffix(""), how, project.progress))
         project.log_split(splitting.split)
         return [
             *split_summary(splitting),

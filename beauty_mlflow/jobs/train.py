@@ -1,10 +1,13 @@
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
 from beauty_mlflow.jobs.parameters import Job, Summary, known
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.networks.table import NETWORKS
+
+if TYPE_CHECKING:
+    from beauty_mlflow.jobs.sessions import Session
 
 SCRATCH_NETWORKS = tuple(name for name, network in NETWORKS.items() if network.scratch)
 
@@ -21,10 +24,16 @@ class Train(TrainingParameters):
 
 def run(parameters: Train) -> Summary:
     """Train from scratch in a run of its own, or go on with an interrupted one."""
-    from beauty_mlflow.jobs.building import build_from_scratch
-    from beauty_mlflow.jobs.training import train_in_own_run
+    from beauty_mlflow.jobs.sessions import in_session
 
-    return train_in_own_run(parameters, build_from_scratch)
+    return in_session(parameters, parameters.command(), _train_in)
+
+
+def _train_in(current: "Session") -> Summary:
+    from beauty_mlflow.jobs.building import build_from_scratch
+    from beauty_mlflow.jobs.training import train_and_evaluate
+
+    return train_and_evaluate(current, build_from_scratch)
 
 
 JOB = Job(Train, run)

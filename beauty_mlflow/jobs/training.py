@@ -21,11 +21,11 @@ from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.artifacts import accuracy_line, datasets, log_evaluation, log_split
 from beauty_mlflow.jobs.building import Builder, Built
 from beauty_mlflow.jobs.describing import describe_training
+from beauty_mlflow.jobs.measuring import Subject, copies_in, log_figures
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
-from beauty_mlflow.jobs.sessions import Session, session
+from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings, resolve
-from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.networks.freezing import count_parameters, describe
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.tracking import names
@@ -46,12 +46,25 @@ class Trained:
     summary: Summary
 
 
-def train_in_own_run(parameters: TrainingParameters, build: Builder) -> Summary:
-    """Train in a run of its own, or in the interrupted run that ``resume`` names."""
-    with session(parameters, parameters.command()) as current:
-        trained = train_in_run(current, build)
-        next_step = f"mlflow run . -e evaluate -P model={current.run.run_id}"
-        return [*trained.summary, ("next", next_step), ("run_id", current.run.run_id)]
+def train_and_evaluate(current: Session, build: Builder) -> Summary:
+    """Train in the session's run, then evaluate there on the parts that the session wants."""
+    trained = train_in_run(current, build)
+    if not current.then_evaluate:
+        return [*trained.summary, ("next", f"mlflow run . -e evaluate -P model={current.run.run_id}")]
+    lines = [evaluate_in_session(current, trained, part) for part in current.then_evaluate]
+    return [*trained.summary, *(line for summary in lines for line in summary)]
+
+
+def evaluate_in_session(current: Session, trained: Trained, part: str) -> Summary:
+    """Measure the model just trained on another part of its split, in the same run.
+
+    Raises:
+        DataError: The part has no picture.
+    """
+    subject = Subject(current.split, part, current.data_name, copies_in(current.split, part))
+    subject.announce()
+    table = predict_part(current, trained.settings, trained.model, part)
+    return log_figures(current.run, subject, table, trained.model_id)
 
 
 def train_in_run(current: Session, build: Builder) -> Trained:

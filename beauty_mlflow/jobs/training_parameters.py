@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from beauty_mlflow.jobs.parameters import Count, ExistingPath, Parameters, Seed, known
+from beauty_mlflow.jobs.parameters import Count, ExistingPath, Parameters, Seed, known, recalled
 from beauty_mlflow.networks.table import NETWORKS, get_network
 from beauty_mlflow.training.recipes import OPTIMIZERS, RECIPES
 
@@ -27,7 +27,7 @@ def _auto_or_positive(value: object) -> object:
     return number
 
 
-def _weights(value: str) -> str:
+def _weights(value: str, info: ValidationInfo) -> str:
     words = ("auto", "imagenet", "random")
     if value in words or RUN_ID.fullmatch(value) or value.startswith(("models:/", "runs:/")):
         return value
@@ -35,7 +35,7 @@ def _weights(value: str) -> str:
         kinds = "a .weights.h5 or .keras file, a run id, a runs:/ or a models:/ URI"
         message = f"'{value}' is no source of weights; expected {', '.join(words)}, {kinds}"
         raise ValueError(message)
-    if not Path(value).is_file():
+    if not recalled(info) and not Path(value).is_file():
         message = f"'{value}' doesn't exist; expected a .weights.h5 or .keras file"
         raise ValueError(message)
     return value
@@ -43,7 +43,7 @@ def _weights(value: str) -> str:
 
 def _run_id(value: str) -> str:
     if value and not RUN_ID.fullmatch(value):
-        message = f"'{value}' is no run id; expected the 32 hex digits that an interrupted run has printed"
+        message = f"'{value}' is no run id; expected the 32 hex digits that a run prints as it begins"
         raise ValueError(message)
     return value
 

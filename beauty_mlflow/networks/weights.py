@@ -35,6 +35,7 @@ def load_weights(
     *,
     classes: tuple[str, ...],
     source_classes: tuple[str, ...] | None = None,
+    origin: str | None = None,
 ) -> Loaded:
     """Give a freshly built model its initial weights.
 
@@ -48,6 +49,8 @@ def load_weights(
             be had and else random ones; or the path of a .keras or .weights.h5 file.
         classes: Names of the classes to learn, by id.
         source_classes: Names of the classes of the file's head, by id, where they are known.
+        origin: What to call the file in the source and the note, such as the run that it was fetched from; by
+            default it is called by its path.
 
     Raises:
         WeightsError: If the weights can't be had or don't fit; the message says how to go on.
@@ -58,13 +61,13 @@ def load_weights(
         return Loaded(load_imagenet(model, network), "", random=False, head_kept=False)
     if weights == "auto":
         return _load_auto(model, network)
-    path = Path(weights).expanduser()
+    name, path = origin or weights, Path(weights).expanduser()
     same = source_classes in (None, classes)
     contents = load_file(model, network, path, keep_head=same)
-    sentences = [_head_note(path.name, classes, source_classes, kept=contents.head_kept)]
+    sentences = [_head_note(name, classes, source_classes, kept=contents.head_kept)]
     if contents.other_scaling:
-        sentences.append(f"{path.name} was trained with pictures scaled in another way ({contents.other_scaling}).")
-    return Loaded(f"file:{path.name}", " ".join(sentences), random=False, head_kept=contents.head_kept)
+        sentences.append(f"{name} was trained with pictures scaled in another way ({contents.other_scaling}).")
+    return Loaded(origin or f"file:{weights}", " ".join(sentences), random=False, head_kept=contents.head_kept)
 
 
 def _load_auto(model: keras.Model, network: Network) -> Loaded:

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any, get_args
 
@@ -160,9 +160,14 @@ def check_fit(model: Any, description: Description) -> None:  # noqa: ANN401 - K
 
 
 def requirements() -> list[str]:
-    """Return what a machine needs to answer with a saved package, pinned to the versions installed here."""
-    installed = "tensorflow-cpu" if _version("tensorflow-cpu") else "tensorflow"
-    names = [installed, "keras", "numpy", "pandas", "pillow", "platformdirs", "pyyaml"]
+    """Return what a machine needs to answer with a saved package, pinned to the versions installed here.
+
+    TensorFlow is pinned under the name that is installed: tensorflow-cpu, tensorflow, or a vendor's build.
+
+    Raises:
+        ModelError: No installed distribution holds TensorFlow.
+    """
+    names = [_tensorflow(), "keras", "numpy", "pandas", "pillow", "platformdirs", "pyyaml"]
     return [f"{name}=={version(name)}" for name in names]
 
 
@@ -172,6 +177,17 @@ def _without_optimizer(model: Any) -> Any:  # noqa: ANN401 - Keras is untyped
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
     return copy
+
+
+def _tensorflow() -> str:
+    known = [name for name in ("tensorflow-cpu", "tensorflow") if _version(name)]
+    builds = known or packages_distributions().get("tensorflow", [])
+    if not builds:
+        raise ModelError(
+            "No installed distribution says that it holds TensorFlow, so its version can't be pinned for the "
+            "model. Install tensorflow-cpu or tensorflow with pip and log the model again."
+        )
+    return builds[0]
 
 
 def _version(distribution: str) -> str | None:

@@ -75,8 +75,9 @@ def find_model_version(folder: Path) -> str:
     if root is None:
         return ""
     note = _read_yaml(root / "registered_model_meta")
-    if {"model_name", "model_version"} <= note.keys():
-        return f"{note['model_name']}/{note['model_version']}"
+    name, version = note.get("model_name"), note.get("model_version")
+    if name and version:  # both are null where it was fetched by the logged model's id
+        return f"{name}/{version}"
     return str(_read_yaml(root / "MLmodel").get("model_id") or "")
 
 

@@ -25,6 +25,8 @@ def translated(action: str, remedy: str = "") -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, requests.RequestException) as error:
         raise TrackingError(_sentence(action, error, remedy)) from error
+    except ModuleNotFoundError as error:
+        raise TrackingError(f"Can't {action}: the Python package {error.name} isn't installed. Install it.") from error
     except OSError as error:
         raise WorkError(_sentence(action, error, remedy)) from error
 

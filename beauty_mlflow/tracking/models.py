@@ -19,6 +19,7 @@ from beauty_mlflow.serving.package import DESCRIPTION_FILE
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.packaging import build
+from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 
@@ -181,7 +182,7 @@ def _list_files(client: Any, model_id: str, below: str | None) -> dict[str, int]
 
 
 def _logged(store: Store, model_id: str) -> Located:
-    with translated(f"find the model {model_id}"):
+    with translated(f"find the model {model_id}", _elsewhere(store)):
         model = store.client.get_logged_model(model_id)
     if str(model.status) != READY:
         raise TrackingError(f"The model {model_id} is {model.status}: it wasn't logged whole. Train again, or resume.")
@@ -189,7 +190,7 @@ def _logged(store: Store, model_id: str) -> Located:
 
 
 def _registered(store: Store, name: str, version: str | None, alias: str | None) -> Located:
-    with translated(f"find the registered model {name}"):
+    with translated(f"find the registered model {name}", _elsewhere(store)):
         if alias:
             found = store.client.get_model_version_by_alias(name, alias)
         else:
@@ -199,6 +200,10 @@ def _registered(store: Store, name: str, version: str | None, alias: str | None)
         of_model = _logged(store, logged["model"])
         return Located(of_model.location, found.run_id or of_model.run_id, of_model.model_id, registered)
     return Located(found.source, found.run_id or "", "", registered)
+
+
+def _elsewhere(store: Store) -> str:
+    return f"MLFLOW_TRACKING_URI says where to look: {redact(store.uri)}"
 
 
 def _package_in(folder: Path, uri: str) -> Path:

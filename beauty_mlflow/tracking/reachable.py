@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from sqlalchemy.engine import make_url
 from urllib3.util.retry import Retry
 
-from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.errors import TrackingError, UnreachableError
 from beauty_mlflow.tracking.redaction import redact
 
 PROBE_SECONDS = 14
@@ -61,7 +61,7 @@ def _within(seconds: float, probe: Callable[[str], None], uri: str) -> None:
     thread.start()
     thread.join(seconds)
     if failures:
-        raise TrackingError(_missing(uri, failures[-1])) from failures[-1]
+        raise UnreachableError(_missing(uri, failures[-1])) from failures[-1]
 
 
 def _ask_server(uri: str) -> None:

@@ -162,6 +162,18 @@ class Run:
         with translated(f"link the model {model_id} to the run {self.run_id}"):
             self.store.client.log_inputs(self.run_id, models=[LoggedModelInput(model_id)])
 
+    def data_name(self) -> str:
+        """Return what the run's data is called: its datasets' name without the part; empty where it has none."""
+        inputs = self._fetch().inputs
+        found = [item.dataset.name.rpartition("/")[0] for item in (inputs.dataset_inputs if inputs else ())]
+        return found[0] if found else ""
+
+    def remove_tag(self, name: str) -> None:
+        """Remove a tag, if the run has it."""
+        if name in self.tags:
+            with translated(f"remove a tag of the run {self.run_id}"):
+                self.store.client.delete_tag(self.run_id, name)
+
     def log_file(self, path: Path, folder: str = "") -> None:
         """Log one file, whole or not at all, into a folder of the run's artifacts."""
         with translated(f"log {path.name} in the run {self.run_id}"):
@@ -177,8 +189,7 @@ class Run:
         """Set the status to RUNNING again; what an earlier end left as its error is taken away."""
         with translated(f"reopen the run {self.run_id}"):
             self.store.client.update_run(self.run_id, status="RUNNING")
-            if names.ERROR in self.tags:
-                self.store.client.delete_tag(self.run_id, names.ERROR)
+        self.remove_tag(names.ERROR)
 
     def finish(self, status: str, tags: Mapping[str, str] | None = None) -> None:
         """Send what is left and the last tags, then set the final status: FINISHED, FAILED or KILLED."""

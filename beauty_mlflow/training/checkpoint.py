@@ -127,18 +127,6 @@ def has_checkpoint(folder: Path) -> bool:
     return (folder / _FILE).is_file()
 
 
-def load_history(folder: Path) -> list[EpochRecord]:
-    """Return the checkpoint's epochs; an empty list where there is no checkpoint.
-
-    Raises:
-        CheckpointError: If it is damaged.
-    """
-    if not has_checkpoint(folder):
-        return []
-    state = _parse(folder / _FILE, _read(folder / _FILE, only=_STATE))
-    return [EpochRecord(**record) for record in state["history"]]
-
-
 def _named(prefix: str, variables: Iterable[Any]) -> _Arrays:
     return {f"{prefix}/{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)}
 
@@ -148,10 +136,10 @@ def _write(path: Path, arrays: _Arrays) -> None:
         np.savez(temporary, allow_pickle=False, **arrays)
 
 
-def _read(path: Path, only: str | None = None) -> _Arrays:
+def _read(path: Path) -> _Arrays:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files if only in (None, name)}
+            return {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing, so the run can't go on. Start a new run.") from error
     except Exception as error:  # damage makes zipfile and NumPy raise almost anything

@@ -13,7 +13,7 @@ from beauty_mlflow.errors import DivergedError, ParameterError
 from beauty_mlflow.training.checkpoint import CheckpointFolder
 from beauty_mlflow.training.early_stopping import EarlyStopping
 from beauty_mlflow.training.history import EpochRecord
-from beauty_mlflow.training.optimizers import build_optimizer
+from beauty_mlflow.training.optimizers import build_optimizer, scale_loss
 from beauty_mlflow.training.progress import ConsoleTraining, Position, TrainingProgress
 
 Report = Callable[[int, Mapping[str, float]], None]
@@ -29,7 +29,8 @@ class FitOptions:
         epochs: At most.
         patience: Epochs without a lower val_loss after which training stops (0 acts as 1, as in Keras).
         label_smoothing: Share of the target that is spread over all classes, in the training loss only.
-        seed: Of Python's, NumPy's and TensorFlow's generators.
+        seed: Of Python's, NumPy's and TensorFlow's generators; ``fit`` sets them before it trains, whatever
+            has been drawn from them until then.
     """
 
     optimizer: str
@@ -95,7 +96,7 @@ def fit(
         train_pictures: Pictures in each training dataset.
         progress: What is shown meanwhile; by default lines on stderr.
         identity: What must be equal for a checkpoint to be this run's: JSON values by name. The options
-            belong to it without being named, but for ``epochs``: a finished run can be trained for longer.
+            belong to it without being named.
         reported: Epochs that were reported before; those of the checkpoint after them are reported again.
 
     Raises:
@@ -108,7 +109,7 @@ def fit(
     keras.utils.set_random_seed(options.seed)
     progress = progress or ConsoleTraining()
     run = _Run(model, options, progress, train_pictures)
-    checkpoint = CheckpointFolder(folder, {**(identity or {}), **_identity(options)})
+    checkpoint = CheckpointFolder(folder, {**(identity or {}), **asdict(options)})
     history = checkpoint.restore(model, model.optimizer)
     stopping = EarlyStopping(options.patience)
     for record in history:
@@ -131,10 +132,6 @@ def fit(
     return FitResult(history, best.epoch, best.val_loss, best.val_accuracy, stopped_early)
 
 
-def _identity(options: FitOptions) -> Mapping[str, object]:
-    return {name: value for name, value in asdict(options).items() if name != "epochs"}
-
-
 class _Run:
     """The compiled network and what an epoch needs to know beyond its datasets."""
 
@@ -148,7 +145,7 @@ class _Run:
         self.validation_seconds = 0.0
         self._model = model
         model.compile(
-            optimizer=build_optimizer(options.optimizer, options.learning_rate),
+            optimizer=scale_loss(build_optimizer(options.optimizer, options.learning_rate), model),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=options.label_smoothing),
             metrics=[
                 keras.metrics.CategoricalAccuracy(name="accuracy"),

@@ -40,3 +40,20 @@ def build_optimizer(name: str, learning_rate: float) -> keras.Optimizer:
         known = ", ".join(_FACTORIES)
         raise ParameterError(f"Unknown optimizer '{name}': expected one of {known}.{did_you_mean(name, _FACTORIES)}")
     return _FACTORIES[name](learning_rate)
+
+
+def scale_loss(optimizer: keras.Optimizer, model: keras.Model) -> keras.Optimizer:
+    """Let the optimizer scale the loss if any layer computes in float16, where small gradients become 0.
+
+    Keras does so itself only for a network whose own policy is mixed_float16. A step whose scaled gradients
+    overflow changes no weights and halves the scale. Source: Micikevicius et al. 2018, Mixed Precision
+    Training, section 3.2 (loss scaling).
+    """
+    return keras.optimizers.LossScaleOptimizer(optimizer) if _computes_in_float16(model) else optimizer
+
+
+def _computes_in_float16(model: keras.Model) -> bool:
+    return any(
+        _computes_in_float16(layer) if isinstance(layer, keras.Model) else layer.compute_dtype == "float16"
+        for layer in model.layers
+    )

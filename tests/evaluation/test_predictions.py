@@ -107,7 +107,7 @@ def test_the_five_best_come_best_first_and_are_cut_to_the_classes(make_table):
     np.testing.assert_array_equal(best[:, 0], table.predicted)
     sorted_rows = np.take_along_axis(table.probabilities, best, axis=1)
     assert (np.diff(sorted_rows, axis=1) <= 0).all()
-    np.testing.assert_array_equal(table.confidence, sorted_rows[:, 0])
+    np.testing.assert_array_equal(table.probabilities.max(axis=1), sorted_rows[:, 0])
     assert make_table(classes=2).top(5).shape == (40, 2)
 
 

@@ -45,6 +45,10 @@ def test_a_run_of_its_own_that_links_the_training(store_uri, tiny):
     on_model = {metric.key: metric.dataset_name for metric in model.metrics}
     assert on_model["test_accuracy"].endswith("/test")
     assert [item.dataset.name for item in found.inputs.dataset_inputs] == [on_model["test_accuracy"]]
+    of_training = {
+        item.dataset.name: item.dataset.digest for item in store.client.get_run(trained).inputs.dataset_inputs
+    }
+    assert of_training[on_model["test_accuracy"]] == found.inputs.dataset_inputs[0].dataset.digest
 
 
 @pytest.mark.slow
@@ -94,7 +98,7 @@ def test_other_classes(local_store, finetuned, manifest, tmp_path):
 
 @pytest.mark.slow
 def test_pictures_that_have_changed(local_store, pictures, tmp_path):
-    """The model's own split is verified: a picture that is gone since is an error that names it."""
+    """The model's own split is verified: a picture that is gone since is an error that names it; other pictures are none of it."""
     copy = shutil.copytree(pictures, tmp_path / "copy")
     split = split_data(copy, SplitOptions(train=0.5, val=0.25, test=0.25), silent_progress).split
     write_split(split, tmp_path / "copy.csv")
@@ -108,8 +112,12 @@ def test_pictures_that_have_changed(local_store, pictures, tmp_path):
     trained = dict(finetune(Finetune.parse(tiny)))["run_id"]
     gone = split.part("test").paths[0]
     (copy / gone).unlink()
-    with pytest.raises(ManifestError, match=gone):
+    with pytest.raises(ManifestError, match=f"run {trained}'s split/manifest.csv(.|\n)*{gone}"):
         run(Evaluate(model=trained))
+
+    new = tmp_path / "new"
+    make_sample(new, classes=4, images=6, seed=9, progress=silent_progress)
+    assert "run_id" in dict(run(Evaluate(model=trained, data=str(new), part="train")))
 
 
 @pytest.mark.parametrize("model", ["0123456789abcdef0123456789abcdef", "models:/nobody@champion", "runs:/abc/model"])

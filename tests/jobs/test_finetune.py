@@ -1,13 +1,16 @@
 import csv
 import json
 import math
+import re
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 
-from beauty_mlflow.data.splits.manifest import read_split
+from beauty_mlflow.data.progress import silent_progress
+from beauty_mlflow.data.splits.manifest import read_split, write_split
+from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.errors import CheckpointError, DataError, DivergedError, ParameterError, TrackingError
 from beauty_mlflow.files import state_folder
 from beauty_mlflow.jobs.finetune import Finetune, run
@@ -137,8 +140,18 @@ def test_it_learns(local_store, tiny):
 def test_going_on_from_ones_own_model(local_store, tiny, finetuned, capsys):
     """A run id as weights starts from that model, head included where the classes are the same, and the tag says it."""
     result = dict(run(Finetune.parse({**tiny, "weights": finetuned, "epochs": "1"})))
-    assert finetuned in read_run(result["run_id"]).data.tags["weights.source"]
+    assert read_run(result["run_id"]).data.tags["weights.source"] == f"run:{finetuned}"
     assert "head" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_pictures_that_the_first_weights_have_seen(local_store, tiny, finetuned, manifest, tmp_path, capsys):
+    """Weights of a run that was trained on what is now val or test: the counts are said."""
+    folder = read_split(manifest).folder
+    other = split_data(folder, SplitOptions(train=0.5, val=0.25, test=0.25, seed=7), silent_progress).split
+    write_split(other, tmp_path / "other.csv")
+    run(Finetune.parse({**tiny, "data": str(tmp_path / "other.csv"), "weights": finetuned, "epochs": "1"}))
+    assert re.search(r"\d+ val and \d+ test pictures were in the training part of the run", capsys.readouterr().err)
 
 
 @pytest.mark.slow
@@ -223,3 +236,46 @@ def interrupt_after(monkeypatch, epoch):
             raise KeyboardInterrupt(f"in epoch {number}")
 
     monkeypatch.setattr(Run, "log_epoch", interrupted)
+
+
+def test_the_run_is_named_as_it_begins(local_store, tiny, capsys):
+    """An interrupted user knows what to resume: the run's id and the command stand on stderr from the start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "log_inputs", interrupt)
+        with pytest.raises(KeyboardInterrupt, match="early"):
+            run(Finetune.parse(tiny))
+    (killed,) = connect().client.search_runs([connect().experiment_id])
+    assert f"mlflow run . -e finetune -P resume={killed.info.run_id}" in capsys.readouterr().err
+
+
+def test_resuming_from_another_folder(local_store, tiny, tmp_path, monkeypatch):
+    """A run that was begun with a relative path goes on from any folder."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "log_inputs", interrupt)
+        with pytest.raises(KeyboardInterrupt, match="early"):
+            run(Finetune.parse({**tiny, "data": "split.csv"}))
+    (killed,) = connect().client.search_runs([connect().experiment_id])
+    monkeypatch.chdir("/")
+    assert dict(run(Finetune(resume=killed.info.run_id)))["run_id"] == killed.info.run_id
+
+
+def test_one_process_at_a_time(local_store, tiny):
+    """A run whose process is still at work can't be resumed beside it."""
+    refused = []
+
+    def try_to_resume(self, *_):
+        with pytest.raises(CheckpointError, match="still at work") as caught:
+            run(Finetune(resume=self.run_id))
+        refused.append(caught)
+        raise KeyboardInterrupt("early")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "log_inputs", try_to_resume)
+        with pytest.raises(KeyboardInterrupt, match="early"):
+            run(Finetune.parse(tiny))
+    assert len(refused) == 1
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt("early")

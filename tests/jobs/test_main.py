@@ -2,7 +2,9 @@ import pytest
 
 from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.jobs.finetune import Finetune
+from beauty_mlflow.jobs.finetune import run as finetune
 from beauty_mlflow.jobs.main import Main, run
+from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
 
@@ -26,3 +28,21 @@ def test_a_manifest_is_used_as_it_is(local_store, manifest):
     summary = dict(run(Main(data=str(manifest), network="tiny", blocks=0, epochs=1, weights="random")))
     tags = connect().client.get_run(summary["run_id"]).data.tags
     assert tags["dataset.fingerprint"] == read_split(manifest).fingerprint
+
+
+@pytest.mark.slow
+def test_an_interrupted_job_is_resumed_to_its_end(local_store, pictures):
+    """What main began, finetune's resume goes on with, the evaluation on the test part included."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "log_inputs", interrupt)
+        with pytest.raises(KeyboardInterrupt, match="early"):
+            run(Main(data=str(pictures), network="tiny", blocks=1, epochs=1, weights="random"))
+    (killed,) = connect().client.search_runs([connect().experiment_id])
+    assert killed.info.status == "KILLED"
+    summary = dict(finetune(Finetune(resume=killed.info.run_id)))
+    assert "test_accuracy" in summary
+    assert connect().client.get_run(killed.info.run_id).info.status == "FINISHED"
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt("early")

@@ -98,6 +98,45 @@ def test_a_signal_leaves_the_run_killed_and_resumable(local_store, beauty_proces
     assert_resumes(run_id)
 
 
+def test_a_closed_terminal_leaves_the_run_killed(local_store, beauty_process):
+    """SIGHUP, as a dropped connection sends it, ends the run as SIGTERM does."""
+    process, run_id = beauty_process()
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(60) == 128 + signal.SIGHUP
+    assert Run.find(connect(), run_id).status == "KILLED"
+
+
+def test_no_training_outlives_the_mlflow_run_that_began_it(local_store, pictures):
+    """SIGTERM to `mlflow run` itself, which passes nothing on, still ends the training, as KILLED."""
+    given = {"data": pictures, "network": "tiny", "blocks": 1, "epochs": 500, "patience": 500, "weights": "random"}
+    options = [word for name, value in given.items() for word in ("-P", f"{name}={value}")]
+    command = [
+        str(Path(sys.executable).with_name("mlflow")),
+        "run",
+        str(ROOT),
+        "--env-manager",
+        "local",
+        "-e",
+        "finetune",
+    ]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with subprocess.Popen([*command, *options], env=environment, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: [run for run in runs_of("0") if "val_loss" in run.data.metrics])
+        process.terminate()
+    wait_until(lambda: only_run().info.status == "KILLED")
+
+
+def runs_of(experiment):
+    return connect().client.search_runs([experiment])
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def test_a_killed_process_is_resumable(local_store, beauty_process):
     """After kill -9 the run goes on where its last checkpoint was."""
     process, run_id = beauty_process()

@@ -59,7 +59,7 @@ def test_auto_undoes_what_a_damaged_file_changed(build, equal_weights, monkeypat
 @pytest.mark.parametrize(
     ("source_classes", "kept", "note"),
     [
-        (CLASSES, True, "The head of own.keras is kept: the classes are the same."),
+        (CLASSES, True, "own.keras is kept: the classes are the same."),
         (None, True, "it tells 3 classes apart, as ours does; whether they are the same ones"),
         (("tube", "jar", "bottle"), False, "trained on 3 classes, ours are 3, and 3 of them have the same name"),
         (("tube", "box"), False, "trained on 2 classes, ours are 3, and 1 of them have the same name"),
@@ -67,22 +67,39 @@ def test_auto_undoes_what_a_damaged_file_changed(build, equal_weights, monkeypat
 )
 def test_the_head_is_kept_for_the_same_classes_in_the_same_order(build, saved, source_classes, kept, note):
     loaded = load_weights(build(), TINY, str(saved), classes=CLASSES, source_classes=source_classes)
-    assert (loaded.source, loaded.random, loaded.head_kept) == ("file:own.keras", False, kept)
+    assert (loaded.source, loaded.random, loaded.head_kept) == (f"file:{saved}", False, kept)
     assert note in loaded.note
+    assert str(saved) in loaded.note
+
+
+@pytest.mark.parametrize("source_classes", [CLASSES, None, ("tube", "box")])
+def test_a_fetched_file_is_called_by_its_origin(build, saved, source_classes):
+    """Its own name, the same for every run, says nothing; that holds for each sentence of the note."""
+    loaded = load_weights(
+        build(scaling="symmetric"),
+        TINY,
+        str(saved),
+        classes=CLASSES,
+        source_classes=source_classes,
+        origin="models:/beauty/4",
+    )
+    assert loaded.source == "models:/beauty/4"
+    assert loaded.note.count("models:/beauty/4") == 2
+    assert "own.keras" not in loaded.note
 
 
 @pytest.mark.parametrize("source_classes", [CLASSES, None])
 def test_a_head_of_other_sizes_is_said_to_be_new(build, saved, source_classes):
     loaded = load_weights(build(dense_units=9), TINY, str(saved), classes=CLASSES, source_classes=source_classes)
     assert not loaded.head_kept
-    assert loaded.note == "The head is new: that of own.keras has other sizes."
+    assert loaded.note == f"The head is new: that of {saved} has other sizes."
 
 
 def test_another_scaling_is_in_the_note(build, saved):
     loaded = load_weights(build(scaling="symmetric"), TINY, str(saved), classes=CLASSES)
-    assert "own.keras was trained with pictures scaled in another way (x * 0.003922 + 0.0)." in loaded.note
+    assert f"{saved} was trained with pictures scaled in another way (x * 0.003922 + 0.0)." in loaded.note
 
 
 def test_a_path_may_start_in_the_home_folder(build, saved, monkeypatch):
     monkeypatch.setenv("HOME", str(saved.parent))
-    assert load_weights(build(), TINY, "~/own.keras", classes=CLASSES).source == "file:own.keras"
+    assert load_weights(build(), TINY, "~/own.keras", classes=CLASSES).source == "file:~/own.keras"

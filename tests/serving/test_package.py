@@ -1,4 +1,5 @@
 import json
+import sys
 import zipfile
 from dataclasses import replace
 
@@ -115,3 +116,34 @@ def test_requirements_are_pinned_and_few():
     assert names[0] in {"tensorflow-cpu", "tensorflow"}
     assert names[1:] == ["keras", "numpy", "pandas", "pillow", "platformdirs", "pyyaml"]
     assert f"keras=={keras.__version__}" in requirements()
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Make a function after which only these distributions are installed, each with its top-level module."""
+
+    def install(distributions):
+        for name, module in distributions.items():
+            folder = tmp_path / f"{name.replace('-', '_')}-1.2.dist-info"
+            folder.mkdir()
+            (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+            (folder / "top_level.txt").write_text(f"{module}\n")
+        monkeypatch.setattr(sys, "path", [str(tmp_path)])
+
+    return install
+
+
+OTHERS = {name: name for name in ("keras", "numpy", "pandas", "pillow", "platformdirs", "pyyaml")}
+
+
+@pytest.mark.parametrize("name", ["tensorflow-cpu", "tensorflow", "tensorflow-rocm"])
+def test_tensorflow_is_pinned_under_the_name_that_is_installed(installed, name):
+    """A vendor's build too."""
+    installed({**OTHERS, name: "tensorflow"})
+    assert requirements()[0] == f"{name}==1.2"
+
+
+def test_a_tensorflow_that_no_distribution_holds_cannot_be_pinned(installed):
+    installed(OTHERS)
+    with pytest.raises(ModelError, match="No installed distribution says that it holds TensorFlow"):
+        requirements()

@@ -90,6 +90,13 @@ def test_the_version_is_the_registered_one_else_the_logged_models_else_nothing(p
     assert served.get_raw_model().model_version == "beauty/4"
 
 
+def test_a_model_fetched_by_its_id_is_called_by_it(package):
+    """MLflow leaves its note beside such a model too, with nothing in it."""
+    (package.parent / "MLmodel").write_text("model_id: m-123\nflavors: {}\n")
+    (package.parent / "registered_model_meta").write_text("model_name: null\nmodel_version: null\n")
+    assert find_model_version(package) == "m-123"
+
+
 ABSENT = (
     "mlflow",
     "optuna",

@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -139,3 +140,15 @@ def test_artifacts_of_an_sqlite_store_lie_beside_it(local_store):
     location = store.client.get_experiment(store.experiment_id).artifact_location
     database = Path(local_store.removeprefix("sqlite:///"))
     assert Path(location.removeprefix("file://")) == database.parent / "mlruns" / "beauty"
+
+
+def test_a_missing_driver_is_named(monkeypatch):
+    """A database whose Python driver isn't installed is an error that names the package."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        uri = f"postgresql+asyncpg://user:secret@127.0.0.1:{listener.getsockname()[1]}/db"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        with pytest.raises(TrackingError, match="asyncpg isn't installed") as caught:
+            connect()
+    assert "secret" not in str(caught.value)

@@ -1,5 +1,7 @@
 """Tiny networks and pictures for the training room's tests."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -74,6 +76,20 @@ def run(train, validation, tmp_path):
         return fit(model, options=FitOptions(**options), **(arguments | changes))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def kept_epochs():
+    """Read all of a folder's checkpoint and return its epochs' numbers; none without a checkpoint."""
+
+    def kept_epochs(folder):
+        if not (folder / "checkpoint.npz").exists():
+            return []
+        with np.load(folder / "checkpoint.npz", allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return [record["epoch"] for record in json.loads(arrays["state"].tobytes())["history"]]
+
+    return kept_epochs
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from beauty_mlflow.training.checkpoint import load_history
-
 pytestmark = pytest.mark.slow
 COMMAND = [sys.executable, str(Path(__file__).with_name("worker.py"))]
 KILLS = 3
@@ -33,15 +31,15 @@ def uninterrupted(tmp_path_factory):
     [(("3", "2"), 2), (("4", "0"), 4), (("1", "1"), 0)],
     ids=["mid-epoch", "boundary", "at once"],
 )
-def test_a_killed_run_ends_with_the_same_bits(place, kept, uninterrupted, tmp_path):
+def test_a_killed_run_ends_with_the_same_bits(place, kept, uninterrupted, tmp_path, kept_epochs):
     """All metrics and the final weights equal those of a run that was left in peace."""
     killed = subprocess.run([*COMMAND, tmp_path, *place], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert len(load_history(tmp_path)) == kept
+    assert len(kept_epochs(tmp_path)) == kept
     assert finish(tmp_path) == uninterrupted
 
 
-def test_killed_while_writing_again_and_again(uninterrupted, tmp_path):
+def test_killed_while_writing_again_and_again(uninterrupted, tmp_path, kept_epochs):
     """Each time as soon as a file is half written; every state on disk can be read and goes on."""
     seed = time.time_ns() % 2**32
     moments = random.Random(seed)
@@ -54,6 +52,6 @@ def test_killed_while_writing_again_and_again(uninterrupted, tmp_path):
         time.sleep(moments.uniform(0, 0.01))
         worker.kill()
         assert worker.wait() == -signal.SIGKILL, f"kill {kill} came too late"
-        load_history(tmp_path)
+        kept_epochs(tmp_path)  # raises where the file isn't whole
     assert finish(tmp_path) == uninterrupted
     assert not list(tmp_path.glob(".*.tmp.npz"))

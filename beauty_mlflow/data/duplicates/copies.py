@@ -25,17 +25,17 @@ def mark_copies(table: pd.DataFrame, seen: Inspection) -> list[str]:
     return copies.warnings
 
 
-def drop_copies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+def drop_copies(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """Drop all but the first copy (by path, old pictures before new ones) in each class.
 
     The same picture in two classes stays in both, in one part: which label is right isn't ours to decide.
 
     Returns:
-        What is left, and (path, reason) of what was dropped.
+        What is left, and what was dropped: path to the path of the copy that stayed.
     """
     ordered = table.assign(is_new=table["part"] == "").sort_values(["is_new", "class", "path"])
     first = ordered.groupby(["leader", "class"])["path"].transform("first")[table.index]
-    dropped = [(path, f"a copy of '{kept}'") for path, kept in zip(table["path"], first, strict=True) if path != kept]
+    dropped = {path: kept for path, kept in zip(table["path"], first, strict=True) if path != kept}
     left = table[table["path"] == first].reset_index(drop=True)
     alone = ~left["duplicate_group"].duplicated(keep=False)
     return left.assign(duplicate_group=left["duplicate_group"].mask(alone, "")), dropped

@@ -1,10 +1,12 @@
 import posixpath
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from beauty_mlflow.data.csv_tables import read_rows
 from beauty_mlflow.data.readers.listing import PART_NAMES, Listing, Reader
+from beauty_mlflow.data.readers.naming import THESIS_NAMES, class_names
 from beauty_mlflow.data.readers.walking import Walk
 from beauty_mlflow.data.splits.verifying import stays_inside
 from beauty_mlflow.errors import DataError, did_you_mean
@@ -17,29 +19,31 @@ def read(data: Path) -> Listing:
     no picture is rejected, not an error.
 
     Raises:
-        DataError: it is no such table; a path leaves the table's folder or is listed twice; a class is empty;
-            a part is unknown or only sometimes given.
+        DataError: it is no such table; a path leaves the table's folder or is listed twice; a class is empty,
+            or two would become equal; a part is unknown or only sometimes given.
     """
-    header, rows = read_rows(data, DataError)
-    _check_header(data, header)
+    header, rows = read_rows(data, DataError, partial(_check_header, data))
     table = pd.DataFrame(rows, columns=header, dtype=str)
     table["path"] = [posixpath.normpath(path) if path else "" for path in table["path"]]
     _check_paths(data, table)
     _check_classes(data, table)
+    table["class"], notes = _stripped(table["class"])
     table["part"] = _parts(data, table)
     walk = Walk(data.absolute().parent)
     reasons = pd.Series([walk.reason_against(walk.root / path) for path in table["path"]], dtype=str)
     rejected = list(zip(table["path"][reasons != ""], reasons[reasons != ""], strict=True))
-    return Listing(folder=walk.root, table=table[reasons == ""].reset_index(drop=True), rejected=rejected)
+    return Listing(walk.root, table[reasons == ""].reset_index(drop=True), rejected, notes)
 
 
 def _check_header(data: Path, header: list[str]) -> None:
     for name in ("path", "class"):
         if name not in header:
-            hint = " It seems to be separated by something else than commas." if len(header) == 1 else ""
+            is_separated = len(header) == 1 and any(separator in header[0] for separator in ";\t|")
+            hint = " It seems to be separated by something else than commas." if is_separated else ""
             raise DataError(
-                f"{data} has no column '{name}' but {', '.join(header)[:200]}; expected path, class and, if "
-                f"the data is split, part.{hint}{did_you_mean(name, header)}"
+                f"{data} is no table of pictures and no manifest: it has no column '{name}' but "
+                f"{', '.join(header)[:200]}; expected path, class and, if the data is split, part."
+                f"{hint}{did_you_mean(name, header)}"
             )
 
 
@@ -60,6 +64,13 @@ def _check_classes(data: Path, table: pd.DataFrame) -> None:
         raise DataError(
             f"{data}, row {nameless[0] + 1}: the class is empty ({len(nameless)} such rows); expected a name"
         )
+
+
+def _stripped(classes: "pd.Series[str]") -> tuple["pd.Series[str]", list[str]]:
+    names = class_names(classes)
+    if all(name == shown for name, shown in names.items()):
+        return classes, []
+    return classes.map(names), [f"All {len(names)} classes are called {THESIS_NAMES}; prefix and digits were dropped."]
 
 
 def _parts(data: Path, table: pd.DataFrame) -> "pd.Series[str]":

@@ -1,37 +1,46 @@
 """Data that grew: the pictures of an older manifest keep their parts."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.data.wording import name_some
+from beauty_mlflow.errors import DataError
+
+# which of several exact copies is which: the first pass that finds one decides
+_TIES = (["sha256", "path", "class"], ["sha256", "path"], ["sha256", "class"], ["sha256"])
 
 
 def old_parts(old: Split, table: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Find the pictures of an older split, by class and sha256, and where those are equal by path.
+    """Find the pictures of an older split by their sha256; among exact copies path and class decide.
+
+    A picture that was renamed, or moved to another class, keeps its part too: otherwise one that a model was
+    trained on could get into the test part.
 
     Args:
         old: The older split.
         table: Today's pictures, columns path, class, sha256.
 
     Returns:
-        Each picture's old part, empty for a new one; and sentences about how many are old, new and gone.
+        Each picture's old part, empty for a new one; and sentences about how many are old, new, gone, and in
+        another class than before.
+
+    Raises:
+        DataError: none of the old pictures is there.
     """
-    by_path = {row[:3]: row[3] for row in _rows(old.table, "part")}
-    spare: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    today = [row[:3] for row in _rows(table, "path")]
-    unmoved = set(today) & by_path.keys()
-    for key, part in sorted(by_path.items(), reverse=True):
-        if key not in unmoved:
-            spare[key[:2]].append((key[2], part))
-    parts = []
-    for key in today:
-        moved = spare.get(key[:2])
-        parts.append(by_path[key] if key in unmoved else moved.pop()[1] if moved else "")
-    gone = sorted(path for left in spare.values() for path, _ in left)
-    return parts, _notes(sum(part != "" for part in parts), len(parts), gone)
+    matches = _match(old.table, table)
+    if not matches:
+        raise DataError(
+            f"none of the {len(old.table)} pictures of the manifest to extend is in the data; expected an earlier "
+            "manifest of the same pictures. Give that one, or leave extend out."
+        )
+    parts = [""] * len(table)
+    for row, old_row in matches.items():
+        parts[row] = old.table["part"].iloc[old_row]
+    gone = old.table["path"].drop(old.table.index[list(matches.values())]).sort_values().to_list()
+    return parts, [*_count_notes(len(matches), len(table), gone), *_class_notes(old, table, matches)]
 
 
 def extended_classes(old: Sequence[str], present: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
@@ -49,12 +58,37 @@ def extended_classes(old: Sequence[str], present: Sequence[str]) -> tuple[tuple[
     return tuple(name for name in old if name not in gone) + tuple(new), notes
 
 
-def _rows(table: pd.DataFrame, last: str) -> "zip[tuple[str, str, str, str]]":
-    return zip(table["class"], table["sha256"], table["path"], table[last], strict=True)
+def _match(old: pd.DataFrame, table: pd.DataFrame) -> dict[int, int]:
+    matches: dict[int, int] = {}
+    for columns in _TIES:
+        taken = set(matches.values())
+        spare: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for old_row, key in reversed(list(enumerate(_keys(old, columns)))):
+            if old_row not in taken:
+                spare[key].append(old_row)
+        for row, key in enumerate(_keys(table, columns)):
+            if row not in matches and spare.get(key):
+                matches[row] = spare[key].pop()
+    return matches
 
 
-def _notes(old: int, total: int, gone: Sequence[str]) -> list[str]:
+def _keys(table: pd.DataFrame, columns: Sequence[str]) -> Iterable[tuple[str, ...]]:
+    return zip(*(table[column] for column in columns), strict=True)
+
+
+def _count_notes(old: int, total: int, gone: Sequence[str]) -> list[str]:
     notes = [f"{old} pictures of the old manifest keep their parts, {total - old} are new."]
     if gone:
         notes.append(f"{len(gone)} pictures of the old manifest are gone: {name_some(gone)}.")
     return notes
+
+
+def _class_notes(old: Split, table: pd.DataFrame, matches: dict[int, int]) -> list[str]:
+    before, now = old.table["class"].to_list(), table["class"].to_list()
+    changed = sorted((table["path"].iloc[row], before[was], now[row]) for row, was in matches.items())
+    named = [f"'{path}' ('{was}', now '{name}')" for path, was, name in changed if was != name]
+    if not named:
+        return []
+    hint = " It is a grouped one: group the new manifest too." if "groups" in old.options else ""
+    note = f"{len(named)} of them have another class than in the old manifest, and keep their parts all the same"
+    return [f"Warning: {note}: {name_some(named)}.{hint}"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from beauty_mlflow.data.readers.naming import THESIS_NAMES, class_names
 from beauty_mlflow.data.splits.manifest import Split, sort_rows
 from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import DataError, did_you_mean
@@ -56,7 +57,7 @@ def group_split(
 
     Args:
         split: The split to group.
-        groups: Group name to class names.
+        groups: Group name to class names; or to names of folders as in the thesis, if all are of that form.
         allow_missing: Leave classes out that the split doesn't have, and say so: for a documented grouping,
             of which the data may be a part.
 
@@ -67,6 +68,7 @@ def group_split(
         DataError: a class is unknown, a group is called like a class outside it, or fewer than two classes
             are left.
     """
+    groups, notes = _without_prefixes(split, groups)
     unknown = [name for members in groups.values() for name in members if name not in split.classes]
     if unknown and not allow_missing:
         raise DataError(
@@ -81,21 +83,30 @@ def group_split(
     if len(classes) == 1:
         raise DataError(f"the grouping leaves one class alone, '{classes[0]}'; expected at least two")
     options = {**split.options, "groups": {group: list(members) for group, members in groups.items()}}
-    notes = [f"{len(group_of)} of {len(split.classes)} classes were merged, which gives {len(classes)}."]
+    notes.append(f"{len(group_of)} of {len(split.classes)} classes were merged, which gives {len(classes)}.")
     if unknown:
         notes.append(f"{len(unknown)} classes of the grouping aren't in the data: {name_some(unknown)}.")
     if groups == read_groups(THESIS):
         notes.append(_thesis_note())
-    return Split(split.folder, sort_rows(table), classes, options, split.quarantined), notes
+    return Split(split.folder, sort_rows(table), classes, options, split.quarantined, split.dropped), notes
+
+
+def _without_prefixes(split: Split, groups: Mapping[str, list[str]]) -> tuple[Mapping[str, list[str]], list[str]]:
+    members = {name for names in groups.values() for name in names}
+    shown = {} if members & set(split.classes) else class_names(members)
+    if all(shown.get(name, name) == name for name in members):
+        return groups, []
+    stripped = {group: [shown[name] for name in names] for group, names in groups.items()}
+    return stripped, [f"All names in the grouping are called {THESIS_NAMES}; prefix and digits were dropped."]
 
 
 def _thesis_note() -> str:
     groups = read_groups(THESIS)
     left = THESIS_CLASSES - sum(len(members) for members in groups.values()) + len(groups)
     return (
-        f"The thesis's grouping gives {left} classes of {THESIS_CLASSES}, not the 42 that the thesis "
-        f"reports: the page that ends its list of groups is lost, so that only {len(groups)} are known. The "
-        "groups' names are ours."
+        f"In the thesis's own data, which has {THESIS_CLASSES} classes, its documented groups give {left} and not the "
+        f"42 that it reports: the page that ends its list of groups is lost, so that only {len(groups)} are known. "
+        "The groups' names are ours."
     )
 
 

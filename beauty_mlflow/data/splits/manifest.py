@@ -8,7 +8,8 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from beauty_mlflow import __version__
-from beauty_mlflow.data.csv_tables import csv_text, read_rows
+from beauty_mlflow.data.csv_tables import csv_text, has_header, read_rows
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.data.splits.verifying import check_columns, check_rows, verify_pictures
@@ -37,7 +38,8 @@ class Split:
             ``duplicate_group`` and ``product`` are empty where a picture belongs to none.
         classes: The class names in the order of their ids.
         options: What the split was made with, as JSON can hold it.
-        quarantined: How many files were left out when it was made.
+        quarantined: How many files couldn't be used when it was made.
+        dropped: The copies that were left out on request: path to the path of the picture that stayed.
     """
 
     folder: Path
@@ -45,6 +47,7 @@ class Split:
     classes: tuple[str, ...]
     options: Mapping[str, object]
     quarantined: int = 0
+    dropped: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -108,6 +111,7 @@ class _Sidecar(BaseModel):
     counts: dict[str, dict[str, int]]
     fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
     quarantined: int = Field(ge=0)
+    dropped: dict[str, str] = {}
     version: str
 
 
@@ -136,6 +140,7 @@ def write_split(split: Split, path: Path) -> None:
         counts=split.counts,
         fingerprint=split.fingerprint,
         quarantined=split.quarantined,
+        dropped=dict(split.dropped),
         version=__version__,
     )
     write_text(path, csv_text(COLUMNS, split.table.loc[:, list(COLUMNS)].itertuples(index=False)))
@@ -144,11 +149,22 @@ def write_split(split: Split, path: Path) -> None:
 
 def is_manifest(path: Path) -> bool:
     """Return whether a file is meant as a manifest: it has the header, or a sidecar beside it."""
-    header = ",".join(COLUMNS).encode()
-    with path.open("rb") as stream:
-        start = stream.read(2 * len(header)).removeprefix(b"\xef\xbb\xbf").replace(b'"', b"")
     sidecar = sidecar_path(path)
-    return start.startswith(header) or (sidecar.is_file() and b'"fingerprint"' in sidecar.read_bytes())
+    return has_manifest_header(path) or (sidecar.is_file() and b'"fingerprint"' in sidecar.read_bytes())
+
+
+def has_manifest_header(path: Path) -> bool:
+    """Return whether a file's first line names a manifest's columns and no others."""
+    return has_header(path, COLUMNS)
+
+
+def is_sidecar(path: Path) -> bool:
+    """Return whether a file is the JSON sidecar of some manifest."""
+    try:
+        _Sidecar.model_validate_json(path.read_bytes())
+    except ValidationError:
+        return False
+    return True
 
 
 def read_split(
@@ -170,8 +186,11 @@ def read_split(
         ManifestError: it is no manifest, its sidecar is missing, a row or the fingerprint is wrong, or a
             picture is missing or changed.
     """
-    header, rows = read_rows(path, ManifestError)
-    check_columns(path, header, COLUMNS)
+    if path.is_dir():
+        raise ManifestError(
+            f"'{path}' is a folder; expected a split's manifest. Make one with: beauty split --data {path}"
+        )
+    _, rows = read_rows(path, ManifestError, partial(check_columns, path, expected=COLUMNS))
     sidecar = _read_sidecar(path)
     table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
     check_rows(path, table, sidecar.classes, PARTS)
@@ -181,7 +200,14 @@ def read_split(
             f"{path} was changed after it was made: its rows don't give the fingerprint in "
             f"{sidecar_path(path).name}. Take the original file or split again."
         )
-    split = Split(folder or Path(sidecar.folder), table, sidecar.classes, sidecar.options, sidecar.quarantined)
+    split = Split(
+        folder or Path(sidecar.folder),
+        table,
+        sidecar.classes,
+        sidecar.options,
+        sidecar.quarantined,
+        sidecar.dropped,
+    )
     if check_pictures:
         verify_pictures(path, split.folder, split.table, progress)
     return split

@@ -1,5 +1,6 @@
 """A split as folders, for tools that want train/validation/test trees."""
 
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -15,11 +16,15 @@ How = Literal["link", "copy"]
 FOLDERS = {"train": "train", "val": "validation", "test": "test"}
 
 
-def materialize(split: Split, out: Path, how: How, progress: Progress = silent_progress) -> None:
-    """Make the folders train, validation and test with one sub-folder a class, of symbolic links or copies.
+def materialize(split: Split, out: Path, how: How, progress: Progress = silent_progress) -> list[str]:
+    """Make the folders train, validation and test with one sub-folder a class, of links or copies.
 
+    Links are hard where the file system allows it, so that the folders can be read as data; else symbolic.
     Pictures of one name from different sub-folders are numbered. The folders appear at once when
     all is done, or not at all.
+
+    Returns:
+        Sentences that the user must read.
 
     Raises:
         DataError: ``out`` exists and isn't an empty folder, a class name can't be a folder's, or a picture is
@@ -29,8 +34,7 @@ def materialize(split: Split, out: Path, how: How, progress: Progress = silent_p
     transfers: dict[str, Callable[[Path, Path], object]] = {"link": _link, "copy": shutil.copyfile}
     if how not in transfers:
         raise ParameterError(f"materialize is '{how}'; expected one of {', '.join(transfers)}")
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise DataError(f"'{out}' exists already; expected a new or empty folder")
+    check_target(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:100]}."))
     try:
@@ -39,6 +43,20 @@ def materialize(split: Split, out: Path, how: How, progress: Progress = silent_p
         temporary.replace(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    symbolic = sum(path.is_symlink() for path in out.rglob("*"))
+    note = (
+        f"Warning: the file system allows no hard links from '{split.folder}' to '{out}', so {symbolic} links are "
+        "symbolic. They lead out of their folder, so split won't read them as pictures; take copies for that."
+    )
+    return [note] if symbolic else []
+
+
+def check_target(out: Path) -> None:
+    """Raise DataError unless the folders can be made in ``out``: it is new, or an empty folder."""
+    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
+        raise DataError(
+            f"'{out}' exists already; expected a new or empty folder. Remove it or give the manifest another name."
+        )
 
 
 def _fill(split: Split, out: Path, transfer: Callable[[Path, Path], object], progress: Progress) -> None:
@@ -73,8 +91,11 @@ def _targets(split: Split) -> list[tuple[str, str]]:
 
 
 def _link(source: Path, target: Path) -> None:
-    source.stat()
-    target.symlink_to(source.absolute())
+    real = source.resolve(strict=True)
+    try:
+        target.hardlink_to(real)
+    except OSError:
+        target.symlink_to(source.absolute())
 
 
 def _check_folder_name(name: str) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from beauty_mlflow.data.csv_tables import csv_text, read_rows
+from beauty_mlflow.data.csv_tables import csv_text, has_header, read_rows
 from beauty_mlflow.data.duplicates.copies import drop_copies, mark_copies, units_of
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.splits.extending import extended_classes, old_parts
@@ -29,7 +30,7 @@ class Splitting:
 
     Attributes:
         split: The split.
-        quarantine: What was left out, columns ``path`` and ``reason``, sorted by path.
+        quarantine: What couldn't be used, columns ``path`` and ``reason``, sorted by path.
         notes: Every sentence that the user must read.
     """
 
@@ -51,6 +52,7 @@ def split_data(data: Path, options: SplitOptions, progress: Progress) -> Splitti
         ParameterError: options contradict the data.
     """
     old = read_split(options.extend, check_pictures=False) if options.extend else None
+    dropped: dict[str, str] = {}
     found = gather(data, options, progress)
     if old:
         found.table["part"], notes = old_parts(old, found.table)
@@ -58,13 +60,12 @@ def split_data(data: Path, options: SplitOptions, progress: Progress) -> Splitti
     found.notes += mark_copies(found.table, found.seen) + duplicate_notes(found.table)
     if options.copies == "drop":
         found.table, dropped = drop_copies(found.table)
-        found.notes.append(f"{len(dropped)} copies were dropped; the quarantine lists them.")
-        found.rejected = sorted(found.rejected + dropped)
+        found.notes.append(f"{len(dropped)} copies were dropped; the manifest's sidecar lists them.")
     classes = _classes(found, old)
     found.table["part"] = pd.Series(_parts(found, options), dtype=str)
     has_given = found.is_split or old is not None
     found.notes += _check_parts(found.table, classes, has_given=has_given) + straddling_notes(found.table)
-    return _finish(found, classes, options)
+    return _finish(found, classes, options, dropped)
 
 
 def open_data(data: Path, progress: Progress) -> Splitting:
@@ -95,13 +96,21 @@ def quarantine_path(manifest: Path) -> Path:
     return manifest.with_suffix(".quarantine.csv")
 
 
+def has_quarantine_header(path: Path) -> bool:
+    """Return whether a file's first line is that of a list of what was left out."""
+    return has_header(path, _QUARANTINE)
+
+
 def _read_quarantine(path: Path) -> pd.DataFrame:
     rows: list[list[str]] = []
     if path.exists():
-        header, rows = read_rows(path, ManifestError)
-        if tuple(header) != _QUARANTINE:
-            raise ManifestError(f"{path} has the columns {', '.join(header)}; expected {', '.join(_QUARANTINE)}")
+        _, rows = read_rows(path, ManifestError, partial(_check_quarantine, path))
     return pd.DataFrame(rows, columns=list(_QUARANTINE), dtype=str)
+
+
+def _check_quarantine(path: Path, header: Sequence[str]) -> None:
+    if tuple(header) != _QUARANTINE:
+        raise ManifestError(f"{path} has the columns {', '.join(header)}; expected {', '.join(_QUARANTINE)}")
 
 
 def _classes(found: Gathered, old: Split | None) -> tuple[str, ...]:
@@ -167,10 +176,10 @@ def _check_parts(table: pd.DataFrame, classes: Sequence[str], *, has_given: bool
     return [f"Warning: the class '{name}' has no picture for {' and '.join(parts)}." for name, parts in missing.items()]
 
 
-def _finish(found: Gathered, classes: tuple[str, ...], options: SplitOptions) -> Splitting:
+def _finish(found: Gathered, classes: tuple[str, ...], options: SplitOptions, dropped: dict[str, str]) -> Splitting:
     quarantine = pd.DataFrame(found.rejected, columns=list(_QUARANTINE), dtype=str)
     if len(quarantine):
         found.notes.append(f"{len(quarantine)} files were left out; the quarantine lists them with the reasons.")
     record = options.record() | ({"strategy": "given"} if found.is_split else {})
-    split = Split(found.folder, sort_rows(found.table), classes, record, len(quarantine))
+    split = Split(found.folder, sort_rows(found.table), classes, record, len(quarantine), dropped)
     return Splitting(split, quarantine, found.notes)

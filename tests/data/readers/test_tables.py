@@ -27,6 +27,23 @@ def test_columns_are_found_by_name_and_others_kept(write_table):
     }
 
 
+def test_the_thesis_prefix_and_digits_are_dropped_where_every_class_has_them(write_table):
+    listing = list_pictures(write_table("path,class\na/000.png,boxes_A_0001\nb/000.png,boxes_B_0002\n"))
+    assert listing.table["class"].to_list() == ["A", "B"]
+    assert listing.notes == ["All 2 classes are called boxes_<class>_<4 digits>; prefix and digits were dropped."]
+
+
+def test_one_class_without_the_prefix_keeps_all_as_they_are(write_table):
+    listing = list_pictures(write_table("path,class\na/000.png,boxes_A_0001\nb/000.png,B\n"))
+    assert listing.table["class"].to_list() == ["boxes_A_0001", "B"]
+    assert listing.notes == []
+
+
+def test_a_text_that_is_no_table_is_not_called_one_separated_by_something_else(write_table):
+    with pytest.raises(DataError, match="has no column 'path' but #!/bin/sh; .* the data is split, part.$"):
+        list_pictures(write_table("#!/bin/sh\n\n\necho a, b, c\n"))
+
+
 def test_a_byte_order_mark_and_crlf_are_read(write_table):
     listing = list_pictures(write_table(b"\xef\xbb\xbfpath,class\r\na/000.png,NA\r\n"))
     assert listing.table["class"].to_list() == ["NA"]
@@ -52,6 +69,8 @@ def test_pictures_that_are_not_there_are_rejected(write_table):
     [
         ("", "is empty; expected a CSV table"),
         ("pth,class\nx,A\n", "has no column 'path' but pth, class; .* Did you mean 'pth'"),
+        ("#!/bin/sh\n\n\necho a, b, c\n", "is no table of pictures and no manifest: it has no column 'path'"),
+        ("path,class\na/000.png,boxes_A_0001\na/001.png,boxes_A_0002\n", "would both become the class 'A'"),
         ("path;class\nx;A\n", "seems to be separated by something else than commas"),
         ("path,class\nx\n", r"row 1: 1 values for 2 columns \(path, class\)"),
         ("path,class,class\nx,A,B\n", "has the column 'class' twice"),

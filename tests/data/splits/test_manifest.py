@@ -231,10 +231,37 @@ def test_a_folder_that_moved_is_an_error_until_it_is_given(split, manifest, tmp_
     assert read_split(manifest, folder=tmp_path / "elsewhere").folder == tmp_path / "elsewhere"
 
 
-@pytest.mark.parametrize("name", ["missing.csv", "."])
-def test_what_is_no_file_is_an_error(tmp_path, name):
-    with pytest.raises(ManifestError, match=r"(doesn't exist|is no file); expected a CSV table"):
-        read_split(tmp_path / name)
+def test_a_file_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(ManifestError, match=r"doesn't exist; expected a CSV table"):
+        read_split(tmp_path / "missing.csv")
+
+
+def test_a_folder_is_an_error_that_says_how_to_make_a_manifest(tmp_path):
+    with pytest.raises(
+        ManifestError, match=r"expected a split's manifest. Make one with: beauty split --data /.*/data$"
+    ):
+        read_split(make_split(tmp_path / "data").folder)
+
+
+def test_a_text_that_is_no_table_is_called_no_manifest(tmp_path):
+    (tmp_path / "bad.sh").write_text("#!/bin/sh\n\necho a, b, c\n")
+    with pytest.raises(ManifestError, match=r"bad.sh is no split manifest"):
+        read_split(tmp_path / "bad.sh")
+
+
+def test_dropped_copies_are_kept_in_the_sidecar(split, tmp_path):
+    dropped = {"a/copy.png": "a/1.png"}
+    write_split(Split(split.folder, split.table, split.classes, {}, 0, dropped), tmp_path / "split.csv")
+    assert read_split(tmp_path / "split.csv").dropped == dropped
+
+
+def test_a_sidecar_without_dropped_copies_is_read(manifest):
+    """Manifests made before copies were listed apart stay valid."""
+    sidecar = manifest.with_suffix(".json")
+    content = json.loads(sidecar.read_text())
+    del content["dropped"]
+    sidecar.write_text(json.dumps(content))
+    assert read_split(manifest).dropped == {}
 
 
 def test_a_manifest_must_be_called_csv(split, tmp_path):

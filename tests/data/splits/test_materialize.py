@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,29 @@ def test_every_picture_is_in_its_part_and_class(split, tmp_path, how):
             rows = split.table[(split.table["part"] == part) & (split.table["class"] == name)]
             wanted = sorted((split.folder / path).read_bytes() for path in rows["path"])
             assert contents(out / folder / name) == wanted
-    assert {path.is_symlink() for path in out.rglob("*.png")} == {how == "link"}
+    assert {path.stat().st_nlink for path in out.rglob("*.png")} == {2 if how == "link" else 1}
+    assert not any(path.is_symlink() for path in out.rglob("*"))
+
+
+@pytest.mark.parametrize("how", ["link", "copy"])
+def test_what_was_made_can_be_split_again(split, tmp_path, how):
+    assert materialize(split, tmp_path / "out", how) == []
+    again = split_data(tmp_path / "out", SplitOptions(), silent_progress)
+    assert again.split.fingerprint == split.fingerprint
+    assert again.quarantine.empty
+
+
+def test_links_are_symbolic_where_hard_ones_cannot_be(split, tmp_path, monkeypatch):
+    """As between two file systems; and it is said what that means."""
+
+    def refuse(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    (note,) = materialize(split, tmp_path / "out", "link")
+    assert all(path.is_symlink() for path in (tmp_path / "out").rglob("*.png"))
+    assert contents(tmp_path / "out") == contents(split.folder)
+    assert "so 10 links are symbolic. They lead out of their folder" in note
 
 
 def test_pictures_of_one_name_are_numbered_without_loss(split, tmp_path):

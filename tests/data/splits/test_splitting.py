@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from beauty_mlflow.data.progress import silent_progress
-from beauty_mlflow.data.splits.manifest import PARTS, read_split
+from beauty_mlflow.data.splits.grouping import group_split
+from beauty_mlflow.data.splits.manifest import PARTS, read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, open_data, split_data, write_splitting
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
 
@@ -168,14 +169,17 @@ def test_copies_stay_together_and_are_counted(copied, seed):
 
 def test_dropped_copies_are_listed_and_those_in_two_classes_stay(copied):
     done = split(copied, duplicates="drop")
-    assert dict(done.quarantine.itertuples(index=False)) == {
-        "a/copy0.png": "a copy of 'a/000.png'",
-        "a/copy1.png": "a copy of 'a/001.png'",
-        "a/copy2.png": "a copy of 'a/002.png'",
-        "a/near0.jpg": "a copy of 'a/003.png'",
-        "a/near1.jpg": "a copy of 'a/004.png'",
-        "a/near2.jpg": "a copy of 'a/005.png'",
+    assert done.split.dropped == {
+        "a/copy0.png": "a/000.png",
+        "a/copy1.png": "a/001.png",
+        "a/copy2.png": "a/002.png",
+        "a/near0.jpg": "a/003.png",
+        "a/near1.jpg": "a/004.png",
+        "a/near2.jpg": "a/005.png",
     }
+    assert "6 copies were dropped; the manifest's sidecar lists them." in done.notes
+    assert done.quarantine.empty
+    assert done.split.quarantined == 0
     table = done.split.table
     twice = table[table["duplicate_group"] != ""]
     assert twice["path"].to_list() == ["a/other.png", "b/000.png"]
@@ -328,10 +332,67 @@ def test_copies_of_old_pictures_follow_them(data, old_manifest):
     assert all(after[path.replace(".png", "-copy.png")] == part for path, part in before.items())
 
 
+def test_a_picture_in_another_class_keeps_its_part(data, old_manifest):
+    """Relabelled pictures don't get from one part into another, and are counted."""
+    old = read_split(old_manifest).table
+    before = dict(zip(old["sha256"], old["part"], strict=True))
+    for number in range(8):
+        (data / "a" / f"{number:03d}.png").rename(data / "b" / f"from-a-{number}.png")
+    for seed in range(3):
+        done = split(data, extend=old_manifest, seed=seed)
+        assert dict(zip(done.split.table["sha256"], done.split.table["part"], strict=True)) == before
+    assert done.notes[0] == "30 pictures of the old manifest keep their parts, 0 are new."
+    assert done.notes[1].startswith(
+        "Warning: 8 of them have another class than in the old manifest, and keep their parts all the same: "
+        "'b/from-a-0.png' ('a', now 'b'), "
+    )
+
+
+def test_copies_in_two_classes_keep_each_its_own_part(make_folder, tmp_path):
+    """With exact copies in several parts (the thesis's cut), path and class say which is which."""
+    data = make_folder({"a": 10, "b": 10})
+    (data / "b" / "009.png").write_bytes((data / "a" / "000.png").read_bytes())
+    write_splitting(split(data, strategy="thesis"), tmp_path / "old.csv")
+    before = parts_of(open_data(tmp_path / "old.csv", silent_progress))
+    assert before["a/000.png"] != before["b/009.png"]
+    assert parts_of(split(data, extend=tmp_path / "old.csv")) == before
+    (data / "a" / "000.png").rename(data / "a" / "renamed.png")
+    after = parts_of(split(data, extend=tmp_path / "old.csv"))
+    assert (after["a/renamed.png"], after["b/009.png"]) == (before["a/000.png"], before["b/009.png"])
+
+
+def test_a_folder_that_switches_prefix_stripping_off_moves_no_picture(make_folder, tmp_path):
+    data = make_folder({"boxes_A_0001": 10, "boxes_B_0002": 10})
+    write_splitting(split(data), tmp_path / "old.csv")
+    before = parts_of(open_data(tmp_path / "old.csv", silent_progress))
+    make_folder({"other": 10}, first_seed=100)
+    done = split(data, extend=tmp_path / "old.csv")
+    assert before.items() <= parts_of(done).items()
+    assert done.split.classes == ("boxes_A_0001", "boxes_B_0002", "other")
+    assert "20 of them have another class than in the old manifest" in done.notes[1]
+    assert any("2 classes of the old manifest have no picture any more" in note for note in done.notes)
+
+
+def test_a_grouped_manifest_can_be_extended_and_that_is_said(make_folder, tmp_path):
+    data = make_folder({"a": 5, "b": 5, "c": 5})
+    grouped, _ = group_split(split(data).split, {"ab": ["a", "b"]})
+    write_split(grouped, tmp_path / "grouped.csv")
+    done = split(data, extend=tmp_path / "grouped.csv", seed=7)
+    assert parts_of(done) == parts_of(open_data(tmp_path / "grouped.csv", silent_progress))
+    assert "10 of them have another class" in done.notes[1]
+    assert done.notes[1].endswith("It is a grouped one: group the new manifest too.")
+
+
+def test_other_data_cannot_extend_a_manifest(make_folder, old_manifest):
+    other = make_folder({"a": 5, "b": 5}, "other", first_seed=500)
+    with pytest.raises(DataError, match="none of the 30 pictures of the manifest to extend is in the data"):
+        split(other, extend=old_manifest)
+
+
 def test_dropping_keeps_the_old_of_two_copies(data, old_manifest):
     (data / "a" / "!first.png").write_bytes((data / "a" / "000.png").read_bytes())
     done = split(data, extend=old_manifest, duplicates="drop")
-    assert done.quarantine["path"].to_list() == ["a/!first.png"]
+    assert done.split.dropped == {"a/!first.png": "a/000.png"}
 
 
 def test_a_damaged_manifest_cannot_be_extended(data, old_manifest):

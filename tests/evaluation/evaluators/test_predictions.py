@@ -25,7 +25,7 @@ def test_it_comes_back_exactly_whatever_the_names(tmp_path_factory, make_table, 
     assert frame["path"].tolist() == list(table.paths)
     assert frame["true"].tolist() == [classes[label] for label in table.true]
     assert frame["predicted"].tolist() == [classes[label] for label in table.predicted]
-    np.testing.assert_array_equal(frame["probability"].to_numpy(np.float32), table.confidence)
+    np.testing.assert_array_equal(frame["probability"].to_numpy(np.float32), table.probabilities.max(axis=1))
     for place, column in enumerate(table.top(5).T, start=1):
         assert frame[f"top{place}"].tolist() == [classes[label] for label in column]
         probabilities = frame[f"top{place}_probability"].to_numpy(np.float32)

@@ -1,0 +1,70 @@
+"""What is measured, what must be said about it, and the figures as they are logged."""
+
+from dataclasses import dataclass
+
+from beauty_mlflow.data.splits.manifest import Split
+from beauty_mlflow.errors import DataError
+from beauty_mlflow.evaluation.metrics import summarize
+from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.jobs.artifacts import accuracy_line, datasets, log_evaluation
+from beauty_mlflow.jobs.opening import say_notes
+from beauty_mlflow.jobs.parameters import Summary
+from beauty_mlflow.tracking.datasets import Dataset
+from beauty_mlflow.tracking.runs import Run
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One part of a split, and in notes how the model's training saw its pictures."""
+
+    split: Split
+    part: str
+    data_name: str
+    notes: list[str]
+
+    @property
+    def dataset(self) -> Dataset:
+        """The part as the tracker lists it."""
+        return datasets(self.split, self.data_name)[self.part]
+
+    def announce(self) -> None:
+        """Print the notes.
+
+        Raises:
+            DataError: The part has no picture.
+        """
+        if not len(self.split.rows(self.part)):
+            raise DataError(f"{self.split.folder} has no pictures in the part {self.part}; choose another part.")
+        say_notes(self.notes)
+
+
+def copies_in(own: Split, part: str) -> list[str]:
+    """Say how many pictures of a part the model was trained on, on its own split."""
+    if part == "train":
+        return [f"all {len(own.rows(part))} pictures were trained on: these figures say nothing about new ones"]
+    copies = count_shared(own, part, own, "train")
+    return [f"{copies} of the {part} pictures are copies of training pictures (same sha256)"] if copies else []
+
+
+def count_shared(split: Split, part: str, other: Split, other_part: str) -> int:
+    """Return how many pictures of a part are, by sha256, in a part of another split."""
+    known = set(other.rows(other_part)["sha256"])
+    return sum(digest in known for digest in split.rows(part)["sha256"])
+
+
+def log_figures(run: Run, subject: Subject, table: PredictionTable, model_id: str) -> Summary:
+    """Log the part's figures, on the run, the model and the dataset, and the evaluation's artifacts."""
+    figures = summarize(table)
+    run.log_metrics(
+        {f"{subject.part}_{name}": value for name, value in figures.items()},
+        model_id=model_id,
+        dataset=subject.dataset,
+    )
+    log_evaluation(run, table, subject.part)
+    share = subject.split.largest_share(subject.part)
+    return [
+        (f"{subject.part}_accuracy", accuracy_line(figures)),
+        (f"{subject.part}_macro_f1", f"{figures['macro_f1']:.4f}"),
+        (f"{subject.part}_top5_accuracy", f"{figures['top5_accuracy']:.4f}"),
+        ("largest class's share", f"{share:.4f}"),
+    ]
