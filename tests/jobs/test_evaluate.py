@@ -98,7 +98,7 @@ def test_other_classes(local_store, finetuned, manifest, tmp_path):
 
 @pytest.mark.slow
 def test_pictures_that_have_changed(local_store, pictures, tmp_path):
-    """The model's own split is verified: a picture that is gone since is an error that names it; other pictures are none of it."""
+    """The model's own split is verified: a picture that is gone since is an error that names it."""
     copy = shutil.copytree(pictures, tmp_path / "copy")
     split = split_data(copy, SplitOptions(train=0.5, val=0.25, test=0.25), silent_progress).split
     write_split(split, tmp_path / "copy.csv")

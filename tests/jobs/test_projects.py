@@ -123,7 +123,8 @@ def test_no_training_outlives_the_mlflow_run_that_began_it(local_store, pictures
     with subprocess.Popen([*command, *options], env=environment, stderr=subprocess.DEVNULL) as process:
         wait_until(lambda: [run for run in runs_of("0") if "val_loss" in run.data.metrics])
         process.terminate()
-    wait_until(lambda: only_run().info.status == "KILLED")
+    wait_until(lambda: only_run().info.status != "RUNNING")
+    assert only_run().info.status == "KILLED"
 
 
 def runs_of(experiment):
