@@ -146,13 +146,15 @@ def test_split_replaces_nothing_of_the_users_own(pictures, tmp_path, name):
 def test_out_is_no_input(manifest, pictures, tmp_path):
     """The table that is split, the manifest that is extended or grouped, under whatever name, isn't replaced."""
     (tmp_path / "link.csv").symlink_to(manifest)
+    groups = tmp_path / "groups.csv"
+    groups.write_text("pair: [a, b]")
     before = manifest.read_bytes()
     with pytest.raises(DataError, match=r"out is '.*', which extend names too"):
         split(Split(data=str(pictures), out=str(manifest), extend=str(manifest)))
     with pytest.raises(DataError, match=r"out is '.*', which data names too"):
         group(Group(data=str(manifest), groups="thesis", out=str(tmp_path / "link.csv")))
     with pytest.raises(DataError, match=r"out is '.*', which groups names too"):
-        group(Group(data=str(manifest), groups=str(manifest), out=f"{tmp_path}/./{manifest.name}"))
+        group(Group(data=str(manifest), groups=str(groups), out=f"{tmp_path}/./groups.csv"))
     (tmp_path / "table.csv").write_text("path,class\nx.jpg,a\n")
     with pytest.raises(DataError, match=r"out is '.*', which data names too"):
         split(Split(data=str(tmp_path / "table.csv"), out=str(tmp_path / "table.csv")))
@@ -174,9 +176,9 @@ def test_what_cannot_be_written_is_said_before_pictures_are_read(manifest, pictu
     (tmp_path / "file").touch()
     (tmp_path / "folder.csv").mkdir()
     out = str(tmp_path / name)
-    with pytest.raises(DataError, match="can't be written|exists and is no split manifest"):
+    with pytest.raises(DataError, match=r"can't be written|exists and is no split manifest"):
         split(Split(data=str(pictures), out=out))
-    with pytest.raises(DataError, match="can't be written|exists and is no split manifest"):
+    with pytest.raises(DataError, match=r"can't be written|exists and is no split manifest"):
         group(Group(data=str(manifest), groups="thesis", out=out))
 
 
@@ -184,7 +186,7 @@ def test_what_cannot_be_written_is_said_before_pictures_are_read(manifest, pictu
 @pytest.mark.usefixtures("no_reading")
 def test_a_folder_that_cannot_be_made_is_said_before_pictures_are_read(pictures):
     """Nobody can make a folder in /proc, root included."""
-    with pytest.raises(DataError, match="'/proc/x/y.csv' can't be written .*; give out a name in a folder"):
+    with pytest.raises(DataError, match=r"'/proc/x/y.csv' can't be written .*; give out a name in a folder"):
         split(Split(data=str(pictures), out="/proc/x/y.csv"))
 
 
@@ -193,7 +195,7 @@ def test_a_folder_in_the_way_is_said_before_anything_is_written(pictures, tmp_pa
     """The trees' folder must be new or empty; else neither pictures are read nor a manifest written."""
     (tmp_path / "split").mkdir()
     (tmp_path / "split" / "mine.txt").touch()
-    with pytest.raises(DataError, match="split' exists already; expected a new or empty folder. Remove it"):
+    with pytest.raises(DataError, match=r"split' exists already; expected a new or empty folder. Remove it"):
         split(Split(data=str(pictures), out=str(tmp_path / "split.csv"), materialize="link"))
     assert [path.name for path in tmp_path.iterdir()] == ["split"]
 

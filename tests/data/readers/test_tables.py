@@ -40,7 +40,7 @@ def test_one_class_without_the_prefix_keeps_all_as_they_are(write_table):
 
 
 def test_a_text_that_is_no_table_is_not_called_one_separated_by_something_else(write_table):
-    with pytest.raises(DataError, match="has no column 'path' but #!/bin/sh; .* the data is split, part.$"):
+    with pytest.raises(DataError, match=r"has no column 'path' but #!/bin/sh; .* the data is split, part.$"):
         list_pictures(write_table("#!/bin/sh\n\n\necho a, b, c\n"))
 
 
