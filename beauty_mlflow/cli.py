@@ -137,12 +137,19 @@ def _end_with_mlflow() -> None:
     """End as by SIGTERM when the `mlflow run` that started us ends first: it passes no signal on."""
     import psutil
 
-    above = psutil.Process().parents()
-    launchers = [
-        process for process in above if "mlflow" in " ".join(process.cmdline()[:3]) and "run" in process.cmdline()
-    ]
-    if launchers:
-        threading.Thread(target=_interrupt_after, args=(launchers[0],), daemon=True).start()
+    launcher = next(filter(_runs_projects, psutil.Process().parents()), None)
+    if launcher:
+        threading.Thread(target=_interrupt_after, args=(launcher,), daemon=True).start()
+
+
+def _runs_projects(process: Any) -> bool:  # noqa: ANN401 - psutil is imported only where it is needed
+    import psutil
+
+    try:
+        words = process.cmdline()
+    except psutil.Error:  # another user's process isn't ours to read, nor what started us
+        return False
+    return "run" in words and any("mlflow" in word for word in words[:3])
 
 
 def _interrupt_after(process: Any) -> None:  # noqa: ANN401 - psutil is imported only where it is needed
