@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             signal.signal(number, _interrupt)
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="beauty", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
     except click.ClickException as error:
         _fail(_usage(error), error.exit_code)
     except UnreachableError as error:

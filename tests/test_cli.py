@@ -120,3 +120,10 @@ def test_version():
     from beauty_mlflow import __version__
 
     assert __version__ in beauty("--version").stdout
+
+
+def test_no_command_shows_the_commands():
+    """`beauty` alone is a question, not an error."""
+    result = beauty()
+    assert result.returncode == 0
+    assert all(name in result.stdout for name in JOBS)

@@ -17,7 +17,7 @@ class Finetune(TrainingParameters):
 
     job = "finetune"
 
-    blocks: int = Field(DEFAULT_BLOCKS, ge=0, description="How many blocks, from the top, are trained; 0 = head only.")
+    blocks: int = Field(DEFAULT_BLOCKS, description="How many blocks, from the top, are trained; 0 = head only.")
     unfreeze: str = Field("", description="An inner range of blocks instead, such as mixed3..mixed6.")
     weights: Weights = Field(
         "auto",

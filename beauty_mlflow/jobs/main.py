@@ -14,7 +14,7 @@ class Main(Parameters):
 
     data: ExistingPath = Field("", description=_FINETUNE["data"].description)
     network: NetworkName = Field("inception_v3", description=_FINETUNE["network"].description)
-    blocks: int = Field(DEFAULT_BLOCKS, ge=0, description=_FINETUNE["blocks"].description)
+    blocks: int = Field(DEFAULT_BLOCKS, description=_FINETUNE["blocks"].description)
     epochs: Count = Field(100, description=_FINETUNE["epochs"].description)
     weights: Weights = Field("auto", description=_FINETUNE["weights"].description)
     seed: Seed = Field(0, description=_FINETUNE["seed"].description)

@@ -107,10 +107,11 @@ def test_bad_values_are_named(parameters, values, message):
 
 
 @pytest.mark.parametrize("parameters", [Finetune, Main])
-def test_more_blocks_than_there_are(parameters):
-    """Too many blocks is an error that gives the range."""
+@pytest.mark.parametrize("blocks", ["12", "-1"])
+def test_more_blocks_than_there_are(parameters, blocks):
+    """Too many blocks, or fewer than none, is an error that gives the range."""
     with pytest.raises(NetworkError, match="0 to 11"):
-        parameters.parse({"blocks": "12"})
+        parameters.parse({"blocks": blocks})
 
 
 @given(values=st.dictionaries(st.sampled_from(sorted(Finetune.model_fields)), st.text(max_size=20)))
