@@ -21,9 +21,7 @@ INTERNAL_ERROR = 1
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 the work failed, 2 bad input, 130 and 143 interrupted."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's command outlives its terminal
-            signal.signal(number, _interrupt)
+    _catch_signals()
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="beauty", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -129,6 +127,12 @@ def _fail(message: str, status: int, *, close_run: bool = True) -> NoReturn:
 
         close_failed(run_id, message, killed=status > 128)  # noqa: PLR2004 - 128 + the signal's number
     sys.exit(status)
+
+
+def _catch_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's command outlives its terminal
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signal module's signature
