@@ -56,7 +56,7 @@ class _Jobs(click.Group):
 @click.group(cls=_Jobs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="beauty")
 def cli() -> None:
-    """Train, compare, promote and serve image classifiers with MLflow."""
+    """Split, train and evaluate image classifiers with MLflow."""
 
 
 def _command(name: str, job: Job) -> click.Command:

@@ -24,7 +24,7 @@ def main() -> None:
         print(f"The store is a server with its own UI: {redact(store.uri)}")
         return
     require_free(port)
-    page = f"http://127.0.0.1:{port}/#/experiments/{store.experiment_id}"
+    page = f"http://127.0.0.1:{port}/#/experiments"
     print(f"{page}\nCtrl-C ends it.", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     server = Path(sys.executable).with_name("mlflow")

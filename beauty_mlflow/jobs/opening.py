@@ -46,7 +46,7 @@ def split_options(parameters: "SplitParameters") -> SplitOptions:
 def say_notes(notes: Iterable[str]) -> None:
     """Print each note on a line of its own, on stderr."""
     for note in notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(note if note.startswith("WARNING") else f"note: {note}", err=True)
 
 
 def split_counts(split: Split) -> Summary:

@@ -26,7 +26,7 @@ class Split(Parameters):
     test: Share = Field(0.1, description="Share of the test part.")
     duplicates: Literal["together", "drop", "ignore"] = Field(
         "together",
-        description="Exact and near duplicates: kept in one part, all but one left out, or not looked at.",
+        description="Exact and near duplicates: kept in one part, all but one left out, or only counted.",
     )
     group_by: str = Field(
         "",
