@@ -15,6 +15,7 @@ from beauty_mlflow import __version__
 from beauty_mlflow.errors import BeautyError, Interrupted, UnreachableError
 from beauty_mlflow.jobs import JOBS, load_job
 from beauty_mlflow.jobs.parameters import Job, Summary, choices, is_switch, to_text
+from beauty_mlflow.tracking.launcher import project_run_id
 
 INTERNAL_ERROR = 1
 
@@ -62,7 +63,7 @@ def cli() -> None:
 def _command(name: str, job: Job) -> click.Command:
     def callback(**given: tuple[str, ...]) -> None:
         _quiet_libraries()
-        if os.environ.get("MLFLOW_RUN_ID"):
+        if project_run_id():
             _end_with_mlflow()
         values = {option: _once(option, texts) for option, texts in given.items() if texts}
         _print_summary(job.run(job.parameters.parse(values)))
@@ -121,7 +122,7 @@ def _usage(error: click.ClickException) -> str:
 
 def _fail(message: str, status: int, *, close_run: bool = True) -> NoReturn:
     click.echo(f"error: {message}", err=True)
-    run_id = os.environ.get("MLFLOW_RUN_ID")
+    run_id = project_run_id()
     if run_id and close_run:
         from beauty_mlflow.tracking.runs import close_failed
 

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from beauty_mlflow.data.splits.manifest import PARTS, Split, write_split
+from beauty_mlflow.data.splits.manifest import Split, write_split
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.report import write_evaluation
 from beauty_mlflow.tracking import names
@@ -26,21 +26,17 @@ def log_evaluation(run: Run, table: PredictionTable, part: str) -> None:
         run.log_folder(Path(folder), f"{names.EVALUATION_FOLDER}/{part}")
 
 
-def datasets(split: Split, data_name: str) -> dict[str, Dataset]:
-    """Return the split's parts that hold pictures, as the tracker lists them."""
-    sizes = {part: sum(split.counts[part].values()) for part in PARTS}
-    return {
-        part: Dataset(
-            name=f"{data_name}/{part}",
-            digest=split.digest(part),
-            context=part,
-            source=split.folder,
-            pictures=size,
-            classes=sum(count > 0 for count in split.counts[part].values()),
-        )
-        for part, size in sizes.items()
-        if size
-    }
+def dataset(split: Split, part: str, data_name: str) -> Dataset:
+    """Return one part of a split, as the tracker lists it."""
+    rows = split.rows(part)
+    return Dataset(
+        name=f"{data_name}/{part}",
+        digest=split.digest(part),
+        context=part,
+        source=split.folder,
+        pictures=len(rows),
+        classes=rows["class"].nunique(),
+    )
 
 
 def accuracy_line(figures: Mapping[str, float]) -> str:

@@ -1,6 +1,5 @@
 """What a run is, in words."""
 
-from beauty_mlflow.data.splits.manifest import PARTS
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.sessions import Session
 
@@ -8,13 +7,13 @@ from beauty_mlflow.jobs.sessions import Session
 def describe_training(current: Session, weights_source: str) -> str:
     """Say what is trained, from which weights, how, and on which pictures."""
     parameters, split = current.parameters, current.split
-    sizes = " / ".join(str(sum(split.counts[part].values())) for part in PARTS)
-    pictures = f"{len(split.classes)} classes of **{current.data_name}** ({sizes} pictures: {', '.join(PARTS)})"
+    sizes, parts = " / ".join(map(str, split.sizes.values())), ", ".join(split.sizes)
+    pictures = f"{len(split.classes)} classes of **{current.data_name}** ({sizes} pictures: {parts})"
     if isinstance(parameters, Finetune):
         what = f"Fine-tunes **{parameters.network}** ({_depth(parameters)}), from the weights: {weights_source}"
     else:
         what = f"Trains the whole of **{parameters.network}** from random weights"
-    then = f" Then evaluates it on {', '.join(current.then_evaluate)}." if current.then_evaluate else ""
+    then = f" Then evaluates it on {', '.join(current.wanted.then_evaluate)}." if current.wanted.then_evaluate else ""
     return f"{what}; recipe {parameters.recipe}, at most {parameters.epochs} epochs, on {pictures}.{then}"
 
 

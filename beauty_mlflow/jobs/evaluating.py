@@ -108,14 +108,14 @@ def _require_no_overlap(split: Split, own: Split, part: str) -> None:
     overlap = count_shared(split, part, own, "train")
     if overlap:
         raise DataError(
-            f"{overlap} of the {len(split.rows(part))} {part} pictures were in the model's training part "
+            f"{overlap} of the {split.sizes[part]} {part} pictures were in the model's training part "
             "(same sha256): the figures would be too good. Leave them out, or make the manifest with split "
             "--extend from the training's."
         )
 
 
 def _describe(training: Run, subject: Subject) -> str:
-    size = len(subject.split.rows(subject.part))
+    size = subject.split.sizes[subject.part]
     return (
         f"Evaluates the model of run {training.run_id} on the {subject.part} part "
         f"of **{subject.data_name}** ({size} pictures)."

@@ -6,7 +6,7 @@ from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import PredictionTable
-from beauty_mlflow.jobs.artifacts import accuracy_line, datasets, log_evaluation
+from beauty_mlflow.jobs.artifacts import accuracy_line, dataset, log_evaluation
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.tracking.datasets import Dataset
@@ -25,7 +25,7 @@ class Subject:
     @property
     def dataset(self) -> Dataset:
         """The part as the tracker lists it."""
-        return datasets(self.split, self.data_name)[self.part]
+        return dataset(self.split, self.part, self.data_name)
 
     def announce(self) -> None:
         """Print the notes.
@@ -33,7 +33,7 @@ class Subject:
         Raises:
             DataError: The part has no picture.
         """
-        if not len(self.split.rows(self.part)):
+        if not self.split.sizes[self.part]:
             raise DataError(f"{self.split.folder} has no pictures in the part {self.part}; choose another part.")
         say_notes(self.notes)
 
@@ -41,7 +41,7 @@ class Subject:
 def copies_in(own: Split, part: str) -> list[str]:
     """Say how many pictures of a part the model was trained on, on its own split."""
     if part == "train":
-        return [f"all {len(own.rows(part))} pictures were trained on: these figures say nothing about new ones"]
+        return [f"all {own.sizes[part]} pictures were trained on: these figures say nothing about new ones"]
     copies = count_shared(own, part, own, "train")
     return [f"{copies} of the {part} pictures are copies of training pictures (same sha256)"] if copies else []
 

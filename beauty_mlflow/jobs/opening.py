@@ -8,7 +8,7 @@ import click
 
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.sample import cached_sample
-from beauty_mlflow.data.splits.manifest import PARTS, Split
+from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.data.splits.splitting import SplitOptions, Splitting, open_data
 from beauty_mlflow.jobs.parameters import Summary
 
@@ -49,11 +49,15 @@ def say_notes(notes: Iterable[str]) -> None:
         click.echo(note if note.startswith("WARNING") else f"note: {note}", err=True)
 
 
+def pictures_line(split: Split) -> str:
+    """Return how many pictures each part holds, in words."""
+    return ", ".join(f"{size} {part}" for part, size in split.sizes.items())
+
+
 def split_counts(split: Split) -> Summary:
     """Return the lines of a summary that say what a split holds."""
-    sizes = {part: sum(split.counts[part].values()) for part in PARTS}
     return [
-        ("pictures", ", ".join(f"{size} {part}" for part, size in sizes.items())),
+        ("pictures", pictures_line(split)),
         ("fingerprint", split.fingerprint),
     ]
 

@@ -1,6 +1,5 @@
 """Jobs that need no run of their own, but use the one that `mlflow run` has made for them."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.jobs.artifacts import log_split
 from beauty_mlflow.jobs.parameters import Parameters, Summary
+from beauty_mlflow.tracking.launcher import project_run_id
 
 if TYPE_CHECKING:
     from beauty_mlflow.tracking.runs import Run
@@ -35,7 +35,7 @@ class Project:
 @contextmanager
 def in_project_run(parameters: Parameters) -> Iterator[Project]:
     """Yield the project; the run gets the parameters and ends as the work does."""
-    if not os.environ.get("MLFLOW_RUN_ID"):  # asked here, so that MLflow isn't imported for nothing
+    if not project_run_id():  # asked first, so that MLflow isn't imported for nothing
         yield Project(None)
         return
     from beauty_mlflow.tracking.ending import tracked

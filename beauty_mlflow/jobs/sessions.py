@@ -19,7 +19,8 @@ from beauty_mlflow.jobs.parameters import Summary, to_text
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
-from beauty_mlflow.tracking.runs import Run, made_by_mlflow
+from beauty_mlflow.tracking.launcher import project_run_id
+from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store, connect
 
 SESSION_FILE = "session.json"
@@ -48,15 +49,18 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Session:
-    """One training: its run, its parameters, its pictures, and where its state is kept."""
+    """One training: its run, what it is asked to do, its pictures, and where its state is kept."""
 
     store: Store
     run: Run
-    parameters: TrainingParameters
+    wanted: Wanted
     split: Split
     folder: Path
-    command: str
-    then_evaluate: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> TrainingParameters:
+        """The training's parameters."""
+        return self.wanted.parameters
 
     @property
     def data_name(self) -> str:
@@ -108,7 +112,7 @@ def _begun(store: Store, wanted: Wanted) -> Iterator[Session]:
         run.log_parameters(parameters.as_text())
         run.set_tags({names.STATE: f"{platform.node()}:{folder}"})
         with _only_one(folder, run):
-            yield Session(store, run, parameters, split, folder, wanted.command, wanted.then_evaluate)
+            yield Session(store, run, wanted, split, folder)
 
 
 @contextmanager
@@ -124,13 +128,13 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
             split = read_split(folder / SPLIT_FILE, progress=console_progress)
             run.reopen()
             with tracked(run):
-                yield Session(store, run, own.parameters, split, folder, own.command, own.then_evaluate)
+                yield Session(store, run, own, split, folder)
 
 
 @contextmanager
 def _made_by_mlflow(store: Store, resumed: Run) -> Iterator[None]:
     """Let the run that `mlflow run` has made beside the resumed one point at it, and end as it does."""
-    if not made_by_mlflow():
+    if not project_run_id():
         yield
         return
     beside = Run.current(store)
@@ -185,6 +189,6 @@ def _require_no_other(given: TrainingParameters, own: TrainingParameters) -> Non
 
 
 def _require_parts(split: Split, *parts: str) -> None:
-    empty = [part for part in parts if not sum(split.counts[part].values())]
+    empty = [part for part in parts if not split.sizes[part]]
     if empty:
         raise DataError(f"{split.folder} has no {' and no '.join(empty)} pictures; this job needs them.")

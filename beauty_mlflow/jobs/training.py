@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -13,16 +12,15 @@ import tensorflow as tf
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import batches, translate_errors
 from beauty_mlflow.data.progress import console_progress
-from beauty_mlflow.data.splits.manifest import PARTS
 from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_samples
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import PredictionTable, predict
 from beauty_mlflow.files import write_text
-from beauty_mlflow.jobs.artifacts import accuracy_line, datasets, log_evaluation, log_split
+from beauty_mlflow.jobs.artifacts import accuracy_line, dataset, log_evaluation, log_split
 from beauty_mlflow.jobs.building import Builder, Built
 from beauty_mlflow.jobs.describing import describe_training
 from beauty_mlflow.jobs.measuring import Subject, copies_in, log_figures
-from beauty_mlflow.jobs.opening import say_notes
+from beauty_mlflow.jobs.opening import pictures_line, say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings, resolve
@@ -49,9 +47,9 @@ class Trained:
 def train_and_evaluate(current: Session, build: Builder) -> Summary:
     """Train in the session's run, then evaluate there on the parts that the session wants."""
     trained = train_in_run(current, build)
-    if not current.then_evaluate:
+    if not current.wanted.then_evaluate:
         return [*trained.summary, ("next", f"mlflow run . -e evaluate -P model={current.run.run_id}")]
-    lines = [evaluate_in_session(current, trained, part) for part in current.then_evaluate]
+    lines = [evaluate_in_session(current, trained, part) for part in current.wanted.then_evaluate]
     return [*trained.summary, *(line for summary in lines for line in summary)]
 
 
@@ -71,7 +69,6 @@ def train_in_run(current: Session, build: Builder) -> Trained:
     """Train, keep the best epoch's weights, evaluate them on val, and log all of it."""
     settings = resolve(current.parameters)
     _log_inputs(current, settings)
-    keras.utils.set_random_seed(current.parameters.seed)
     with translate_errors():
         built = build(current, settings)
         _log_network(current, built)
@@ -97,7 +94,7 @@ def _log_inputs(current: Session, settings: Settings) -> None:
     run, split, parameters = current.run, current.split, current.parameters
     run.log_parameters(settings.as_text())
     run.set_tags({names.FINGERPRINT: split.fingerprint, names.RECIPE: parameters.recipe})
-    run.log_inputs(datasets(split, current.data_name).values())
+    run.log_inputs(dataset(split, part, current.data_name) for part, size in split.sizes.items() if size)
     log_split(run, split)
     train = split.part("train")
     with tempfile.TemporaryDirectory() as folder:
@@ -118,7 +115,7 @@ def _log_network(current: Session, built: Built) -> None:
     total, trainable = count_parameters(built.model)
     current.run.log_parameters({"parameters_total": str(total), "parameters_trainable": str(trainable)})
     current.run.set_tags({names.WEIGHTS_SOURCE: built.weights_source})
-    current.run.describe(describe_training(current, built.weights_source), current.command)
+    current.run.describe(describe_training(current, built.weights_source), current.wanted.command)
     say_notes(filter(None, [built.note]))
     with tempfile.TemporaryDirectory() as folder:
         summary = Path(folder) / names.NETWORK_SUMMARY
@@ -196,7 +193,7 @@ def _log_kept(current: Session, settings: Settings, model: Any, result: FitResul
         names.BEST_VAL_ACCURACY: result.best_val_accuracy,
         **{f"best_val_{name}": figures[name] for name in KEPT_ONLY},
     }
-    validation = datasets(current.split, current.data_name)["val"]
+    validation = dataset(current.split, "val", current.data_name)
     current.run.log_metrics(kept, model_id=model_id, dataset=validation)
     log_evaluation(current.run, table, "val")
     with tempfile.TemporaryDirectory() as folder:
@@ -204,7 +201,7 @@ def _log_kept(current: Session, settings: Settings, model: Any, result: FitResul
         draw_curves(history, result.best_epoch, Path(folder) / "curves.png")
         current.run.log_folder(Path(folder), names.FIGURES_FOLDER)
     return [
-        ("pictures", ", ".join(f"{len(current.split.part(part))} {part}" for part in PARTS)),
+        ("pictures", pictures_line(current.split)),
         ("epochs", f"{len(result.history)}, the best is {result.best_epoch}"),
         ("best_val_loss", f"{result.best_val_loss:.4f}"),
         ("best_val_accuracy", accuracy_line({**figures, "accuracy": result.best_val_accuracy})),

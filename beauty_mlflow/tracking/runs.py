@@ -1,6 +1,5 @@
 """A run: everything goes by MLflow's client and the run's id, never by an "active run" of the process."""
 
-import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,13 +12,12 @@ from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.ending import end_badly, warn
 from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.source import describe, source_tags
 from beauty_mlflow.tracking.store import Store, connect
 from beauty_mlflow.tracking.system import Sample, Sampler
 from beauty_mlflow.tracking.values import check_metrics, check_tags, new_parameters
-
-RUN_ID = "MLFLOW_RUN_ID"
 
 
 class Run:
@@ -60,7 +58,7 @@ class Run:
     @classmethod
     def current(cls, store: Store) -> Self:
         """Return the run that `mlflow run` made for this process, with the tags that MLflow left out."""
-        run = cls.find(store, os.environ[RUN_ID])
+        run = cls.find(store, project_run_id())
         stored = run.tags
         missing = {name: value for name, value in source_tags().items() if name not in stored}
         source = stored.get(names.SOURCE_NAME, "")
@@ -70,7 +68,7 @@ class Run:
     @classmethod
     def open(cls, store: Store, name: str) -> Self:
         """Return the run that `mlflow run` made for this process, else a new one."""
-        return cls.current(store) if made_by_mlflow() else cls.create(store, name)
+        return cls.current(store) if project_run_id() else cls.create(store, name)
 
     @property
     def status(self) -> str:
@@ -225,11 +223,6 @@ class Run:
     def _send(self, what: str, **batch: list[Any]) -> None:
         with translated(f"log the {what} of the run {self.run_id}"):
             self.store.client.log_batch(self.run_id, **batch, synchronous=True)
-
-
-def made_by_mlflow() -> bool:
-    """Return whether `mlflow run` started this process, and has made a run for it."""
-    return bool(os.environ.get(RUN_ID))
 
 
 def close_failed(run_id: str, reason: str, *, killed: bool) -> None:

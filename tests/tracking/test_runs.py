@@ -13,7 +13,8 @@ from beauty_mlflow.errors import Interrupted, TrackingError, WorkError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.ending import tracked
-from beauty_mlflow.tracking.runs import Run, close_failed, made_by_mlflow
+from beauty_mlflow.tracking.launcher import project_run_id
+from beauty_mlflow.tracking.runs import Run, close_failed
 from beauty_mlflow.tracking.store import connect
 
 EPOCH = dict.fromkeys(names.EPOCH_METRICS, 0.5)
@@ -224,7 +225,7 @@ def test_a_run_beside_another_has_no_system_metrics(local_run):
 
 def test_under_mlflow_run_its_own_run_is_used_and_completed(store, project_run):
     run = Run.open(store, "another name")
-    assert made_by_mlflow()
+    assert project_run_id()
     assert run.run_id == project_run
     run.log_parameters({"data": "my pictures", "learning_rate": "0.0002", "seed": "0"})
     assert run.parameters() == {"data": "'my pictures'", "learning_rate": "2e-4", "seed": "0"}

@@ -60,6 +60,12 @@ class Split:
         found = Counter(zip(self.table["part"], self.table["class"], strict=True))
         return {part: {name: found[part, name] for name in self.classes} for part in PARTS}
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Pictures a part, every part listed."""
+        found = Counter(self.table["part"])
+        return {part: found[part] for part in PARTS}
+
     def part(self, name: str) -> Pictures:
         """Return the pictures of one part, in manifest order.
 
