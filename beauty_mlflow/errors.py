@@ -67,6 +67,10 @@ class DivergedError(WorkError):
     """The loss became nan or infinite."""
 
 
+class CacheError(WorkError):
+    """The cache has no room, can't be written, or held something damaged."""
+
+
 class Interrupted(BaseException):
     """The user or the system asked us to stop (Ctrl-C, SIGTERM)."""
 

@@ -1,0 +1,142 @@
+"""An entry while it is made."""
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from beauty_mlflow.cache.keys import Key, Rows
+from beauty_mlflow.cache.layout import (
+    ARRAY,
+    CHECKSUM_TYPE,
+    CHECKSUMS,
+    ENTRY,
+    Place,
+    array_header,
+    checksums_header,
+    read_description,
+    remove_folder,
+    write_description,
+)
+from beauty_mlflow.cache.rowfiles import checksums_of, read_at, rows_at_once, write_at
+from beauty_mlflow.files import sync
+
+_CHECKSUM_BYTES = np.dtype(CHECKSUM_TYPE).itemsize
+
+
+class Partial:
+    """Rows that are appended, each followed by its checksum in a second file, which is the journal.
+
+    A row counts as done when its checksum stands there and fits. So nothing has to be synced before the end: whatever
+    a kill or a power cut has taken away is missed when the next process goes on, and made again.
+
+    Only who holds the entry's lock exclusively may use it.
+    """
+
+    def __init__(self, place: Place, key: Key, rows: Rows) -> None:
+        self.rows = rows
+        self.done = 0
+        self._place = place
+        self._key = key
+        self._array = self._checksums = -1
+        self._array_start = len(array_header(rows))
+        self._checksums_start = len(checksums_header(rows))
+
+    def reserve(self) -> None:
+        """Make the folder that says how large the entry will be, or keep one that is there.
+
+        Raises:
+            OSError: It can't be made.
+        """
+        folder = self._place.partial
+        if read_description(folder, self._key.name) != (self._key, self.rows):
+            remove_folder(folder)
+            folder.mkdir(parents=True)
+            write_description(folder, self._key, self.rows)
+        for path in folder.iterdir():
+            if path.name not in {ARRAY, CHECKSUMS, ENTRY}:
+                path.unlink()  # a description that was half written when its writer was killed
+
+    def resume(self) -> None:
+        """Open the files and find how many rows are done already.
+
+        Raises:
+            OSError: They can't be read or written.
+        """
+        self._array = _open(self._place.partial / ARRAY, array_header(self.rows))
+        self._checksums = _open(self._place.partial / CHECKSUMS, checksums_header(self.rows))
+        self.done = self._count_good()
+        os.ftruncate(self._array, self._array_start + self.done * self.rows.row_bytes)
+        os.ftruncate(self._checksums, self._checksums_start + self.done * _CHECKSUM_BYTES)
+
+    def append(self, start: int, block: npt.NDArray[Any]) -> None:
+        """Append the rows from ``start`` on, without those that are there already; [b, *shape].
+
+        Raises:
+            OSError: They can't be written.
+            ValueError: They aren't such rows, or more than were announced.
+        """
+        if block.shape[1:] != self.rows.shape or block.dtype != np.dtype(self.rows.dtype):
+            raise ValueError(f"{self._key.name} takes rows of {self.rows}, got {block.dtype} {block.shape}")
+        if start + len(block) > self.rows.count:
+            raise ValueError(f"{self._key.name} takes {self.rows.count} rows, got {start + len(block)}")
+        fresh = np.ascontiguousarray(block[max(0, self.done - start) :])
+        if not len(fresh):
+            return
+        octets = fresh.reshape(len(fresh), -1).view(np.uint8)
+        write_at(self._array, octets, self._array_start + self.done * self.rows.row_bytes)
+        checksums = checksums_of(octets).astype(CHECKSUM_TYPE)
+        write_at(self._checksums, checksums.view(np.uint8), self._checksums_start + self.done * _CHECKSUM_BYTES)
+        self.done += len(fresh)
+
+    def finish(self) -> None:
+        """Make it a whole entry, in one step and only after all of it is on the disk.
+
+        Raises:
+            OSError: It can't be written.
+        """
+        assert self.done == self.rows.count
+        os.fsync(self._array)
+        os.fsync(self._checksums)
+        write_description(self._place.partial, self._key, self.rows)
+        self._place.partial.replace(self._place.whole)
+        sync(self._place.folder)
+
+    def discard(self) -> None:
+        """Remove what there is."""
+        remove_folder(self._place.partial)
+
+    def close(self) -> None:
+        """Close the files."""
+        for handle in (self._array, self._checksums):
+            if handle >= 0:
+                os.close(handle)
+        self._array = self._checksums = -1
+
+    def _count_good(self) -> int:
+        claimed = np.zeros(self.rows.count, CHECKSUM_TYPE)
+        got = read_at(self._checksums, claimed.view(np.uint8), self._checksums_start)
+        claims = got // _CHECKSUM_BYTES
+        step = rows_at_once(self.rows.row_bytes)
+        for start in range(0, claims, step):
+            block = np.empty((min(step, claims - start), self.rows.row_bytes), np.uint8)
+            got = read_at(self._array, block, self._array_start + start * self.rows.row_bytes)
+            block = block[: got // self.rows.row_bytes]
+            good = checksums_of(block) == claimed[start : start + len(block)]
+            if len(block) < min(step, claims - start) or not good.all():
+                return start + int(np.argmin(np.append(good, False)))
+        return claims
+
+
+def _open(path: os.PathLike[str], header: bytes) -> int:
+    """Open a file that begins with this header; one that begins otherwise starts over."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        if os.pread(handle, len(header), 0) != header:
+            os.ftruncate(handle, 0)
+            write_at(handle, header, 0)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle

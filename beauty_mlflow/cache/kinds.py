@@ -1,0 +1,8 @@
+"""What the cache may hold. Light, so that a usage error costs nothing."""
+
+KINDS = {
+    "pictures": "decoded pictures of one size",
+    "activations": "a frozen trunk's output at one boundary",
+    "head": "what the head sees",
+    "costs": "measured speeds",
+}

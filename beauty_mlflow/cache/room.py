@@ -1,0 +1,139 @@
+"""Keeping the cache within its budget and its disk. All of this happens under the lock of the whole cache."""
+
+import shutil
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from beauty_mlflow.cache.inventory import Stored, scan, sweep
+from beauty_mlflow.cache.layout import Place
+from beauty_mlflow.cache.locks import Lock
+from beauty_mlflow.cache.sizes import GB, size_text
+from beauty_mlflow.errors import CacheError
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How large the cache is, in bytes.
+
+    Args:
+        total: What the entries take now.
+        in_use: What entries take that are read or made at the moment, those being made with their full size.
+        disk_free: What the disk has left.
+        budget: What the entries may take; None is no limit but the disk.
+    """
+
+    total: int
+    in_use: int
+    disk_free: int
+    budget: int | None
+
+    @property
+    def available(self) -> int:
+        """Bytes that new entries can take, once all that isn't in use has gone for them."""
+        on_disk = self.disk_free + max(0, self.total - self.in_use)
+        return on_disk if self.budget is None else max(0, min(on_disk, self.budget - self.in_use))
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What pruning removed, and what stayed and why."""
+
+    gone: list[Stored]
+    stayed: list[tuple[Stored, str]]
+
+
+def measure(folder: Path, budget: int | None) -> Usage:
+    """Return how large the cache is."""
+    stored = scan(folder)
+    used = sum(one.full_size for one in stored if one.in_use())
+    return Usage(sum(one.size for one in stored), used, _free(folder), budget)
+
+
+def make_room(folder: Path, wanted: Mapping[Place, int], budget: int | None) -> list[Stored]:
+    """Remove unused entries, leftovers first, then the oldest, until what is wanted fits.
+
+    Args:
+        folder: The cache's.
+        wanted: The bytes of each entry that is to be made; its lock is ours.
+        budget: Bytes that all entries may take.
+
+    Returns:
+        What was removed.
+
+    Raises:
+        CacheError: It can't fit; nothing was removed.
+    """
+    sweep(folder)
+    stored = scan(folder)
+    begun = sum(one.size for one in stored if one.place in wanted)
+    with ExitStack() as held:
+        free, busy = _take([one for one in stored if one.place not in wanted], held)
+        needed = sum(wanted.values())
+        kept = sum(one.full_size for one in busy)
+        removable = sum(one.size for one, _ in free)
+        coming = sum(one.full_size - one.size for one in busy)
+        over_disk = needed - begun + coming - _free(folder)
+        over_budget = needed + kept + removable - budget if budget is not None else over_disk
+        if over_budget > removable and budget is not None:
+            raise CacheError(_over_budget(needed, kept, budget, over_budget - removable))
+        if over_disk > removable:
+            raise CacheError(_over_disk(folder, needed - begun, over_disk - removable))
+        return _remove_until(free, max(over_disk, over_budget))
+
+
+def prune(folder: Path, keep: int, kind: str) -> Pruned:
+    """Remove unused entries of a kind, leftovers first, then the oldest, until ``keep`` bytes or fewer are left."""
+    sweep(folder)
+    stored = scan(folder, kind)
+    with ExitStack() as held:
+        free, busy = _take(stored, held)
+        gone = _remove_until(free, sum(one.size for one in stored) - keep)
+    fits = [(one, f"fits in the {size_text(keep)} to keep") for one, _ in free if one not in gone]
+    return Pruned(gone, [*((one, "in use") for one in busy), *fits])
+
+
+def _take(stored: list[Stored], held: ExitStack) -> tuple[list[tuple[Stored, Lock]], list[Stored]]:
+    """Lock what nobody uses; return it, and what is used."""
+    free, busy = [], []
+    for one in stored:
+        lock = one.try_take()
+        if lock:
+            held.callback(lock.release)
+            free.append((one, lock))
+        else:
+            busy.append(one)
+    return free, busy
+
+
+def _remove_until(free: list[tuple[Stored, Lock]], over: int) -> list[Stored]:
+    gone = []
+    for one, lock in free:
+        if over <= 0:
+            break
+        one.remove(lock)
+        gone.append(one)
+        over -= one.size
+    return gone
+
+
+def _free(folder: Path) -> int:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(there).free
+
+
+def _over_budget(needed: int, kept: int, budget: int, short: int) -> str:
+    used = f", of which {size_text(kept)} is in use" if kept else ""
+    return (
+        f"{size_text(needed)} doesn't fit in the cache: its budget is {size_text(budget)}{used}. Raise cache_gb to "
+        f"{-(-(budget + short) // (GB // 100)) / 100:.2f} or more, or take cache=none."
+    )
+
+
+def _over_disk(folder: Path, needed: int, short: int) -> str:
+    return (
+        f"{size_text(needed)} doesn't fit on the disk of the cache {folder}: {size_text(short)} is missing, even if "
+        "all unused entries go. Make room, lower cache_gb, take cache=none, or name a folder on another disk by "
+        "BEAUTY_CACHE_DIR."
+    )
