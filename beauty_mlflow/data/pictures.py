@@ -1,5 +1,6 @@
 """The pictures of one part of a split."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,3 +28,12 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def digest(self) -> str:
+        """What the pictures are, in their order, whatever they are called: 32 hex digits of sha256 over the keys."""
+        return hashlib.sha256(self.keys.astype("<u8").tobytes()).hexdigest()[:32]
+
+    def since(self, start: int) -> "Pictures":
+        """Return the pictures from a number on."""
+        return Pictures(self.folder, self.paths[start:], self.labels[start:], self.keys[start:], self.classes)

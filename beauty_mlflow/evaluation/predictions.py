@@ -100,18 +100,42 @@ def predict(
         DataError: There is no picture, or one can't be read; the message names it.
         WorkError: The network gave something else than one row of finite probabilities a picture.
     """
+    from beauty_mlflow.data.pipeline import batches
+
+    dataset = batches(pictures, size=size, resize=resize, batch_size=batch_size)
+    return predict_batches(model, dataset, pictures, progress)
+
+
+def predict_batches(
+    model: Any,  # noqa: ANN401 - Keras is untyped
+    dataset: Any,  # noqa: ANN401 - a tf.data.Dataset, whose library is imported below
+    pictures: Pictures,
+    progress: Progress = silent_progress,
+) -> PredictionTable:
+    """Run a network over batches that hold pictures, or what stands for them, each exactly once and in their order.
+
+    Args:
+        model: Keras network from the batches' first component to probabilities [n, classes].
+        dataset: Elements are (input, one-hot labels).
+        pictures: What the rows are.
+        progress: Shows how far it is.
+
+    Raises:
+        DataError, WorkError: See ``predict``.
+    """
     import tensorflow as tf
 
-    from beauty_mlflow.data.pipeline import batches, translate_errors
+    from beauty_mlflow.data.pipeline import translate_errors
 
+    taken = dataset.element_spec[0]
     # one graph for every batch, the smaller last one included
     run = tf.function(
-        lambda images: model(images, training=False),
-        input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)],
+        lambda rows: model(rows, training=False),
+        input_signature=[tf.TensorSpec([None, *taken.shape[1:]], taken.dtype)],
     )
-    rows = [np.empty((0, model.output_shape[-1]), np.float32)]
+    found = [np.empty((0, model.output_shape[-1]), np.float32)]
     with translate_errors(), progress("Predicting", len(pictures)) as bar:
-        for images, _ in batches(pictures, size=size, resize=resize, batch_size=batch_size):
-            rows.append(run(images).numpy().astype(np.float32))
-            bar.update(len(rows[-1]))
-    return PredictionTable(pictures.paths, pictures.labels, np.concatenate(rows), pictures.classes)
+        for rows, _ in dataset:
+            found.append(run(rows).numpy().astype(np.float32))
+            bar.update(len(found[-1]))
+    return PredictionTable(pictures.paths, pictures.labels, np.concatenate(found), pictures.classes)

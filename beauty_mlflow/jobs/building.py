@@ -20,10 +20,9 @@ from beauty_mlflow.networks.statistics import set_batch_norm_statistics
 from beauty_mlflow.networks.table import get_network
 from beauty_mlflow.networks.weights import load_weights
 from beauty_mlflow.serving.package import MODEL_FILE, read_description
-from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.models import fetch_model, training_run_of
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.training.checkpoint import has_checkpoint
+from beauty_mlflow.training.initial import restore_initial, save_initial
 
 STATISTICS_BATCHES = 4
 
@@ -66,11 +65,12 @@ def build_finetuned(session: Session, settings: Settings) -> Built:
         precision=settings.precision,
         seed=parameters.seed,
     )
-    # a checkpoint holds all weights; where they first came from may be gone by now
-    if has_checkpoint(session.folder):
-        built = Built(model, session.run.tags[names.WEIGHTS_SOURCE], "")
-    else:
+    source = restore_initial(session.folder, model)
+    if source is None:
         built = _initialised(session, settings, parameters, model)
+        save_initial(session.folder, model, built.weights_source)
+    else:
+        built = Built(model, source, "")
     freeze(model, network, parameters.unfrozen, batch_norm=settings.batch_norm)
     return built
 

@@ -1,4 +1,4 @@
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -19,6 +19,9 @@ class Train(TrainingParameters):
 
     network: Annotated[str, AfterValidator(known(SCRATCH_NETWORKS, "network to train from scratch"))] = Field(
         "inception_v3", description=f"One of {', '.join(SCRATCH_NETWORKS)}."
+    )
+    cache: Literal["auto", "pictures", "none"] = Field(
+        "auto", description="What is kept on disk from epoch to epoch: decoded pictures where they fit, or nothing."
     )
 
 

@@ -5,32 +5,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
-
-from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.data.pipeline import batches, translate_errors
+from beauty_mlflow.data.pipeline import translate_errors
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_samples
 from beauty_mlflow.evaluation.metrics import summarize
-from beauty_mlflow.evaluation.predictions import PredictionTable, predict
+from beauty_mlflow.evaluation.predictions import PredictionTable, predict, predict_batches
 from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.artifacts import accuracy_line, dataset, log_evaluation, log_split
 from beauty_mlflow.jobs.building import Builder, Built
 from beauty_mlflow.jobs.describing import describe_training
+from beauty_mlflow.jobs.feeding import VALIDATION_BATCH, Feed, open_feeds
 from beauty_mlflow.jobs.measuring import Subject, copies_in, log_figures
 from beauty_mlflow.jobs.opening import pictures_line, say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings, resolve
+from beauty_mlflow.jobs.warm_head import warm_head
 from beauty_mlflow.networks.freezing import count_parameters, describe
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.models import log_model
 from beauty_mlflow.training.loop import FitOptions, FitResult, fit
 
-VALIDATION_BATCH = 128  # the thesis's
 KEPT_ONLY = ("accuracy_low", "accuracy_high", "balanced_accuracy", "macro_f1", "top5_accuracy")
 
 
@@ -72,9 +68,13 @@ def train_in_run(current: Session, build: Builder) -> Trained:
     with translate_errors():
         built = build(current, settings)
         _log_network(current, built)
-        result = _fit(current, settings, built.model)
+        with open_feeds(current, settings, built.model) as feeds:
+            current.run.log_parameters({"resolved.source": feeds.training.source})
+            current.run.log_metrics(warm_head(current, settings, feeds))
+            result = _fit(current, settings, feeds.training)
+            table = predict_batches(feeds.training.model, feeds.training.validation, current.split.part("val"))
     model_id = current.run.model_id() or _log_model(current, settings, built.model)
-    summary = _log_kept(current, settings, built.model, result, model_id)
+    summary = _log_kept(current, table, result, model_id)
     return Trained(built.model, model_id, settings, summary)
 
 
@@ -123,46 +123,26 @@ def _log_network(current: Session, built: Built) -> None:
         current.run.log_file(summary)
 
 
-def _fit(current: Session, settings: Settings, model: Any) -> FitResult:  # noqa: ANN401 - Keras is untyped
-    parameters, train = current.parameters, current.split.part("train")
-    weights = class_weights(train) if parameters.class_weight == "balanced" else None
-
-    def epoch_pictures(view: int) -> tf.data.Dataset:
-        return batches(
-            train,
-            size=settings.image_size,
-            resize=parameters.resize,
-            batch_size=parameters.batch_size,
-            augment=settings.augment,
-            seed=parameters.seed,
-            view=view,
-            shuffle=True,
-            class_weights=weights,
-        )
-
-    validation = batches(
-        current.split.part("val"),
-        size=settings.image_size,
-        resize=parameters.resize,
-        batch_size=VALIDATION_BATCH,
-    )
+def _fit(current: Session, settings: Settings, feed: Feed) -> FitResult:
+    parameters = current.parameters
     options = FitOptions(
         optimizer=settings.optimizer,
         learning_rate=settings.learning_rate,
         epochs=parameters.epochs,
         patience=parameters.patience,
         label_smoothing=parameters.label_smoothing,
+        schedule=settings.schedule,
         seed=parameters.seed,
     )
-    identity = {**parameters.as_text(), "fingerprint": current.split.fingerprint}
+    identity = {**parameters.as_text(), "fingerprint": current.split.fingerprint, "source": feed.source}
     return fit(
-        model,
-        epoch_pictures,
-        validation,
+        feed.model,
+        feed.train,
+        feed.validation,
         options=options,
         folder=current.folder,
         report=current.run.log_epoch,
-        train_pictures=len(train),
+        train_pictures=current.split.sizes["train"],
         identity=identity,
         reported=current.run.epochs_logged(),
     )
@@ -184,8 +164,7 @@ def _log_model(current: Session, settings: Settings, model: Any) -> str:  # noqa
         return log_model(current.run, Path(folder), example=example)
 
 
-def _log_kept(current: Session, settings: Settings, model: Any, result: FitResult, model_id: str) -> Summary:  # noqa: ANN401
-    table = predict_part(current, settings, model, "val")
+def _log_kept(current: Session, table: PredictionTable, result: FitResult, model_id: str) -> Summary:
     figures = summarize(table)
     kept = {
         names.BEST_EPOCH: result.best_epoch,
@@ -206,9 +185,3 @@ def _log_kept(current: Session, settings: Settings, model: Any, result: FitResul
         ("best_val_loss", f"{result.best_val_loss:.4f}"),
         ("best_val_accuracy", accuracy_line({**figures, "accuracy": result.best_val_accuracy})),
     ]
-
-
-def class_weights(pictures: Pictures) -> npt.NDArray[np.float32]:
-    """Return a weight a class such that each class has the same total weight; float32 [classes], mean 1 a picture."""
-    counts = np.bincount(pictures.labels, minlength=len(pictures.classes))
-    return (len(pictures) / (len(pictures.classes) * counts)).astype(np.float32)

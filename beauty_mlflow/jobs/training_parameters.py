@@ -65,9 +65,16 @@ class TrainingParameters(Parameters):
         "thesis", description=f"How to train: {', '.join(RECIPES)}. It decides whatever is `auto`."
     )
     epochs: Count = Field(100, description="Epochs at most.")
-    learning_rate: Rate = Field("auto", description="A number above 0, or the recipe's own (thesis: 0.0002).")
+    learning_rate: Rate = Field(
+        "auto", description="A number above 0, or the recipe's own (thesis: 0.0002; fast: 0.0001, for the head 0.001)."
+    )
+    schedule: Literal["auto", "constant", "cosine"] = Field(
+        "auto",
+        description="How the learning rate goes: constant (thesis recipe), or cosine (fast recipe), which rises over "
+        "the first epoch, then falls to 0 at the last of `epochs`.",
+    )
     optimizer: Annotated[str, AfterValidator(known(("auto", *OPTIMIZERS), "optimizer"))] = Field(
-        "auto", description=f"One of {', '.join(OPTIMIZERS)}, or the recipe's own (thesis: rmsprop)."
+        "auto", description=f"One of {', '.join(OPTIMIZERS)}, or the recipe's own (thesis: rmsprop; fast: adamw)."
     )
     batch_size: Count = Field(64, description="Pictures a step.")
     patience: Count = Field(3, description="Stop when val_loss has not improved for this many epochs.")
@@ -77,14 +84,24 @@ class TrainingParameters(Parameters):
         description="How a picture becomes square: aspect ignored, white borders, or the centre cut out.",
     )
     augment: Literal["auto", "thesis", "light", "none"] = Field(
-        "auto", description="Augmentation of the training pictures (thesis recipe: thesis)."
+        "auto", description="Augmentation of the training pictures (both recipes: thesis)."
     )
     class_weight: Literal["none", "balanced"] = Field(
         "none", description="balanced: each class weighs the same in the loss, however many pictures it has."
     )
     label_smoothing: float = Field(0, ge=0, lt=1, allow_inf_nan=False, description="Label smoothing in the loss.")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="What the layers compute in (thesis recipe: float32)."
+        "auto",
+        description="What the layers compute in (thesis recipe: float32; fast recipe: bfloat16 or "
+        "float16 where the machine computes it natively).",
+    )
+    cache: Literal["auto", "activations", "pictures", "none"] = Field(
+        "auto",
+        description="What is kept on disk from epoch to epoch and run to run: the frozen part's activations where that "
+        "pays (fast recipe), decoded pictures where they fit (thesis recipe), or nothing.",
+    )
+    cache_gb: float = Field(
+        0, ge=0, allow_inf_nan=False, description="What the cache may take, in GB; 0 is a fifth of the free space."
     )
     seed: Seed = Field(0, description="Seed of initial weights, order, augmentation and dropout.")
     resume: Annotated[str, AfterValidator(_run_id)] = Field(

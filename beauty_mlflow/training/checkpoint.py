@@ -8,7 +8,6 @@ after the best epoch. Early stopping needs nothing of its own: its state follows
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from beauty_mlflow.errors import CheckpointError, WorkError
-from beauty_mlflow.files import atomic_path
+from beauty_mlflow.training.arrays import Arrays, assign, check, damaged, named, read_arrays, write_arrays
 from beauty_mlflow.training.history import EpochRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import keras
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _FORMAT = 1
 _FILE = "checkpoint.npz"
 _STATE = "state"
-
-_Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,9 @@ class CheckpointFolder:
         """
         try:
             if best_epoch == len(history):
-                _write(self._best(best_epoch), _named("model", model.variables))
-            arrays = {**_named("model", model.variables), **_named("optimizer", optimizer.variables)}
-            _write(self.folder / _FILE, {_STATE: self._state(history, best_epoch), **arrays})
+                write_arrays(self._best(best_epoch), named("model", model.variables))
+            arrays = {**named("model", model.variables), **named("optimizer", optimizer.variables)}
+            write_arrays(self.folder / _FILE, {_STATE: self._state(history, best_epoch), **arrays})
             self._clear(keep=best_epoch)
         except OSError as error:
             before = len(history) - 1
@@ -71,15 +69,15 @@ class CheckpointFolder:
         """
         if not has_checkpoint(self.folder):
             return []
-        arrays = _read(self.folder / _FILE)
+        arrays = read_arrays(self.folder / _FILE)
         state = _parse(self.folder / _FILE, arrays)
         self._compare(state["identity"])
         best = self._best(state["best_epoch"])
-        _check(best, "model", model.variables, _read(best))
-        _check(self.folder / _FILE, "model", model.variables, arrays)
-        _check(self.folder / _FILE, "optimizer", optimizer.variables, arrays)
-        _assign("model", model.variables, arrays)
-        _assign("optimizer", optimizer.variables, arrays)
+        check(best, "model", model.variables, read_arrays(best))
+        check(self.folder / _FILE, "model", model.variables, arrays)
+        check(self.folder / _FILE, "optimizer", optimizer.variables, arrays)
+        assign("model", model.variables, arrays)
+        assign("optimizer", optimizer.variables, arrays)
         self._clear(keep=state["best_epoch"])
         return [EpochRecord(**record) for record in state["history"]]
 
@@ -89,9 +87,9 @@ class CheckpointFolder:
         Raises:
             CheckpointError: If that file is missing, damaged, or another network's.
         """
-        arrays = _read(self._best(best_epoch))
-        _check(self._best(best_epoch), "model", model.variables, arrays)
-        _assign("model", model.variables, arrays)
+        arrays = read_arrays(self._best(best_epoch))
+        check(self._best(best_epoch), "model", model.variables, arrays)
+        assign("model", model.variables, arrays)
 
     def _best(self, epoch: int) -> Path:
         return self.folder / f"best-{epoch:05d}.npz"
@@ -127,52 +125,14 @@ def has_checkpoint(folder: Path) -> bool:
     return (folder / _FILE).is_file()
 
 
-def _named(prefix: str, variables: Iterable[Any]) -> _Arrays:
-    return {f"{prefix}/{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)}
-
-
-def _write(path: Path, arrays: _Arrays) -> None:
-    with atomic_path(path) as temporary:
-        np.savez(temporary, allow_pickle=False, **arrays)
-
-
-def _read(path: Path) -> _Arrays:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing, so the run can't go on. Start a new run.") from error
-    except Exception as error:  # damage makes zipfile and NumPy raise almost anything
-        raise _damaged(path, error) from error
-
-
-def _parse(path: Path, arrays: _Arrays) -> dict[str, Any]:
+def _parse(path: Path, arrays: Arrays) -> dict[str, Any]:
     try:
         state: dict[str, Any] = json.loads(arrays[_STATE].tobytes())
     except (KeyError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     if state.get("format") != _FORMAT:
         raise CheckpointError(
             f"{path} has format {state.get('format')}, but this version reads format {_FORMAT}. Resume "
             "the run with the version that began it, or start a new run."
         )
     return state
-
-
-def _damaged(path: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(f"{path} is damaged or can't be read ({error}). Mend it or start a new run.")
-
-
-def _check(path: Path, prefix: str, variables: Sequence[Any], arrays: _Arrays) -> None:
-    expected = [tuple(variable.shape) for variable in variables]
-    found = [arrays[name].shape for name in sorted(arrays) if name.startswith(f"{prefix}/")]
-    if found != expected:
-        raise CheckpointError(
-            f"{path} holds another network: expected {len(expected)} {prefix} variables, found {len(found)}, "
-            "or their shapes differ. Resume with the run's own parameters, or start a new run."
-        )
-
-
-def _assign(prefix: str, variables: Iterable[Any], arrays: _Arrays) -> None:
-    for index, variable in enumerate(variables):
-        variable.assign(arrays[f"{prefix}/{index:05d}"])

@@ -15,6 +15,7 @@ from beauty_mlflow.training.early_stopping import EarlyStopping
 from beauty_mlflow.training.history import EpochRecord
 from beauty_mlflow.training.optimizers import build_optimizer, scale_loss
 from beauty_mlflow.training.progress import ConsoleTraining, Position, TrainingProgress
+from beauty_mlflow.training.schedules import SCHEDULES, Schedule, factor
 
 Report = Callable[[int, Mapping[str, float]], None]
 
@@ -25,10 +26,11 @@ class FitOptions:
 
     Attributes:
         optimizer: A name of ``recipes.OPTIMIZERS``.
-        learning_rate: Above 0; constant over the run.
+        learning_rate: Above 0; the highest over the run.
         epochs: At most.
         patience: Epochs without a lower val_loss after which training stops (0 acts as 1, as in Keras).
         label_smoothing: Share of the target that is spread over all classes, in the training loss only.
+        schedule: How the learning rate goes; a name of ``schedules.SCHEDULES``.
         seed: Of Python's, NumPy's and TensorFlow's generators; ``fit`` sets them before it trains, whatever
             has been drawn from them until then.
     """
@@ -38,6 +40,7 @@ class FitOptions:
     epochs: int
     patience: int
     label_smoothing: float = 0.0
+    schedule: Schedule = "constant"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -46,6 +49,7 @@ class FitOptions:
             "epochs": (self.epochs >= 1, "at least 1"),
             "patience": (self.patience >= 0, "at least 0"),
             "label_smoothing": (0 <= self.label_smoothing < 1, "from 0 to below 1"),
+            "schedule": (self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
         }
         for name, (good, expected) in limits.items():
             if not good:
@@ -142,6 +146,7 @@ class _Run:
         self.epochs = options.epochs
         self.train_pictures = train_pictures
         self.learning_rate = options.learning_rate
+        self._options = options
         self.validation_seconds = 0.0
         self._model = model
         model.compile(
@@ -177,6 +182,11 @@ class _Run:
             images_per_second=self.train_pictures / training_seconds,
         )
 
+    def set_rate(self, epochs_done: float) -> None:
+        """Set the learning rate for the next step."""
+        self.learning_rate = self._options.learning_rate * factor(self._options.schedule, epochs_done, self.epochs)
+        self._model.optimizer.learning_rate = self.learning_rate
+
     def require_finite(self, loss: float, what: str) -> None:
         if not math.isfinite(loss):
             raise DivergedError(
@@ -192,6 +202,9 @@ class _Watch(keras.callbacks.Callback):
         super().__init__()
         self._run, self._epoch, self._steps = run, epoch, steps
         self._start = time.perf_counter()
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002 - Keras's signature
+        self._run.set_rate(self._epoch - 1 + (batch + 1) / ((self._steps or batch) + 1))
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float]) -> None:
         self._run.require_finite(logs["loss"], f"loss of epoch {self._epoch}, step {batch + 1}")

@@ -1,11 +1,9 @@
 """Which number format to compute in."""
 
-from pathlib import Path
-
 from beauty_mlflow.errors import ParameterError, did_you_mean
+from beauty_mlflow.hardware import CPU_INFO, cpu_flags
 from beauty_mlflow.training.recipes import PRECISIONS, Precision
 
-_CPU_INFO = Path("/proc/cpuinfo")
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 _FLOAT16_COMPUTE_CAPABILITY = (7, 0)  # NVIDIA's tensor cores begin with Volta
 
@@ -32,7 +30,7 @@ def _fastest() -> Precision:
     capabilities = gpu_capabilities()
     if capabilities:
         return "float16" if min(capabilities) >= _FLOAT16_COMPUTE_CAPABILITY else "float32"
-    return "bfloat16" if cpu_flags(_CPU_INFO) & _BFLOAT16_FLAGS else "float32"
+    return "bfloat16" if cpu_flags(CPU_INFO) & _BFLOAT16_FLAGS else "float32"
 
 
 def gpu_capabilities() -> list[tuple[int, int]]:
@@ -41,14 +39,3 @@ def gpu_capabilities() -> list[tuple[int, int]]:
 
     details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     return [detail.get("compute_capability", (0, 0)) for detail in details]
-
-
-def cpu_flags(cpu_info: Path) -> set[str]:
-    """Return the first processor's flags as Linux lists them; empty where there is no such file."""
-    if not cpu_info.is_file():
-        return set()
-    for line in cpu_info.read_text(encoding="utf-8", errors="replace").splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == "flags":
-            return set(value.split())
-    return set()

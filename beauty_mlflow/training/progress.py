@@ -65,10 +65,16 @@ class SilentTraining:
 
 
 class ConsoleTraining:
-    """Writes to stderr: one line an epoch; meanwhile one that changes, or, off a terminal, one in 30 s."""
+    """Writes to stderr: one line an epoch; meanwhile one that changes, or, off a terminal, one in 30 s.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    Args:
+        stream: Instead of stderr.
+        label: Before each line.
+    """
+
+    def __init__(self, stream: TextIO | None = None, label: str = "") -> None:
         self._stream = stream or sys.stderr
+        self._label = label
         self._terminal = self._stream.isatty()
         self._open_line = False
         self._last = time.monotonic()
@@ -104,7 +110,7 @@ class ConsoleTraining:
 
     def _write(self, text: str, end: str) -> None:
         start = "\r\x1b[2K" if self._open_line else ""
-        self._stream.write(f"{start}{text}{end}")
+        self._stream.write(f"{start}{self._label}{text}{end}")
         self._stream.flush()
         self._open_line = not end
 

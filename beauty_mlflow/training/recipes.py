@@ -12,13 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from beauty_mlflow.data.augmentation import Augment
+    from beauty_mlflow.training.schedules import Schedule
 
 BatchNorm = Literal["train", "frozen"]
 Precision = Literal["float32", "bfloat16", "float16"]
 RecipeScaling = Literal["thesis", "own"]
+CacheUse = Literal["activations", "pictures", "none"]
+"""What is kept on disk from epoch to epoch and run to run.
+
+``activations``: the frozen trunk's output, where that pays, else as ``pictures``. ``pictures``: decoded and resized
+pictures, where they fit the budget. ``none``: nothing.
+"""
 
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "nadam", "sgd", "adagrad")
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "float16")
+CACHES: tuple[CacheUse, ...] = ("activations", "pictures", "none")
 
 
 @dataclass(frozen=True)
@@ -28,21 +36,29 @@ class Recipe:
     Attributes:
         name: As the user writes it.
         optimizer: One of ``OPTIMIZERS``.
-        learning_rate: Constant over the run.
+        learning_rate: With blocks unfrozen; the highest of the schedule.
+        head_learning_rate: Where the head alone trains.
         augment: Augmentation of the training pictures.
         batch_norm: Whether batch normalisation in unfrozen blocks trains or stays in inference mode.
         precision: A precision, or ``auto`` for the fastest that the machine computes natively.
         scaling: ``thesis`` divides pixels by 255 whatever the network was made for, except for networks that
             the thesis didn't have; ``own`` takes each network's own scaling.
+        schedule: How the learning rate goes over the run.
+        warm_head: Whether the head is trained alone before blocks are unfrozen.
+        cache: What is kept on disk.
     """
 
     name: str
     optimizer: str
     learning_rate: float
+    head_learning_rate: float
     augment: Augment
     batch_norm: BatchNorm
     precision: Precision | Literal["auto"]
     scaling: RecipeScaling
+    schedule: Schedule
+    warm_head: bool
+    cache: CacheUse
 
 
 _ALL = (
@@ -51,10 +67,28 @@ _ALL = (
         name="thesis",
         optimizer="rmsprop",
         learning_rate=2e-4,
+        head_learning_rate=2e-4,
         augment="thesis",
         batch_norm="train",
         precision="float32",
         scaling="thesis",
+        schedule="constant",
+        warm_head=False,
+        cache="pictures",
+    ),
+    # Ours: docs/performance.md says what each part brings.
+    Recipe(
+        name="fast",
+        optimizer="adamw",
+        learning_rate=1e-4,
+        head_learning_rate=1e-3,
+        augment="thesis",
+        batch_norm="frozen",
+        precision="auto",
+        scaling="own",
+        schedule="cosine",
+        warm_head=True,
+        cache="activations",
     ),
 )
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from beauty_mlflow.errors import ParameterError
-from beauty_mlflow.training.precision import cpu_flags, gpu_capabilities, resolve_precision
+from beauty_mlflow.hardware import cpu_flags
+from beauty_mlflow.training.precision import gpu_capabilities, resolve_precision
 from beauty_mlflow.training.recipes import PRECISIONS
 
 
@@ -34,7 +35,7 @@ def test_auto_on_a_cpu_follows_its_flags(flags, expected, tmp_path, monkeypatch)
     cpu_info = tmp_path / "cpuinfo"
     if flags is not None:
         cpu_info.write_text(f"processor\t: 0\nmodel name\t: a: b\nflags\t\t: {flags}\n\nprocessor\t: 1\n")
-    monkeypatch.setattr("beauty_mlflow.training.precision._CPU_INFO", cpu_info)
+    monkeypatch.setattr("beauty_mlflow.training.precision.CPU_INFO", cpu_info)
     assert resolve_precision("auto") == expected
 
 

@@ -1,0 +1,89 @@
+"""All views of a split's training pictures, and its validation pictures, at some boundaries of a trunk."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from beauty_mlflow.cache.entries import Entry
+from beauty_mlflow.cache.keys import Key
+from beauty_mlflow.cache.store import Cache
+from beauty_mlflow.data.augmentation import Augment
+from beauty_mlflow.data.pictures import Pictures
+from beauty_mlflow.data.progress import Progress
+from beauty_mlflow.data.row_batches import RowSource
+from beauty_mlflow.features.extraction import Trunk, View, keep_activations
+
+
+@dataclass(frozen=True, eq=False)
+class Versions:
+    """What is kept of a split: each training picture in several views, each validation picture as it is.
+
+    Attributes:
+        train: Training pictures.
+        validation: Validation pictures.
+        augment: Kind of augmentation; with ``none`` there is one view.
+        seed: Of the augmentation.
+        views: How many.
+    """
+
+    train: Pictures
+    validation: Pictures
+    augment: Augment
+    seed: int
+    views: int
+
+    @property
+    def rows(self) -> int:
+        """Rows that one boundary has in all."""
+        return self.views * len(self.train) + len(self.validation)
+
+    def __iter__(self) -> Iterator[tuple[Pictures, View]]:
+        """Yield each set of rows: the training pictures' views in turn, then the validation pictures."""
+        for number in range(self.views):
+            yield self.train, View(self.augment, self.seed, number)
+        yield self.validation, View()
+
+
+def keys_at(trunk: Trunk, boundary: str, versions: Versions) -> list[Key]:
+    """Return what identifies the entries of one boundary, in the order of ``versions``."""
+    return [trunk.key(boundary, pictures, view) for pictures, view in versions]
+
+
+def is_stored(cache: Cache, trunk: Trunk, boundary: str, versions: Versions) -> bool:
+    """Return whether a boundary has all of its rows."""
+    for key in keys_at(trunk, boundary, versions):
+        entry = cache.find(key)
+        if entry is None:
+            return False
+        entry.close()
+    return True
+
+
+def keep_versions(
+    cache: Cache,
+    trunk: Trunk,
+    names: Sequence[str],
+    versions: Versions,
+    *,
+    decoded: RowSource | None,
+    progress: Progress,
+) -> dict[str, list[Entry]]:
+    """Return each boundary's entries, open, in the order of ``versions``; what is missing is computed.
+
+    Args:
+        cache: Where they are kept.
+        trunk: Computes them.
+        names: The boundaries.
+        versions: Of which pictures.
+        decoded: The training pictures decoded before, or none.
+        progress: Shows how many pictures are done.
+
+    Raises:
+        DataError, WorkError, CacheError: See ``keep_activations``.
+    """
+    kept: dict[str, list[Entry]] = {name: [] for name in names}
+    with progress("Extracting", versions.rows) as bar:
+        for pictures, view in versions:
+            source = decoded if pictures is versions.train else None
+            for name, entry in keep_activations(cache, trunk, names, pictures, view, decoded=source, bar=bar).items():
+                kept[name].append(entry)
+    return kept

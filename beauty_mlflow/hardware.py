@@ -1,0 +1,29 @@
+"""What the machine says of itself."""
+
+import hashlib
+import platform
+from pathlib import Path
+
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def cpu_flags(cpu_info: Path = CPU_INFO) -> set[str]:
+    """Return the first processor's flags as Linux lists them; empty where there is no such file."""
+    return set(_first(cpu_info, "flags").split())
+
+
+def processor() -> str:
+    """Return the processor's name, and a digest of what it can: names alone often don't tell generations apart."""
+    name = _first(CPU_INFO, "model name") or platform.processor() or platform.machine()
+    flags = " ".join(sorted(cpu_flags()))
+    return f"{name} {hashlib.sha256(flags.encode()).hexdigest()[:8]}"
+
+
+def _first(cpu_info: Path, wanted: str) -> str:
+    if not cpu_info.is_file():
+        return ""
+    for line in cpu_info.read_text(encoding="utf-8", errors="replace").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == wanted:
+            return value.strip()
+    return ""
