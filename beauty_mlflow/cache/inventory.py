@@ -38,7 +38,7 @@ class Stored:
     @property
     def full_size(self) -> int:
         """Bytes that it takes once it is whole."""
-        return max(self.size, disk_bytes(self.rows)) if self.rows else self.size
+        return self.size if self.whole or self.rows is None else max(self.size, disk_bytes(self.rows))
 
     @property
     def folder(self) -> Path:

@@ -34,8 +34,9 @@ class Key:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"'{self.kind}' is no kind of entry; expected one of {', '.join(KINDS)}")
-        text = _canonical({"kind": self.kind, "content": _checked(self.content), "format": FORMAT})
-        object.__setattr__(self, "content", json.loads(text)["content"])
+        content = _checked(self.content)
+        text = _canonical({"kind": self.kind, "content": content, "format": FORMAT})
+        object.__setattr__(self, "content", content)
         object.__setattr__(self, "name", f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}")
 
     def __eq__(self, other: object) -> bool:

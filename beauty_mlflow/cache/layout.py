@@ -25,6 +25,7 @@ PARTIAL = ".partial"
 LOCK = ".lock"
 REMOVED = ".removed"
 CHECKSUM_TYPE = "<u4"
+_DESCRIPTION_BYTES = 4096  # one block of most file systems, and more than any so far
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def checksums_header(rows: Rows) -> bytes:
 
 
 def disk_bytes(rows: Rows) -> int:
-    """Return what an entry takes on disk, but for its description."""
+    """Return what an entry takes on disk: rows, checksums and description."""
     checksums = rows.count * np.dtype(CHECKSUM_TYPE).itemsize
-    return len(array_header(rows)) + rows.nbytes + len(checksums_header(rows)) + checksums
+    return len(array_header(rows)) + rows.nbytes + len(checksums_header(rows)) + checksums + _DESCRIPTION_BYTES
 
 
 def write_description(folder: Path, key: Key, rows: Rows) -> None:

@@ -18,13 +18,13 @@ class Usage:
     """How large the cache is, in bytes.
 
     Args:
-        total: What the entries take now.
+        bytes: What the entries take now.
         in_use: What entries take that are read or made at the moment, those being made with their full size.
         disk_free: What the disk has left.
         budget: What the entries may take; None is no limit but the disk.
     """
 
-    total: int
+    bytes: int
     in_use: int
     disk_free: int
     budget: int | None
@@ -32,8 +32,8 @@ class Usage:
     @property
     def available(self) -> int:
         """Bytes that new entries can take, once all that isn't in use has gone for them."""
-        on_disk = self.disk_free + max(0, self.total - self.in_use)
-        return on_disk if self.budget is None else max(0, min(on_disk, self.budget - self.in_use))
+        on_disk = self.disk_free + self.bytes - self.in_use
+        return max(0, on_disk if self.budget is None else min(on_disk, self.budget - self.in_use))
 
 
 @dataclass(frozen=True)

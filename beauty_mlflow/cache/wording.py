@@ -28,6 +28,6 @@ def _shown(value: object) -> str:
         return f"{value[:_DIGITS_SHOWN]}…" if _DIGEST.fullmatch(value) else value
     if isinstance(value, list):
         return " ".join(map(_shown, value)) or "none"
-    return (
-        {True: "yes", False: "no", None: "none"}.get(value, str(value)) if value in (True, False, None) else str(value)
-    )
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
