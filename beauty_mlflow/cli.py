@@ -18,6 +18,7 @@ from beauty_mlflow.jobs.parameters import Job, Summary, choices, is_switch, to_t
 from beauty_mlflow.tracking.launcher import project_run_id
 
 INTERNAL_ERROR = 1
+_POSITIONAL = "positional_"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -65,16 +66,31 @@ def _command(name: str, job: Job) -> click.Command:
         _quiet_libraries()
         if project_run_id():
             _end_with_mlflow()
-        values = {option: _once(option, texts) for option, texts in given.items() if texts}
+        values = {option: _once(option, texts) for option, texts in _with_positional(given).items() if texts}
         _print_summary(job.run(job.parameters.parse(values)))
 
     return click.Command(
         name,
-        params=_options(job),
+        params=[*_arguments(job), *_options(job)],
         callback=callback,
         help=job.parameters.__doc__,
         short_help=(job.parameters.__doc__ or "").splitlines()[0],
     )
+
+
+def _arguments(job: Job) -> list[click.Parameter]:
+    """Return what may also be given without its option's name."""
+    return [
+        click.Argument(
+            [f"{_POSITIONAL}{name}"], nargs=-1, metavar=f"[{'|'.join(choices(job.parameters.model_fields[name]))}]"
+        )
+        for name in job.parameters.positional
+    ]
+
+
+def _with_positional(given: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    options = {name: texts for name, texts in given.items() if not name.startswith(_POSITIONAL)}
+    return {name: texts + given.get(f"{_POSITIONAL}{name}", ()) for name, texts in options.items()}
 
 
 def _options(job: Job) -> list[click.Parameter]:

@@ -37,6 +37,9 @@ def test_help_names_every_option(name):
         (["finetune", "--data", "nowhere"], "'nowhere' doesn't exist"),
         (["finetune", "--unfreeze", "mixed3..mixd6"], "mixed6"),
         (["evaluate"], "model is missing"),
+        (["cache", "list", "prune"], "--action is given 2 times (list, prune); expected it once."),
+        (["cache", "list", "--action", "list"], "--action is given 2 times"),
+        (["cache", "lst"], "action: input should be 'list', 'verify' or 'prune', got 'lst'"),
         (["fintune"], "No such command 'fintune'"),
         (["split", "--data", ".", "--strict", "maybe"], "strict: expected true or false, got 'maybe'"),
     ],
@@ -61,7 +64,13 @@ except SystemExit:
     pass
 print(sorted({"tensorflow", "keras", "mlflow", "pandas", "numpy", "matplotlib"} & set(sys.modules)))
 """
-    for arguments in (["finetune", "--help"], ["finetune", "--blocks", "99"], ["main", "--network", "vgg"]):
+    for arguments in (
+        ["finetune", "--help"],
+        ["finetune", "--blocks", "99"],
+        ["main", "--network", "vgg"],
+        ["cache", "--help"],
+        ["cache", "lst"],
+    ):
         result = subprocess.run(
             [sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
         )

@@ -54,6 +54,7 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
     job: ClassVar[str]
+    positional: ClassVar[tuple[str, ...]] = ()  # words that a command line may also give without the option's name
 
     @classmethod
     def parse(cls, values: Mapping[str, object], *, recalled: bool = False) -> Self:

@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from beauty_mlflow.data.progress import console_progress
-from beauty_mlflow.data.splits.manifest import Split
-from beauty_mlflow.jobs.artifacts import log_split
 from beauty_mlflow.jobs.parameters import Parameters, Summary
 from beauty_mlflow.tracking.launcher import project_run_id
 
 if TYPE_CHECKING:
+    from beauty_mlflow.data.splits.manifest import Split
     from beauty_mlflow.tracking.runs import Run
 
 
@@ -22,9 +21,11 @@ class Project:
     def __init__(self, run: "Run | None") -> None:
         self._run = run
 
-    def log_split(self, split: Split) -> None:
+    def log_split(self, split: "Split") -> None:
         """Log the manifest, if there is a run."""
         if self._run is not None:
+            from beauty_mlflow.jobs.artifacts import log_split
+
             log_split(self._run, split)
 
     def summary(self) -> Summary:

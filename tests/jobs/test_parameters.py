@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from beauty_mlflow.errors import BeautyError, NetworkError, ParameterError
 from beauty_mlflow.jobs import JOBS, load_job
+from beauty_mlflow.jobs.cache import Cache
 from beauty_mlflow.jobs.evaluate import Evaluate
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.main import Main
@@ -32,19 +33,20 @@ def test_every_parameter_says_what_it_is(name):
         (
             "finetune",
             (
-                "data network blocks unfreeze weights recipe epochs learning_rate optimizer batch_size dropout"
+                "data network blocks unfreeze weights recipe epochs learning_rate schedule optimizer batch_size dropout"
                 " dense_units patience image_size resize augment class_weight label_smoothing batch_norm precision"
-                " seed resume"
+                " cache cache_gb cache_depths views warm_head seed resume"
             ),
         ),
         (
             "train",
             (
-                "data network recipe epochs learning_rate optimizer batch_size patience image_size resize augment"
-                " class_weight label_smoothing precision seed resume"
+                "data network recipe epochs learning_rate schedule optimizer batch_size patience image_size resize augment"
+                " class_weight label_smoothing precision cache cache_gb seed resume"
             ),
         ),
         ("evaluate", "model data part batch_size"),
+        ("cache", "action kind gb"),
     ],
 )
 def test_names_that_others_rely_on(job, names):
@@ -85,6 +87,16 @@ def test_text_is_read_back_for_every_number(rate, seed):
         (Finetune, {"blocks": "3", "unfreeze": "mixed3"}, "contradict each other"),
         (Finetune, {"image_size": "20"}, "image_size 20 is too small for inception_v3; expected 75 or more"),
         (Finetune, {"block": "6"}, "finetune has no parameter block. Did you mean 'blocks'?"),
+        (Finetune, {"views": "0"}, "views: input should be greater than or equal to 1, got '0'"),
+        (Finetune, {"cache": "all"}, "cache: input should be 'auto', 'activations', 'pictures' or 'none', got 'all'"),
+        (Finetune, {"cache_gb": "-1"}, "cache_gb: input should be greater than or equal to 0, got '-1'"),
+        (Finetune, {"cache_gb": "inf"}, "cache_gb: input should be a finite number, got 'inf'"),
+        (Finetune, {"cache_depths": "0-x"}, "cache_depths: '0-x' names no depths; expected numbers and ranges such as"),
+        (Finetune, {"cache_depths": "3-1"}, "cache_depths: '3-1' runs downwards; .* the smaller depth first, as 1-3"),
+        (Finetune, {"schedule": "linear"}, "schedule: input should be 'auto', 'constant' or 'cosine', got 'linear'"),
+        (Finetune, {"warm_head": "true"}, "warm_head=true needs cache=activations; cache=auto with recipe=thesis isn't"),
+        (Finetune, {"warm_head": "true", "recipe": "fast", "cache": "none"}, "warm_head=true needs cache=activations"),
+        (Train, {"cache": "activations"}, "cache: input should be 'auto', 'pictures' or 'none', got 'activations'"),
         (Finetune, {"epochs": "0"}, "epochs: input should be greater than or equal to 1, got '0'"),
         (Train, {"network": "mobilenet_v2"}, "no network to train from scratch"),
         (Evaluate, {}, "model is missing: A run id"),
@@ -94,6 +106,10 @@ def test_text_is_read_back_for_every_number(rate, seed):
         (Split, {"data": "", "out": "split.txt"}, "out: 'split.txt' is no name for a manifest"),
         (Split, {"data": "", "extend": "old.csv"}, "extend: 'old.csv' doesn't exist"),
         (Main, {"network": "vgg"}, "network: 'vgg' is no network"),
+        (Cache, {"action": "lst"}, "action: input should be 'list', 'verify' or 'prune', got 'lst'"),
+        (Cache, {"kind": "picture"}, "kind: 'picture' is no kind of entry. Did you mean 'pictures'?"),
+        (Cache, {"gb": "1"}, "gb says what prune keeps, but the action is list"),
+        (Cache, {"action": "prune", "gb": "inf"}, "gb: input should be a finite number"),
     ],
 )
 def test_bad_values_are_named(parameters, values, message):
@@ -112,6 +128,21 @@ def test_more_blocks_than_there_are(parameters, blocks):
     """Too many blocks, or fewer than none, is an error that gives the range."""
     with pytest.raises(NetworkError, match="0 to 11"):
         parameters.parse({"blocks": blocks})
+
+
+@pytest.mark.parametrize(
+    ("text", "depths"),
+    [("", ()), ("0", (0,)), ("0-3,6", (0, 1, 2, 3, 6)), ("6, 1-2,2", (1, 2, 6)), (",", ()), ("11-11", (11,))],
+)
+def test_depths_that_share_a_cache(text, depths):
+    """Numbers and ranges, each depth once, in order."""
+    assert Finetune(cache_depths=text).depths == depths
+
+
+def test_depths_that_the_network_does_not_have():
+    """A depth too many among those that share the cache is as wrong as in blocks."""
+    with pytest.raises(NetworkError, match="blocks=12 doesn't fit inception_v3: expected 0 to 11"):
+        Finetune.parse({"cache_depths": "0-12"})
 
 
 @given(values=st.dictionaries(st.sampled_from(sorted(Finetune.model_fields)), st.text(max_size=20)))

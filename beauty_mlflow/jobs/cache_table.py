@@ -1,0 +1,44 @@
+"""What the cache holds, as a user reads it."""
+
+import time
+from collections.abc import Sequence
+
+import click
+
+from beauty_mlflow.cache.inventory import Stored
+from beauty_mlflow.cache.sizes import size_text
+from beauty_mlflow.cache.wording import in_words
+
+_HEADINGS = ("name", "kind", "size", "last use", "state", "what")
+
+
+def print_table(stored: Sequence[tuple[Stored, bool]]) -> None:
+    """Print a line an entry, given with whether it is in use, below the headings; nothing where there is none."""
+    if not stored:
+        return
+    table = [_HEADINGS, *(_line(one, in_use) for one, in_use in stored)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def described(one: Stored) -> str:
+    """Return an entry's name, what it is and its size."""
+    return f"{one.place.name} ({_what(one)}), {size_text(one.size)}"
+
+
+def counted(stored: Sequence[Stored]) -> str:
+    """Return how many entries these are and what they take."""
+    number = "1 entry" if len(stored) == 1 else f"{len(stored)} entries"
+    return f"{number}, {size_text(sum(one.size for one in stored))}" if stored else number
+
+
+def _line(one: Stored, in_use: bool) -> tuple[str, ...]:
+    size = size_text(one.size) if one.whole else f"{size_text(one.size)} of {size_text(one.full_size)}"
+    used = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used))
+    state = f"{'whole' if one.whole else 'partial'}, {'in use' if in_use else 'not in use'}"
+    return one.place.name, one.kind, size, used, state, _what(one)
+
+
+def _what(one: Stored) -> str:
+    return in_words(one.key) if one.key else "its description is damaged"
