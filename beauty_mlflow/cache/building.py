@@ -19,6 +19,7 @@ from beauty_mlflow.cache.layout import (
     remove_folder,
     write_description,
 )
+from beauty_mlflow.cache.progress import Progress
 from beauty_mlflow.cache.rowfiles import checksums_of, read_at, rows_at_once, write_at
 from beauty_mlflow.files import sync
 
@@ -58,15 +59,15 @@ class Partial:
             if path.name not in {ARRAY, CHECKSUMS, ENTRY}:
                 path.unlink()  # a description that was half written when its writer was killed
 
-    def resume(self) -> None:
-        """Open the files and find how many rows are done already.
+    def resume(self, progress: Progress) -> None:
+        """Open the files and find how many rows are done already, which is counted where there are any.
 
         Raises:
             OSError: They can't be read or written.
         """
         self._array = _open(self._place.partial / ARRAY, array_header(self.rows))
         self._checksums = _open(self._place.partial / CHECKSUMS, checksums_header(self.rows))
-        self.done = self._count_good()
+        self.done = self._count_good(progress)
         os.ftruncate(self._array, self._array_start + self.done * self.rows.row_bytes)
         os.ftruncate(self._checksums, self._checksums_start + self.done * _CHECKSUM_BYTES)
 
@@ -114,19 +115,27 @@ class Partial:
                 os.close(handle)
         self._array = self._checksums = -1
 
-    def _count_good(self) -> int:
+    def _count_good(self, progress: Progress) -> int:
         claimed = np.zeros(self.rows.count, CHECKSUM_TYPE)
         got = read_at(self._checksums, claimed.view(np.uint8), self._checksums_start)
-        claims = got // _CHECKSUM_BYTES
+        claimed = claimed[: got // _CHECKSUM_BYTES]
+        if not len(claimed):
+            return 0
         step = rows_at_once(self.rows.row_bytes)
-        for start in range(0, claims, step):
-            block = np.empty((min(step, claims - start), self.rows.row_bytes), np.uint8)
-            got = read_at(self._array, block, self._array_start + start * self.rows.row_bytes)
-            block = block[: got // self.rows.row_bytes]
-            good = checksums_of(block) == claimed[start : start + len(block)]
-            if len(block) < min(step, claims - start) or not good.all():
-                return start + int(np.argmin(np.append(good, False)))
-        return claims
+        with progress(f"Checking {self._key.kind}", len(claimed)) as bar:
+            for start in range(0, len(claimed), step):
+                good = self._good_from(start, claimed[start : start + step])
+                bar.update(good)
+                if good < len(claimed[start : start + step]):
+                    return start + good
+        return len(claimed)
+
+    def _good_from(self, start: int, claimed: npt.NDArray[np.uint32]) -> int:
+        """Return how many rows from ``start`` on are there and fit the checksums that are claimed for them."""
+        block = np.empty((len(claimed), self.rows.row_bytes), np.uint8)
+        got = read_at(self._array, block, self._array_start + start * self.rows.row_bytes) // self.rows.row_bytes
+        fits = checksums_of(block[:got]) == claimed[:got]
+        return got if fits.all() else int(np.argmin(fits))
 
 
 def _open(path: os.PathLike[str], header: bytes) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from beauty_mlflow.cache.keys import Key, Rows
-from beauty_mlflow.cache.layout import ENTRY, PARTIAL, REMOVED, Place, disk_bytes, read_description, remove_folder
+from beauty_mlflow.cache.layout import ENTRY, LOCK, PARTIAL, REMOVED, Place, disk_bytes, read_description, remove_folder
 from beauty_mlflow.cache.locks import Lock, try_lock
 
 _FOLDER = re.compile(rf"(?P<name>(?P<kind>[a-z_]+)-[0-9a-f]{{32}})(?P<partial>{re.escape(PARTIAL)})?")
@@ -69,9 +69,15 @@ def scan(folder: Path, kind: str = "") -> list[Stored]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what is left of entries whose removal was interrupted."""
+    """Remove what is left of entries whose removal was interrupted, and locks of entries that are gone."""
     for path in folder.glob(f"*{REMOVED}"):
         shutil.rmtree(path, ignore_errors=True)
+    for path in folder.glob(f"*-*{LOCK}"):
+        place = Place(folder, path.name.removesuffix(LOCK))
+        lock = None if place.whole.exists() or place.partial.exists() else try_lock(path, exclusive=True)
+        if lock:
+            lock.discard_file()
+            lock.release()
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -39,7 +39,7 @@ def make(shelf: Shelf, budget: int | None, wanted: Mapping[Key, Rows], produce: 
                     partial.reserve()
             with explained(shelf.folder):
                 for partial in partials:
-                    partial.resume()
+                    partial.resume(progress)
             _fill(shelf, partials, list(wanted), produce, progress)
         except FullDiskError:
             for partial in partials:

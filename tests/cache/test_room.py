@@ -159,13 +159,14 @@ def test_prune_keeps_the_newest_that_fit(cache, leave):
 
 
 def test_prune_removes_what_interrupted_removals_have_left(cache, leave):
-    """A folder that was renamed to be removed is removed by whoever comes next."""
+    """A folder that was renamed to be removed, and the lock of an entry that is gone, go with whoever comes next."""
     leave(1)
     left = cache.folder / f"{key_of(2).name}.0123abcd.removed"
     left.mkdir()
     (left / "array.npy").write_bytes(b"rows")
+    (cache.folder / f"{key_of(3).name}.lock").touch()
     cache.prune()
-    assert files(cache.folder) == []
+    assert [path.name for path in cache.folder.iterdir()] == ["cache.lock"]
 
 
 def test_what_isnt_ours_is_left_alone(cache, leave):

@@ -95,6 +95,28 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(cache, make, notes):
     np.testing.assert_array_equal(entry.read(np.arange(10)), array_of(1, 10))
 
 
+def test_a_pass_that_lacks_only_its_end_is_finished(cache, make):
+    """Interrupted after the last row: nothing is asked for, and the entries are whole."""
+
+    def produce(keys, start):
+        yield from Source(10)(keys, start)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.ensure({key_of(number): Rows(10, SHAPE, DTYPE) for number in (1, 2)}, produce)
+    assert not cache.has(key_of(1))
+    (one, two), starts = make(1, 2)
+    assert starts == []
+    np.testing.assert_array_equal(one.read(np.arange(10)), array_of(1, 10))
+    np.testing.assert_array_equal(two.read(np.arange(10)), array_of(2, 10))
+
+
+def test_nothing_wanted_is_nothing_made(cache):
+    """No keys, no entries, no folder."""
+    assert cache.ensure({}, Source(0)) == {}
+    assert not cache.folder.exists()
+
+
 def test_passes_of_different_length_are_joined(make):
     """Where one entry has more rows than the other, the pass begins at the fewest and nothing is doubled."""
     with pytest.raises(KeyboardInterrupt):
@@ -204,7 +226,7 @@ def test_a_file_that_cannot_grow_is_an_error_and_stays_resumable(make):
 
 
 def test_progress_counts_the_rows(cache):
-    """The bar begins where the pass goes on, and ends at the count."""
+    """What is there is checked; then the bar begins where the pass goes on, and ends at the count."""
     seen = []
 
     class Bar:
@@ -224,4 +246,4 @@ def test_progress_counts_the_rows(cache):
     with pytest.raises(KeyboardInterrupt):
         cache.ensure(wanted, Source(10, (3,), stop_at=5))
     cache.ensure(wanted, Source(10, (5,)), Bar)[key_of(1)].close()
-    assert seen == [("Caching activations", 10), 3, 5, 2]
+    assert seen == [("Checking activations", 3), 3, ("Caching activations", 10), 3, 5, 2]
