@@ -41,8 +41,8 @@ def test_every_parameter_says_what_it_is(name):
         (
             "train",
             (
-                "data network recipe epochs learning_rate schedule optimizer batch_size patience image_size resize augment"
-                " class_weight label_smoothing precision cache cache_gb seed resume"
+                "data network recipe epochs learning_rate schedule optimizer batch_size patience image_size resize"
+                " augment class_weight label_smoothing precision cache cache_gb seed resume"
             ),
         ),
         ("evaluate", "model data part batch_size"),
@@ -94,7 +94,11 @@ def test_text_is_read_back_for_every_number(rate, seed):
         (Finetune, {"cache_depths": "0-x"}, "cache_depths: '0-x' names no depths; expected numbers and ranges such as"),
         (Finetune, {"cache_depths": "3-1"}, "cache_depths: '3-1' runs downwards; .* the smaller depth first, as 1-3"),
         (Finetune, {"schedule": "linear"}, "schedule: input should be 'auto', 'constant' or 'cosine', got 'linear'"),
-        (Finetune, {"warm_head": "true"}, "warm_head=true needs cache=activations; cache=auto with recipe=thesis isn't"),
+        (
+            Finetune,
+            {"warm_head": "true"},
+            "warm_head=true needs cache=activations; cache=auto with recipe=thesis isn't",
+        ),
         (Finetune, {"warm_head": "true", "recipe": "fast", "cache": "none"}, "warm_head=true needs cache=activations"),
         (Train, {"cache": "activations"}, "cache: input should be 'auto', 'pictures' or 'none', got 'activations'"),
         (Finetune, {"epochs": "0"}, "epochs: input should be greater than or equal to 1, got '0'"),

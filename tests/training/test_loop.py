@@ -7,6 +7,7 @@ from beauty_mlflow.errors import CheckpointError, DivergedError, Interrupted, Pa
 from beauty_mlflow.training.early_stopping import EarlyStopping
 from beauty_mlflow.training.loop import FitOptions
 from beauty_mlflow.training.progress import SilentTraining
+from beauty_mlflow.training.schedules import factor
 
 NAMES = [
     "loss",
@@ -114,6 +115,61 @@ def test_later_epochs_trace_nothing_anew(make_network, run):
     run(make_network(Traced()), report=lambda *_: after.append(len(traces)))
     assert after[0] > 0
     assert after == [after[0]] * 4
+
+
+def rates_of(run, model, **options):
+    """The optimizer's own rate at each step."""
+    rates = []
+
+    class Watching(SilentTraining):
+        def step(self, *_):
+            rates.append(float(model.optimizer.learning_rate))
+
+    result = run(model, progress=Watching(), **options)
+    return rates, [record.learning_rate for record in result.history]
+
+
+def test_cosine_sets_the_rate_of_each_step_and_the_epochs_last_is_reported(make_network, run):
+    """Six steps an epoch, none at 0: the first epoch rises, the last step of all is nearly at 0."""
+    rates, reported = rates_of(run, make_network(), learning_rate=0.5, schedule="cosine", epochs=10, patience=10)
+    expected = [0.5 * factor("cosine", epoch + (step + 1) / 7, 10) for epoch in range(10) for step in range(6)]
+    assert rates == pytest.approx(expected, rel=1e-6)
+    assert reported == pytest.approx(expected[5::6], rel=1e-6)
+    assert 0 < rates[-1] < 0.005 * max(rates)
+
+
+def test_the_rate_of_a_network_in_float16_follows_the_schedule(run):
+    """There the optimizer is wrapped into another one; the rate reaches the one that moves the weights."""
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, "softmax", dtype="mixed_float16"),
+            keras.layers.Activation("linear", dtype="float32"),
+        ]
+    )
+    rates, reported = rates_of(run, model, learning_rate=1e-4, schedule="cosine", epochs=3)
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert float(model.optimizer.inner_optimizer.learning_rate) == rates[-1]
+    assert reported == pytest.approx(rates[5::6])
+    assert len(set(rates)) == len(rates)
+
+
+def test_a_resumed_run_has_the_rates_of_an_uninterrupted_one(make_network, run, tmp_path):
+    """Interrupted in epoch 2; the schedule goes on where it was, and the last rate counts from the run's own epochs."""
+    options = {"schedule": "cosine", "epochs": 5, "learning_rate": 1e-3}
+    whole, reported = rates_of(run, make_network(), folder=tmp_path / "whole", **options)
+
+    class Interrupting(SilentTraining):
+        def step(self, position, _):
+            if (position.epoch, position.step) == (2, 3):
+                raise Interrupted(15)
+
+    with pytest.raises(Interrupted, match="interrupted by signal 15"):
+        run(make_network(), progress=Interrupting(), **options)
+    resumed, again = rates_of(run, make_network(), reported=1, **options)
+    assert resumed == whole[6:]
+    assert again == reported
 
 
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(make_network, run, tmp_path, numbers):
@@ -239,6 +295,7 @@ def test_a_val_loss_that_is_no_number_ends_the_run(make_network, run, validation
         ({"epochs": 0}, "epochs is 0; expected at least 1"),
         ({"patience": -1}, "patience is -1; expected at least 0"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; expected from 0 to below 1"),
+        ({"schedule": "linear"}, "schedule is linear; expected one of constant, cosine"),
     ],
 )
 def test_options_outside_their_limits_are_refused(changed, message):

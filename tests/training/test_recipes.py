@@ -4,7 +4,8 @@ import sys
 import pytest
 
 from beauty_mlflow.errors import ParameterError
-from beauty_mlflow.training.recipes import OPTIMIZERS, PRECISIONS, RECIPES, Recipe, get_recipe
+from beauty_mlflow.training.recipes import CACHES, OPTIMIZERS, PRECISIONS, RECIPES, Recipe, get_recipe
+from beauty_mlflow.training.schedules import SCHEDULES
 
 
 def test_the_thesis_recipe_is_the_protocol_of_2018():
@@ -12,10 +13,14 @@ def test_the_thesis_recipe_is_the_protocol_of_2018():
         name="thesis",
         optimizer="rmsprop",
         learning_rate=2e-4,
+        head_learning_rate=2e-4,
         augment="thesis",
         batch_norm="train",
         precision="float32",
         scaling="thesis",
+        schedule="constant",
+        warm_head=False,
+        cache="pictures",
     )
 
 
@@ -24,11 +29,15 @@ def test_each_recipe_names_what_exists(recipe):
     assert recipe.optimizer in OPTIMIZERS
     assert recipe.precision in ("auto", *PRECISIONS)
     assert recipe.learning_rate > 0
+    assert recipe.head_learning_rate > 0
+    assert recipe.schedule in SCHEDULES
+    assert recipe.cache in CACHES
+    assert recipe.cache == "activations" or not recipe.warm_head
 
 
 def test_an_unknown_recipe_suggests_the_nearest():
     with pytest.raises(
-        ParameterError, match=r"Unknown recipe 'Thesis1': expected one of thesis\. Did you mean 'thesis'\?"
+        ParameterError, match=r"Unknown recipe 'Thesis1': expected one of thesis, fast\. Did you mean 'thesis'\?"
     ):
         get_recipe("Thesis1")
 
