@@ -47,7 +47,7 @@ class Contestant:
         name: In tables and file names.
         command: In its words ``{json}`` stands for the file in which to leave a result (optional), ``{folder}``
             for an empty folder of this turn's own.
-        environment: Variables on top of this process's.
+        environment: Variables on top of this process's; the same places stand in their values.
     """
 
     name: str
@@ -62,11 +62,13 @@ class Turn:
     Attributes:
         seconds: Wall time of the whole process.
         peak_bytes: Most memory that it, or the largest of the processes it waited for, had resident at once.
+        disk_bytes: What its folder held in the end.
         result: What it left as JSON; None where it left nothing.
     """
 
     seconds: float
     peak_bytes: int
+    disk_bytes: int
     result: Any
 
 
@@ -128,11 +130,10 @@ def run_once(contestant: Contestant, stem: Path) -> Turn:
     stem.mkdir(parents=True)
     places = {JSON_PLACE: str(result), FOLDER_PLACE: str(stem)}
     command = [_fill(word, places) for word in contestant.command]
+    environment = {name: _fill(value, places) for name, value in contestant.environment.items()}
     with log.open("wb") as output:
         started = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **contestant.environment}
-        )
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **environment})
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
@@ -144,7 +145,7 @@ def run_once(contestant: Contestant, stem: Path) -> Turn:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
         raise BenchmarkError(f"{contestant.name} ended with status {process.returncode}; {log} ends with:\n{last}")
     found = json.loads(result.read_text()) if result.is_file() else None
-    return Turn(seconds, usage.ru_maxrss * MAXRSS_UNIT, found)
+    return Turn(seconds, usage.ru_maxrss * MAXRSS_UNIT, _size(stem), found)
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
@@ -178,6 +179,10 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
     return "" if value is None else str(value)
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
 
 
 def _fill(word: str, places: Mapping[str, str]) -> str:

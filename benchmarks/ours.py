@@ -1,0 +1,92 @@
+"""Our side of a depth sweep: the package's own finetune job, once for each depth, in one process.
+
+    python benchmarks/ours.py --manifest split.csv --network inception_v3 --weights first.weights.h5 \
+        --depths 0,1,2,3 --epochs 10 --json ours.json
+
+Every run is a whole one: evaluated on the validation part, its figures, artifacts and model logged. The cache is
+planned for all depths together and filled by the first run; its folder is BEAUTY_CACHE_DIR.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from machine import facts, write_json
+
+from beauty_mlflow.jobs.finetune import Finetune, run
+
+
+def main() -> None:
+    """Read the command line, run the sweep and write JSON."""
+    given = _parser().parse_args()
+    import mlflow
+    import tensorflow as tf
+
+    from beauty_mlflow.jobs import building, training  # noqa: F401 - imports aren't measured, on either side
+
+    common = {
+        "data": str(given.manifest),
+        "network": given.network,
+        "weights": given.weights,
+        "epochs": str(given.epochs),
+        "cache_depths": given.depths,
+        **dict(pair.split("=", 1) for pair in given.parameter),
+    }
+    if given.patience:
+        common["patience"] = str(given.patience)
+    _ = mlflow.__version__, tf.__version__
+    started = time.perf_counter()
+    trials = [_trial(common, int(depth), started) for depth in given.depths.split(",")]
+    result = {"seconds": time.perf_counter() - started, "trials": trials}
+    print(f"seconds: {result['seconds']:.1f}")
+    for trial in trials:
+        print(f"blocks {trial['blocks']}: val_accuracy {trial['best_val_accuracy']:.4f}, {trial['seconds']:.1f} s")
+    if given.json:
+        write_json(given.json, {"machine": facts(), "parameters": common, **result})
+
+
+def _trial(common: dict[str, str], depth: int, started: float) -> dict[str, Any]:
+    from beauty_mlflow.tracking.runs import Run
+    from beauty_mlflow.tracking.store import connect
+
+    began = time.perf_counter()
+    summary = dict(run(Finetune.parse({**common, "blocks": str(depth)})))
+    seconds = time.perf_counter() - began
+    finished = Run.find(connect(), str(summary["run_id"]))
+    metrics, losses = finished.metrics(), finished.metric_history("val_loss")
+    accuracies, spent = finished.metric_history("val_accuracy"), finished.metric_history("epoch_seconds")
+    left = began - started + seconds - sum(spent.values())
+    history = [
+        {"val_loss": losses[epoch], "val_accuracy": accuracies[epoch], "epoch_seconds": spent[epoch]}
+        for epoch in losses
+    ]
+    return {
+        "blocks": depth,
+        "best_val_loss": metrics["best_val_loss"],
+        "best_val_accuracy": metrics["best_val_accuracy"],
+        "seconds": seconds,
+        "epochs": len(losses),
+        "source": finished.parameters()["resolved.source"],
+        "epochs_begin_after": left,
+        "history": history,
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--network", default="inception_v3")
+    parser.add_argument("--weights", default="auto")
+    parser.add_argument("--depths", default="0,1,2,3", help="as 0,1,2,3")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--patience", type=int, default=0, help="0 is the job's own default")
+    parser.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="any other of finetune's, repeatable"
+    )
+    parser.add_argument("--json", type=Path, help="where to write the result")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
