@@ -36,9 +36,9 @@ def main() -> None:
     if given.patience:
         common["patience"] = str(given.patience)
     _ = mlflow.__version__, tf.__version__
-    started = time.perf_counter()
-    trials = [_trial(common, int(depth), started) for depth in given.depths.split(",")]
-    result = {"seconds": time.perf_counter() - started, "trials": trials}
+    started = time.time()  # the clock of MLflow's timestamps
+    trials = [_trial(common, int(depth), started, test=given.test) for depth in given.depths.split(",")]
+    result = {"seconds": time.time() - started, "trials": trials}
     print(f"seconds: {result['seconds']:.1f}")
     for trial in trials:
         print(f"blocks {trial['blocks']}: val_accuracy {trial['best_val_accuracy']:.4f}, {trial['seconds']:.1f} s")
@@ -46,29 +46,33 @@ def main() -> None:
         write_json(given.json, {"machine": facts(), "parameters": common, **result})
 
 
-def _trial(common: dict[str, str], depth: int, started: float) -> dict[str, Any]:
+def _trial(common: dict[str, str], depth: int, started: float, *, test: bool) -> dict[str, Any]:
+    from beauty_mlflow.jobs import evaluate
     from beauty_mlflow.tracking.runs import Run
     from beauty_mlflow.tracking.store import connect
 
-    began = time.perf_counter()
+    began = time.time()
     summary = dict(run(Finetune.parse({**common, "blocks": str(depth)})))
-    seconds = time.perf_counter() - began
-    finished = Run.find(connect(), str(summary["run_id"]))
-    metrics, losses = finished.metrics(), finished.metric_history("val_loss")
-    accuracies, spent = finished.metric_history("val_accuracy"), finished.metric_history("epoch_seconds")
-    left = began - started + seconds - sum(spent.values())
+    seconds = time.time() - began
+    store = connect()
+    finished = Run.find(store, str(summary["run_id"]))
+    metrics, accuracies = finished.metrics(), finished.metric_history("val_accuracy")
     history = [
-        {"val_loss": losses[epoch], "val_accuracy": accuracies[epoch], "epoch_seconds": spent[epoch]}
-        for epoch in losses
+        {"at": point.timestamp / 1000 - started, "val_loss": point.value, "val_accuracy": accuracies[point.step]}
+        for point in store.client.get_metric_history(finished.run_id, "val_loss")
     ]
+    tested = {}
+    if test:
+        evaluated = dict(evaluate.run(evaluate.Evaluate(model=finished.run_id)))
+        tested["test_accuracy"] = Run.find(store, str(evaluated["run_id"])).metrics()["test_accuracy"]
     return {
         "blocks": depth,
+        **tested,
         "best_val_loss": metrics["best_val_loss"],
         "best_val_accuracy": metrics["best_val_accuracy"],
         "seconds": seconds,
-        "epochs": len(losses),
+        "epochs": len(history),
         "source": finished.parameters()["resolved.source"],
-        "epochs_begin_after": left,
         "history": history,
     }
 
@@ -84,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--parameter", action="append", default=[], metavar="NAME=VALUE", help="any other of finetune's, repeatable"
     )
+    parser.add_argument("--test", action="store_true", help="also evaluate each run on the test part")
     parser.add_argument("--json", type=Path, help="where to write the result")
     return parser
 

@@ -46,6 +46,7 @@ class Settings:
         augment: Whether training pictures are augmented.
         patience: Epochs without a lower val_loss before a trial stops; 0 for never.
         prune: Whether Optuna ends trials that lag behind the median.
+        test: Whether each trial's best weights are measured on the test part as well.
         seed: Of weights, order, augmentation, dropout and the order of trials.
         tracking: MLflow's tracking URI.
     """
@@ -68,6 +69,7 @@ class Settings:
     augment: bool = True
     patience: int = 0
     prune: bool = False
+    test: bool = False
     seed: int = 0
     tracking: str = "sqlite:///plain.db"
 
@@ -79,7 +81,7 @@ def sweep(settings: Settings) -> dict[str, Any]:
         ``seconds`` of everything but imports; ``input_seconds`` until the decoded pictures were in memory, 0 where
         they don't fit; ``trials``, by depth: blocks, best_val_loss, best_val_accuracy (of the epoch with the lowest
         val_loss, whose weights are kept), seconds, epochs, and ``history``: for each epoch its metrics and ``at``,
-        seconds since the sweep began.
+        seconds since the sweep began; ``test_accuracy`` if asked for.
     """
     from plain_training import run_sweep
 
@@ -129,6 +131,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--augment", action=argparse.BooleanOptionalAction, default=Settings.augment)
     parser.add_argument("--patience", type=int, default=Settings.patience, help="0 is no early stopping")
     parser.add_argument("--prune", action=argparse.BooleanOptionalAction, default=Settings.prune)
+    parser.add_argument("--test", action=argparse.BooleanOptionalAction, default=Settings.test)
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--tracking", default=Settings.tracking)
     parser.add_argument("--json", type=Path, help="where to write the result")

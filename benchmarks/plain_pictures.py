@@ -31,12 +31,13 @@ class Pictures:
             rows = list(csv.DictReader(file))
         self.classes = len(ids)
         self._settings = settings
-        kept = [row for row in rows if row["part"] in {"train", "val"}]
+        parts = ("train", "val", "test") if settings.test else ("train", "val")
+        kept = [row for row in rows if row["part"] in parts]
         needed = len(kept) * settings.image_size**2 * 3
         self.in_memory = needed <= SHARE_OF_MEMORY * psutil.virtual_memory().available
         self._listed = {
             part: [(f"{sidecar['folder']}/{row['path']}", ids[row["class"]]) for row in kept if row["part"] == part]
-            for part in ("train", "val")
+            for part in parts
         }
         self._decoded = {part: self._decode(listed) for part, listed in self._listed.items()} if self.in_memory else {}
 

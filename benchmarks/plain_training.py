@@ -71,9 +71,11 @@ class _Sweep:
             best = min(report.history, key=lambda epoch: epoch["val_loss"])
             mlflow.log_metrics({"best_val_loss": best["val_loss"], "best_val_accuracy": best["val_accuracy"]})
         self._keep(model, best["val_loss"])
+        tested = {"test_accuracy": self._test(model)} if settings.test else {}
         self.trials.append(
             {
                 "blocks": blocks,
+                **tested,
                 "best_val_loss": best["val_loss"],
                 "best_val_accuracy": best["val_accuracy"],
                 "seconds": self.elapsed() - began,
@@ -91,6 +93,10 @@ class _Sweep:
         model.set_weights(self._best_weights)
         requirements = [f"{name}=={version(name)}" for name in ("keras", "numpy")]
         mlflow.keras.log_model(model, name="model", pip_requirements=[*requirements, "tensorflow"])
+
+    def _test(self, model: keras.Model) -> float:
+        predicted = model.predict(self.pictures.plain("test"), verbose=0).argmax(axis=1)
+        return float(np.mean(predicted == np.array(self.pictures.labels("test"))))
 
     def _keep(self, model: keras.Model, loss: float) -> None:
         if loss < self._best_loss:

@@ -1,0 +1,115 @@
+"""Is fast as good as plain? Test accuracy of both over several seeds, paired, and of a linear floor.
+
+    python benchmarks/accuracy.py --data DIR --seeds 0,1,2,3,4 --json FILE
+
+For each seed another split; on it one training of each side at the same depth and for the same epochs, with
+EfficientNet-Lite0's ImageNet weights. Ours is the recipe fast with the defaults, plain is plain.py in float32 with
+live augmentation. The floor is a logistic regression on the frozen network's pooled features, its strength chosen on
+the validation part. All are measured on the test part, once. The interval of the paired difference is Student's t.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from depth_sweep import HERE, prepare_weights
+from machine import BenchmarkError, Contestant, facts, run_once, spread, table, write_json
+from time_to_accuracy import _numbers, split_with_seed
+
+from beauty_mlflow.networks.table import NETWORKS, get_network
+
+
+def main() -> None:
+    """Run all sides for each seed, print the table and write JSON."""
+    given = _parser().parse_args()
+    with tempfile.TemporaryDirectory(prefix="accuracy-") as temporary:
+        folder = Path(given.keep or temporary)
+        try:
+            rows = [_one(given, seed, folder / f"seed-{seed}") for seed in given.seeds]
+        except (BenchmarkError, subprocess.CalledProcessError) as error:
+            sys.exit(f"error: {error}")
+    report: dict[str, Any] = {
+        "machine": facts(),
+        "settings": {name: str(value) for name, value in vars(given).items()},
+        "rows": rows,
+        **{side: spread([row[side] for row in rows]) for side in ("ours", "plain", "floor")},
+        "difference": paired([row["ours"] - row["plain"] for row in rows]),
+        "above_floor": paired([row["ours"] - row["floor"] for row in rows]),
+    }
+    header = ["seed", "test pictures", "ours", "plain", "linear floor", "ours s", "plain s"]
+    names = ("seed", "test_pictures", "ours", "plain", "floor", "ours_seconds", "plain_seconds")
+    print(table(header, [[row[name] for name in names] for row in rows]))
+    for name, words in (("difference", "ours - plain"), ("above_floor", "ours - floor")):
+        found = report[name]
+        print(f"{words}: {found['mean']:+.4f} (95 %: {found['low']:+.4f} to {found['high']:+.4f})")
+    if given.json:
+        write_json(given.json, report)
+
+
+def paired(differences: list[float]) -> dict[str, float]:
+    """Return mean and 95 % interval of paired differences (Student's t); the interval is infinite for a single one."""
+    import numpy as np
+    from scipy import stats
+
+    mean = float(np.mean(differences))
+    if len(differences) == 1:
+        return {"mean": mean, "low": float("-inf"), "high": float("inf")}
+    half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = split_with_seed(given.data, folder, seed)
+    weights = prepare_weights(manifest, given.network, folder)
+    found = {side.name: run_once(side, folder / side.name).result for side in _sides(given, manifest, weights, seed)}
+    return {
+        "seed": seed,
+        "test_pictures": found["floor"]["test_pictures"],
+        "floor": found["floor"]["test_accuracy"],
+        **{name: found[name]["trials"][0]["test_accuracy"] for name in ("ours", "plain")},
+        **{f"{name}_val": found[name]["trials"][0]["best_val_accuracy"] for name in ("ours", "plain")},
+        **{f"{name}_seconds": found[name]["seconds"] for name in ("ours", "plain")},
+    }
+
+
+def _sides(given: argparse.Namespace, manifest: Path, weights: Path, seed: int) -> list[Contestant]:
+    common = ["--manifest", str(manifest), "--network", given.network, "--weights", str(weights), "--json", "{json}"]
+    training = ["--depths", str(given.blocks), "--epochs", str(given.epochs), "--test"]
+    plain = [
+        *("--optimizer", given.plain_optimizer, "--learning-rate", str(given.plain_learning_rate)),
+        *("--batch-norm", "frozen", "--scaling", get_network(given.network).scaling, "--seed", str(seed)),
+        *("--tracking", "sqlite:///{folder}/plain.db"),
+    ]
+    places = {
+        "BEAUTY_CACHE_DIR": "{folder}/cache",
+        "BEAUTY_STATE_DIR": "{folder}/state",
+        "MLFLOW_TRACKING_URI": "sqlite:///{folder}/mlflow.db",
+    }
+    ours = [f"--parameter={name}={value}" for name, value in {"recipe": "fast", "seed": seed}.items()]
+    return [
+        Contestant("floor", [sys.executable, str(HERE / "linear_floor.py"), *common]),
+        Contestant("plain", [sys.executable, str(HERE / "plain.py"), *common, *training, *plain]),
+        Contestant("ours", [sys.executable, str(HERE / "ours.py"), *common, *training, *ours], places),
+    ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a folder of class folders")
+    parser.add_argument("--network", default="efficientnet_lite0", choices=NETWORKS)
+    parser.add_argument("--blocks", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--plain-optimizer", default="adam")
+    parser.add_argument("--plain-learning-rate", type=float, default=3e-4)
+    parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2, 3, 4], help="as 0,1,2")
+    parser.add_argument("--keep", type=Path, help="a folder for logs and stores; else they are removed")
+    parser.add_argument("--json", type=Path, help="where to write the result")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
