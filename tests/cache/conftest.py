@@ -58,6 +58,11 @@ class Worker:
                 return int(rest[0])
         pytest.fail(f"it ended without {word} {number}: {self.process.stderr.read()}")
 
+    def go(self):
+        """Let it go on where it waits for a line."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
     def rest(self):
         """Let it end; return its lines as (word, value), and what it wrote to stderr."""
         output, errors = self.process.communicate(timeout=60)

@@ -1,7 +1,8 @@
 """A process that uses a cache. Usage: worker.py MODE FOLDER NUMBERS ROWS CHUNK PAUSE.
 
 NUMBERS are the entries', with commas. It says ``row N`` when it is asked for row N (all before are in the cache then),
-``open 1`` when the entries are open. ``make`` then says their digests; ``hold`` waits for a line first. ``limited``
+``open 1`` when the entries are open. ``make`` then says their digests; ``hold`` waits for a line before that, ``gate``
+before the second chunk. ``limited``
 makes and reads with little address space; NUMBERS is the entry's size in MB then, and the rest is left out.
 """
 
@@ -24,11 +25,13 @@ def say(*words):
     sys.stdout.flush()
 
 
-def produce_slowly(count, chunk, pause):
+def produce_slowly(count, chunk, pause, gate):
     def produce(keys, start):
         arrays = [array_of(int(key.content["boundary"][5:]), count) for key in keys]
         for first in range(start, count, chunk):
             say("row", first)
+            if gate and first == start + chunk:
+                sys.stdin.readline()
             time.sleep(pause)
             yield [array[first : first + chunk] for array in arrays]
 
@@ -59,7 +62,7 @@ def main():
     count, chunk, pause = int(rest[0]), int(rest[1]), float(rest[2])
     keys = [key_of(int(number)) for number in numbers.split(",")]
     rows = Rows(count, SHAPE, DTYPE)
-    entries = Cache(Path(folder)).ensure(dict.fromkeys(keys, rows), produce_slowly(count, chunk, pause))
+    entries = Cache(Path(folder)).ensure(dict.fromkeys(keys, rows), produce_slowly(count, chunk, pause, mode == "gate"))
     say("open", 1)
     if mode == "hold":
         sys.stdin.readline()
