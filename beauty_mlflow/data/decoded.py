@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from beauty_mlflow.cache.entries import Entry
 from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.images import Array, Resize, load
 from beauty_mlflow.data.images import resize as resize_picture
+from beauty_mlflow.data.kept_rows import KeptRows
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.progress import Progress, silent_progress
@@ -52,7 +52,7 @@ class Decoder:
 
 def keep_decoded(
     cache: Cache, pictures: Pictures, size: int, resize: Resize, progress: Progress = silent_progress
-) -> Entry:
+) -> KeptRows:
     """Return the decoded pictures from the cache; what isn't there yet is decoded now, on all cores.
 
     Raises:
@@ -62,10 +62,11 @@ def keep_decoded(
     key = Key("pictures", {"pictures": pictures.digest, "size": size, "resize": resize, "decoder": _DECODER})
     found = cache.find(key)
     if found:
-        return found
-    decoder = Decoder(pictures, size, resize)
+        return KeptRows(found, pictures)
+    decoder = Decoder(pictures.select(pictures.by_key), size, resize)
     with progress("Decoding", len(pictures)) as bar:
-        return cache.ensure({key: decoder.rows}, partial(_decode_from, decoder, len(pictures), bar))[key]
+        entry = cache.ensure({key: decoder.rows}, partial(_decode_from, decoder, len(pictures), bar))[key]
+    return KeptRows(entry, pictures)
 
 
 def decoded_rows(pictures: Pictures, size: int) -> Rows:

@@ -31,9 +31,15 @@ class Pictures:
 
     @property
     def digest(self) -> str:
-        """What the pictures are, in their order, whatever they are called: 32 hex digits of sha256 over the keys."""
-        return hashlib.sha256(self.keys.astype("<u8").tobytes()).hexdigest()[:32]
+        """What the pictures are, whatever they are called and whichever class they are in: 32 hex digits of sha256."""
+        return hashlib.sha256(np.sort(self.keys).astype("<u8").tobytes()).hexdigest()[:32]
 
-    def since(self, start: int) -> "Pictures":
-        """Return the pictures from a number on."""
-        return Pictures(self.folder, self.paths[start:], self.labels[start:], self.keys[start:], self.classes)
+    @property
+    def by_key(self) -> npt.NDArray[np.int64]:
+        """The pictures' numbers in the order of their keys, in which caches keep them; int64 [n]."""
+        return np.argsort(self.keys, kind="stable")
+
+    def select(self, numbers: npt.NDArray[np.int64]) -> "Pictures":
+        """Return the pictures of these numbers, in this order."""
+        paths = tuple(self.paths[number] for number in numbers)
+        return Pictures(self.folder, paths, self.labels[numbers], self.keys[numbers], self.classes)

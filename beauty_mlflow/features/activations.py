@@ -2,15 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from beauty_mlflow.cache.entries import Entry
-from beauty_mlflow.cache.keys import Key
+import numpy as np
+import numpy.typing as npt
+
+from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.augmentation import Augment
+from beauty_mlflow.data.kept_rows import KeptRows
 from beauty_mlflow.data.pictures import Pictures
+from beauty_mlflow.data.pipeline import batches
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.row_batches import RowSource
-from beauty_mlflow.features.extraction import Trunk, View, keep_activations
+from beauty_mlflow.features.extraction import keep_activations
+from beauty_mlflow.features.trunk import Trunk, View
+
+BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +75,8 @@ def keep_versions(
     *,
     decoded: RowSource | None,
     progress: Progress,
-) -> dict[str, list[Entry]]:
-    """Return each boundary's entries, open, in the order of ``versions``; what is missing is computed.
+) -> dict[str, list[KeptRows]]:
+    """Return each boundary's rows, open, in the order of ``versions``; what is missing is computed.
 
     Args:
         cache: Where they are kept.
@@ -80,10 +89,38 @@ def keep_versions(
     Raises:
         DataError, WorkError, CacheError: See ``keep_activations``.
     """
-    kept: dict[str, list[Entry]] = {name: [] for name in names}
+    kept: dict[str, list[KeptRows]] = {name: [] for name in names}
     with progress("Extracting", versions.rows) as bar:
         for pictures, view in versions:
             source = decoded if pictures is versions.train else None
-            for name, entry in keep_activations(cache, trunk, names, pictures, view, decoded=source, bar=bar).items():
-                kept[name].append(entry)
+            images = partial(_images, trunk, pictures, view, source)
+            for name, rows in keep_activations(cache, trunk, names, pictures, view, images=images, bar=bar).items():
+                kept[name].append(rows)
     return kept
+
+
+def _images(
+    trunk: Trunk, pictures: Pictures, view: View, decoded: RowSource | None, numbers: npt.NDArray[np.int64]
+) -> Iterator[Any]:
+    dataset = batches(
+        pictures.select(numbers),
+        size=trunk.size,
+        resize=trunk.resize,
+        batch_size=BATCH_SIZE,
+        augment=view.augment,
+        seed=view.seed,
+        view=view.number,
+        kept=_Selected(decoded, numbers) if decoded else None,
+    )
+    return (images for images, _ in dataset)
+
+
+class _Selected:
+    """Some rows of another source."""
+
+    def __init__(self, source: RowSource, numbers: npt.NDArray[np.int64]) -> None:
+        self._source, self._numbers = source, numbers
+        self.rows = Rows(len(numbers), source.rows.shape, source.rows.dtype)
+
+    def read(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        return self._source.read(self._numbers[indices])

@@ -14,9 +14,9 @@ import tensorflow as tf
 from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.features.boundaries import POOLED, STEM, boundaries, trunk_below
-from beauty_mlflow.features.extraction import Trunk
 from beauty_mlflow.features.folding import fold
 from beauty_mlflow.features.planning import Stage
+from beauty_mlflow.features.trunk import Trunk
 from beauty_mlflow.hardware import processor
 from beauty_mlflow.networks.building import HEAD_PREFIX
 from beauty_mlflow.networks.freezing import SCALING, claim_layers

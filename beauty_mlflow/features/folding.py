@@ -18,7 +18,7 @@ def fold(model: keras.Model) -> keras.Model:
     or whose convolution has other readers, stay as they are.
 
     Args:
-        model: Functional network; it stays unchanged.
+        model: Functional network that uses no layer twice; it stays unchanged.
 
     Returns:
         A network with the same inputs and outputs and weights of its own, nothing of it trainable. Its results equal

@@ -14,9 +14,9 @@ from beauty_mlflow.features.activations import Versions, is_stored
 from beauty_mlflow.features.boundaries import POOLED, boundaries, limit
 from beauty_mlflow.features.costs import measured_stages
 from beauty_mlflow.features.estimates import Workload
-from beauty_mlflow.features.extraction import Trunk
 from beauty_mlflow.features.planning import plan
 from beauty_mlflow.features.plans import Training
+from beauty_mlflow.features.trunk import Trunk
 from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.settings import Settings

@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from beauty_mlflow.cache.entries import Entry
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.decoded import decoded_rows, keep_decoded
+from beauty_mlflow.data.kept_rows import KeptRows
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import batches
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.row_batches import Order, row_batches
 from beauty_mlflow.features.activations import Versions, keep_versions
 from beauty_mlflow.features.boundaries import POOLED, tail_above
-from beauty_mlflow.features.extraction import Trunk
+from beauty_mlflow.features.trunk import Trunk
 from beauty_mlflow.jobs.feed_plans import FeedPlan, make_plan
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.opening import say_notes
@@ -153,7 +153,7 @@ class _Feeder:
     def _views(self, parameters: Finetune) -> int:
         return 1 if self._settings.augment == "none" else min(parameters.views, parameters.epochs)
 
-    def _keep(self, plan: FeedPlan, trunk: Trunk, versions: Versions) -> dict[str, list[Entry]]:
+    def _keep(self, plan: FeedPlan, trunk: Trunk, versions: Versions) -> dict[str, list[KeptRows]]:
         if not plan.store or self._cache is None:
             return {}
         decoded = self._decoded(self._train, passes=versions.views, planned=plan.nbytes) if plan.nbytes else None
@@ -162,7 +162,7 @@ class _Feeder:
             self._opened.callback(entry.close)
         return entries
 
-    def _tail(self, boundary: str, entries: Sequence[Entry]) -> Feed:
+    def _tail(self, boundary: str, entries: Sequence[KeptRows]) -> Feed:
         *views, validation = entries
         parameters = self._parameters
 
@@ -177,7 +177,7 @@ class _Feeder:
             f"activations at {boundary}, {len(views)} views",
         )
 
-    def _decoded(self, pictures: Pictures, *, passes: int, planned: int = 0) -> Entry | None:
+    def _decoded(self, pictures: Pictures, *, passes: int, planned: int = 0) -> KeptRows | None:
         """Keep decoded pictures that are read more than once, if they fit beside what is planned."""
         if self._cache is None or passes < 2:  # noqa: PLR2004 - read once, they may as well be decoded then
             return None

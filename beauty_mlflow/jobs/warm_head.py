@@ -73,7 +73,7 @@ def _content(current: Session, feeds: Feeds, options: FitOptions) -> dict[str, o
     head = feeds.head.model
     return {
         "rows": feeds.head_content,
-        "labels": _digest([train.labels, validation.labels]),
+        "pictures": _digest([train.keys, train.labels, validation.labels]),
         "begins": _digest(head.get_weights()),
         "layers": head.to_json(),
         "batch_size": current.parameters.batch_size,
