@@ -181,7 +181,8 @@ def _interrupt_after(process: Any) -> None:  # noqa: ANN401 - psutil is imported
 
 
 def _quiet_libraries() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # 3: what matters TensorFlow raises as well; at 2 it calls float16 on a CPU, which is only stored, an error
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
