@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beauty_mlflow.cache.keys import Key, Rows
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CONTENTS = st.dictionaries(
     st.text(),
     st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8),
@@ -27,6 +28,7 @@ def test_a_name_stays_what_it_is():
     assert key.name == "activations-869c9ab79a7887603679d4367e77cf77"
 
 
+@UNHURRIED
 @given(CONTENTS, CONTENTS)
 def test_keys_are_equal_exactly_if_their_contents_are(one, other):
     """Any difference in the content, however small, is another entry; the order of names is none."""
@@ -36,6 +38,7 @@ def test_keys_are_equal_exactly_if_their_contents_are(one, other):
     assert hash(Key("head", shuffled)) == hash(Key("head", one))
 
 
+@UNHURRIED
 @given(CONTENTS, st.data())
 def test_one_changed_value_changes_the_name(content, data):
     """Changing a single value of the content gives another name."""

@@ -2,11 +2,12 @@
 
 NUMBERS are the entries', with commas. It says ``row N`` when it is asked for row N (all before are in the cache then),
 ``open 1`` when the entries are open. ``make`` then says their digests; ``hold`` waits for a line before that, ``gate``
-before the second chunk. ``limited``
-makes and reads with little address space; NUMBERS is the entry's size in MB then, and the rest is left out.
+before the second chunk. ``limited`` makes and reads with little address space; NUMBERS is the entry's size in MB then,
+and the rest is left out.
 """
 
 import resource
+import signal
 import sys
 import time
 from pathlib import Path
@@ -55,6 +56,7 @@ def limited(folder, megabytes):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
     mode, folder, numbers, *rest = sys.argv[1:]
     if mode == "limited":
         limited(Path(folder), int(numbers))
