@@ -6,7 +6,7 @@ PORT ?= 5000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-fast lint format lock mlproject
+.PHONY: help setup demo ui test test-fast lint format lock mlproject bench bench-quick
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' Makefile
@@ -38,6 +38,12 @@ lint: setup  ## format check, lint, types, import contracts
 format: setup  ## format and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+bench: setup  ## measure side by side with plain Keras, Optuna and MLflow; hours (docs/performance.md)
+	@$(BIN)/python benchmarks/run_all.py --out build/bench
+
+bench-quick: setup  ## show that the benchmarks run; minutes
+	@$(BIN)/python benchmarks/run_all.py --out build/bench-quick --quick
 
 mlproject: setup  ## write MLproject from the jobs' parameters
 	@$(BIN)/python -m beauty_mlflow.jobs.mlproject

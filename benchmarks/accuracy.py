@@ -63,7 +63,7 @@ def paired(differences: list[float]) -> dict[str, float]:
 
 def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = split_with_seed(given.data, folder, seed)
+    manifest = split_with_seed(given, folder, seed)
     weights = prepare_weights(manifest, given.network, folder)
     found = {side.name: run_once(side, folder / side.name).result for side in _sides(given, manifest, weights, seed)}
     return {
@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--plain-optimizer", default="adam")
     parser.add_argument("--plain-learning-rate", type=float, default=3e-4)
+    parser.add_argument("--group-by", default="", help="which pictures stay in one part, as for `beauty split`")
     parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2, 3, 4], help="as 0,1,2")
     parser.add_argument("--keep", type=Path, help="a folder for logs and stores; else they are removed")
     parser.add_argument("--json", type=Path, help="where to write the result")

@@ -1,6 +1,6 @@
 """How near each step is to what the machine could do: ours against the same work with nothing round it, in turn.
 
-    python benchmarks/limits.py --manifest split.csv --network inception_v3 --json FILE
+    python benchmarks/limits.py --data DIR --network inception_v3 --json FILE
 
 - training: our fit on a tail that reads the cache, against a bare train_step on batches in memory;
 - extraction: into the cache, against bare forward passes of the folded trunk; both from tensors already augmented;
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from depth_sweep import prepare_manifest
 from machine import facts, spread, table, write_json
 
 from beauty_mlflow.networks.table import NETWORKS, get_network
@@ -83,7 +84,8 @@ class Bench:
         self.given = given
         self.network = get_network(given.network)
         self.size = given.image_size or self.network.image_size
-        split = read_split(given.manifest)
+        self.folder = Path(tempfile.mkdtemp(prefix="limits-"))
+        split = read_split(prepare_manifest(given.data, self.folder))
         train = split.part("train")
         self.pictures = train.select(np.arange(min(given.pictures, len(train))))
         self.classes = len(split.classes)
@@ -99,7 +101,6 @@ class Bench:
             precision=self.precision,
             seed=0,
         )
-        self.folder = Path(tempfile.mkdtemp(prefix="limits-"))
         self._made = 0
 
     def training(self, turns: int) -> dict[str, list[float]]:
@@ -282,7 +283,7 @@ class Bench:
 def _parser() -> argparse.ArgumentParser:
     steps = ["training", "extraction", "decoding", "evaluation"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="a folder of class folders, or a manifest")
     parser.add_argument("--network", default="inception_v3", choices=NETWORKS)
     parser.add_argument("--image-size", type=int, default=0, help="0 is the network's own")
     parser.add_argument("--blocks", type=int, default=2, help="trained in the step training")

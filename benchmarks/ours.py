@@ -9,6 +9,8 @@ planned for all depths together and filled by the first run; its folder is BEAUT
 
 import argparse
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,13 @@ def main() -> None:
     if given.patience:
         common["patience"] = str(given.patience)
     _ = mlflow.__version__, tf.__version__
+    if given.unfolded:
+        from beauty_mlflow.features import trunk
+
+        trunk.fold = lambda model: model
+    study = _study() if given.prune else None
     started = time.time()  # the clock of MLflow's timestamps
-    trials = [_trial(common, int(depth), started, test=given.test) for depth in given.depths.split(",")]
+    trials = [_trial(common, int(depth), started, study=study, test=given.test) for depth in given.depths.split(",")]
     result = {"seconds": time.time() - started, "trials": trials}
     print(f"seconds: {result['seconds']:.1f}")
     for trial in trials:
@@ -46,16 +53,20 @@ def main() -> None:
         write_json(given.json, {"machine": facts(), "parameters": common, **result})
 
 
-def _trial(common: dict[str, str], depth: int, started: float, *, test: bool) -> dict[str, Any]:
+def _trial(common: dict[str, str], depth: int, started: float, *, study: Any, test: bool) -> dict[str, Any]:  # noqa: ANN401
     from beauty_mlflow.jobs import evaluate
     from beauty_mlflow.tracking.runs import Run
     from beauty_mlflow.tracking.store import connect
 
     began = time.time()
-    summary = dict(run(Finetune.parse({**common, "blocks": str(depth)})))
-    seconds = time.time() - began
     store = connect()
-    finished = Run.find(store, str(summary["run_id"]))
+    with _pruning(study) as pruned:
+        try:
+            run_id = str(dict(run(Finetune.parse({**common, "blocks": str(depth)})))["run_id"])
+        except pruned.reason:
+            run_id = pruned.run_id
+    seconds = time.time() - began
+    finished = Run.find(store, run_id)
     metrics, accuracies = finished.metrics(), finished.metric_history("val_accuracy")
     history = [
         {"at": point.timestamp / 1000 - started, "val_loss": point.value, "val_accuracy": accuracies[point.step]}
@@ -68,13 +79,57 @@ def _trial(common: dict[str, str], depth: int, started: float, *, test: bool) ->
     return {
         "blocks": depth,
         **tested,
-        "best_val_loss": metrics["best_val_loss"],
-        "best_val_accuracy": metrics["best_val_accuracy"],
+        "best_val_loss": min(point["val_loss"] for point in history),
+        "best_val_accuracy": metrics.get("best_val_accuracy", max(accuracies.values())),
         "seconds": seconds,
         "epochs": len(history),
         "source": finished.parameters()["resolved.source"],
         "history": history,
     }
+
+
+def _study() -> Any:  # noqa: ANN401 - Optuna is untyped
+    import optuna
+
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=1)
+    return optuna.create_study(direction="minimize", pruner=pruner)
+
+
+class _Pruned:
+    """Which exception ends a pruned run, and which run that was."""
+
+    reason: type[BaseException] = GeneratorExit
+    run_id, ended, last = "", False, 0.0
+
+
+@contextmanager
+def _pruning(study: Any) -> Iterator[_Pruned]:  # noqa: ANN401 - as above
+    """Report each epoch to a trial of the study, which may end the run; without a study, change nothing."""
+    pruned = _Pruned()
+    if study is None:
+        yield pruned
+        return
+    import optuna
+
+    from beauty_mlflow.tracking.runs import Run
+
+    pruned.reason, trial, log_epoch = optuna.TrialPruned, study.ask(), Run.log_epoch
+
+    def log_and_ask(self: Run, epoch: int, metrics: Any) -> None:  # noqa: ANN401 - as log_epoch takes them
+        log_epoch(self, epoch, metrics)
+        pruned.run_id, pruned.last = self.run_id, metrics["val_loss"]
+        trial.report(metrics["val_loss"], epoch)
+        pruned.ended = trial.should_prune()
+        if pruned.ended:
+            raise optuna.TrialPruned
+
+    Run.log_epoch = log_and_ask  # type: ignore[method-assign]
+    try:
+        yield pruned
+    finally:
+        ended = optuna.trial.TrialState.PRUNED if pruned.ended else None
+        study.tell(trial, None if ended else pruned.last, state=ended)
+        Run.log_epoch = log_epoch  # type: ignore[method-assign]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,6 +143,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--parameter", action="append", default=[], metavar="NAME=VALUE", help="any other of finetune's, repeatable"
     )
+    parser.add_argument("--prune", action="store_true", help="end runs whose val_loss lags behind the median's")
+    parser.add_argument("--unfolded", action="store_true", help="leave batch normalisation out of the convolutions")
     parser.add_argument("--test", action="store_true", help="also evaluate each run on the test part")
     parser.add_argument("--json", type=Path, help="where to write the result")
     return parser

@@ -61,7 +61,7 @@ def main() -> None:
 
 def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = split_with_seed(given.data, folder, seed)
+    manifest = split_with_seed(given, folder, seed)
     weights = prepare_weights(manifest, given.network, folder)
     plain, ours = (run_once(side, folder / side.name) for side in _sides(given, manifest, weights, seed))
     target = max(trial["best_val_accuracy"] for trial in plain.result["trials"])
@@ -82,10 +82,10 @@ def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
     return {**row, "ours_seconds": None, "blocks": None, "epoch": None, "ratio": None}
 
 
-def split_with_seed(data: Path, folder: Path, seed: int) -> Path:
+def split_with_seed(given: argparse.Namespace, folder: Path, seed: int) -> Path:
     """Split a folder into parts that the seed decides; return the manifest."""
     manifest = folder / "split.csv"
-    words = ["--data", str(data), "--out", str(manifest), "--seed", str(seed)]
+    words = ["--data", str(given.data), "--out", str(manifest), "--seed", str(seed), "--group-by", given.group_by]
     command = [sys.executable, "-m", "beauty_mlflow", "split", *words]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return manifest
@@ -121,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--plain-optimizer", default="adam")
     parser.add_argument("--plain-learning-rate", type=float, default=3e-4)
+    parser.add_argument("--group-by", default="", help="which pictures stay in one part, as for `beauty split`")
     parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2, 3, 4], help="as 0,1,2")
     parser.add_argument("--keep", type=Path, help="a folder for logs and stores; else they are removed")
     parser.add_argument("--json", type=Path, help="where to write the result")
