@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from beauty_mlflow.cache.layout import disk_bytes
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import batches
@@ -81,7 +82,7 @@ def make_plan(parameters: Finetune, settings: Settings, cache: Cache, trunk: Tru
             read_seconds=_read_seconds(versions.train, settings, parameters),
             head_seconds=_HEAD_SECONDS,
         ),
-        budget_bytes=cache.usage().available,
+        budget_bytes=cache.usage().available - _overhead(trunk, versions),
         stored=stored,
     )
     for line in chosen.lines():
@@ -89,6 +90,12 @@ def make_plan(parameters: Finetune, settings: Settings, cache: Cache, trunk: Tru
     boundary = chosen.choices[0].boundary or ""
     needed = {*chosen.store, boundary, POOLED if settings.warm_head else ""}
     return FeedPlan(boundary, tuple(name for name in boundaries(trunk.network) if name in needed), chosen.new_bytes)
+
+
+def _overhead(trunk: Trunk, versions: Versions) -> int:
+    """Return what files take beyond their rows, if every boundary were kept."""
+    kept = [trunk.rows(name, len(pictures)) for name in boundaries(trunk.network) for pictures, _ in versions]
+    return sum(disk_bytes(rows) - rows.nbytes for rows in kept)
 
 
 def _own(parameters: Finetune, network: Network) -> Training:

@@ -40,7 +40,7 @@ class Feed:
         model: What is trained: the whole network, or its tail above a boundary; layers are shared with the whole.
         train: Gives the training dataset of a view, as ``training.loop.fit`` takes it.
         validation: The validation dataset, in the manifest's order.
-        source: In words what is read: ``pictures``, ``kept pictures``, ``activations at mixed9, 4 views``.
+        source: In words what is read: ``pictures``, or ``activations at mixed9, 4 views``.
     """
 
     model: keras.Model
@@ -124,7 +124,7 @@ class _Feeder:
             batch_size=VALIDATION_BATCH,
             kept=kept[1],
         )
-        return Feed(self._model, train, validation, "kept pictures" if kept[0] else "pictures")
+        return Feed(self._model, train, validation, "pictures")
 
     def from_activations(self, parameters: Finetune) -> Feeds:
         """Return the feed of a tail, if the plan finds that it pays, and of the head where that comes first."""
