@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,11 @@ from plain import Settings
 ROTATION, SHIFT, ZOOM = 40 / 360, 0.2, 0.2  # the thesis's, as shares of a full turn, of the side and of the size
 SHARE_OF_MEMORY = 0.5
 MEASURED_SECONDS = 15.0
+# tf.data's autotuning finds no more pictures a second than this, and on a busy machine the end of an epoch waits for
+# its thread, up to several seconds: fixed numbers are faster
+PARALLEL_CALLS, BATCHES_AHEAD = os.cpu_count() or 1, 2
+
+Change = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 class Pictures:
@@ -57,13 +63,13 @@ class Pictures:
             dataset = self._decode(_shuffled(self._listed["train"], seed))
         dataset = dataset.batch(self._settings.batch_size)
         change = _augmentation(seed) if self._settings.augment else _as_float
-        return dataset.map(change, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+        return _finished(dataset, change)
 
     def plain(self, part: str) -> tf.data.Dataset:
         """Return a part's batches in the manifest's order, not augmented."""
         dataset = self._decoded[part] if self.in_memory else self._decode(self._listed[part])
         dataset = dataset.batch(self._settings.batch_size)
-        return dataset.map(_as_float, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+        return _finished(dataset, _as_float)
 
     def labels(self, part: str) -> list[int]:
         """Return a part's class ids in the manifest's order."""
@@ -79,7 +85,7 @@ class Pictures:
             return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8), label
 
         dataset = pictures if isinstance(pictures, tf.data.Dataset) else _dataset(pictures)
-        dataset = dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+        dataset = dataset.map(read, num_parallel_calls=PARALLEL_CALLS)
         return dataset.cache() if self.in_memory else dataset
 
 
@@ -107,6 +113,12 @@ def _dataset(pictures: Sequence[tuple[str, int]]) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((list(paths), tf.constant(labels, tf.int32)))
 
 
+def _finished(dataset: tf.data.Dataset, change: Change) -> tf.data.Dataset:
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.map(change, num_parallel_calls=PARALLEL_CALLS).prefetch(BATCHES_AHEAD).with_options(options)
+
+
 def _shuffled(pictures: Sequence[tuple[str, int]], seed: int) -> tf.data.Dataset:
     return _dataset(pictures).shuffle(len(pictures), seed=seed)
 
@@ -115,7 +127,7 @@ def _as_float(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tenso
     return tf.cast(images, tf.float32), labels
 
 
-def _augmentation(seed: int) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+def _augmentation(seed: int) -> Change:
     layers = [
         keras.layers.RandomFlip("horizontal", seed=seed),
         keras.layers.RandomRotation(ROTATION, fill_mode="nearest", seed=seed + 1),
