@@ -49,6 +49,8 @@ def keep_activations(
     """
     keys = {trunk.key(name, pictures, view): name for name in names}
     wanted = {key: trunk.rows(name, len(pictures)) for key, name in keys.items()}
+    if all(cache.has(key) for key in keys):
+        bar.update(len(pictures))
     entries = cache.ensure(wanted, _Pass(trunk, keys, pictures, images, bar))
     return {name: KeptRows(entries[key], pictures) for key, name in keys.items()}
 
