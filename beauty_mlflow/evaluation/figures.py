@@ -6,22 +6,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from beauty_mlflow.data import images
-from beauty_mlflow.data.augmentation import Augment
+from beauty_mlflow.data.augmentation import Augment, transforms
+from beauty_mlflow.data.decoded import Decoder
 from beauty_mlflow.data.images import Resize
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.errors import DataError
-from beauty_mlflow.evaluation.plotting import name_style, new_figure, readable, save_figure
+from beauty_mlflow.evaluation.plotting import DPI, name_style, new_figure, readable, save_figure
 
 SAMPLE_COLUMNS = 7  # as in the thesis
-SAMPLE_SIZE = 160  # pixels
+SAMPLE_SIZE = 180  # pixels, as all that follow
+SAMPLE_MARGIN = 10
+CELL_WIDTH, CELL_HEIGHT = 200, 230
+VIEWS = 9
 
 
 def draw_samples(pictures: Pictures, path: Path) -> None:
-    """Draw the first picture of each class in 7 columns, with the class's name.
+    """Draw the first picture of each class in 7 columns, with the class's name above.
 
     Pictures keep their proportions on white; a class without a picture says so.
 
@@ -29,17 +34,21 @@ def draw_samples(pictures: Pictures, path: Path) -> None:
         PictureError: A picture can't be decoded.
     """
     rows = math.ceil(len(pictures.classes) / SAMPLE_COLUMNS)
-    figure = new_figure(SAMPLE_COLUMNS * 2, rows * 2.3)
-    grid = figure.subplots(rows, SAMPLE_COLUMNS, squeeze=False).ravel()
-    for axes in grid:
-        axes.set_axis_off()
-    for label, (axes, name) in enumerate(zip(grid, pictures.classes, strict=False)):
-        axes.set_title("\n".join(textwrap.wrap(readable(name), 30)), fontsize=7, **name_style())
+    width, height = SAMPLE_COLUMNS * CELL_WIDTH, rows * CELL_HEIGHT
+    figure = new_figure(width / DPI, height / DPI, arranged=False)
+    for label, name in enumerate(pictures.classes):
+        row, column = divmod(label, SAMPLE_COLUMNS)
+        left, bottom = column * CELL_WIDTH + SAMPLE_MARGIN, height - (row + 1) * CELL_HEIGHT + SAMPLE_MARGIN
+        middle = left + SAMPLE_SIZE / 2
+        title = "\n".join(textwrap.wrap(readable(name), 30))
+        style = {"fontsize": 7, "ha": "center", "va": "bottom", **name_style()}
+        figure.text(middle / width, (bottom + SAMPLE_SIZE + SAMPLE_MARGIN / 2) / height, title, **style)
         found = np.flatnonzero(pictures.labels == label)
         if found.size:
-            axes.imshow(images.load(pictures.folder / pictures.paths[found[0]], SAMPLE_SIZE, "pad"))
+            # pixel by pixel, without axes: 73 of them would take a second
+            figure.figimage(images.load(pictures.folder / pictures.paths[found[0]], SAMPLE_SIZE, "pad"), left, bottom)
         else:
-            axes.text(0.5, 0.5, "no picture", ha="center", va="center")
+            figure.text(middle / width, (bottom + SAMPLE_SIZE / 2) / height, "no picture", ha="center", va="center")
     save_figure(figure, path)
 
 
@@ -60,19 +69,30 @@ def draw_augmentation(
     Raises:
         DataError: The picture can't be decoded.
     """
-    from beauty_mlflow.data.pipeline import batches, translate_errors
+    figure = new_figure(7, 7.6, arranged=False)
+    figure.suptitle(f"Nine views of one picture (augment={augment}, seed={seed})", fontsize=10)
+    places = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.92, "wspace": 0.03, "hspace": 0.1}
+    views = _views(picture_path, key, augment=augment, seed=seed, size=size, resize=resize)
+    for view, axes in enumerate(figure.subplots(3, 3, gridspec_kw=places).flat):
+        axes.set_axis_off()
+        axes.set_title(f"epoch {view + 1}", fontsize=8, pad=3)
+        axes.imshow(views[view])
+    save_figure(figure, path)
+
+
+def _views(path: Path, key: int, *, augment: Augment, seed: int, size: int, resize: Resize) -> npt.NDArray[np.uint8]:
+    """Return a picture as the first nine epochs see it, uint8 [9, size, size, 3]."""
+    from beauty_mlflow.data.pipeline import apply_transforms
 
     keys = np.array([key], np.uint64)
-    picture = Pictures(picture_path.parent, (picture_path.name,), np.zeros(1, np.int32), keys, ("any",))
-    figure = new_figure(7, 7.6)
-    figure.suptitle(f"Nine views of one picture (augment={augment}, seed={seed})", fontsize=10)
-    for view, axes in enumerate(figure.subplots(3, 3).flat):
-        with translate_errors():
-            (batch,) = batches(picture, size=size, resize=resize, batch_size=1, augment=augment, seed=seed, view=view)
-        axes.set_axis_off()
-        axes.set_title(f"epoch {view + 1}", fontsize=8)
-        axes.imshow(np.clip(np.rint(batch[0][0]), 0, 255).astype(np.uint8))
-    save_figure(figure, path)
+    decoder = Decoder(Pictures(path.parent, (path.name,), np.zeros(1, np.int32), keys, ("any",)), size, resize)
+    plain = decoder.read(np.zeros(VIEWS, np.int64))
+    if augment == "none":
+        return plain
+    rows = [transforms(keys, size=size, augment=augment, seed=seed, view=view) for view in range(VIEWS)]
+    views = apply_transforms(plain.astype(np.float32), np.concatenate(rows))
+    seen: npt.NDArray[np.uint8] = np.clip(np.rint(views), 0, 255).astype(np.uint8)
+    return seen
 
 
 def draw_curves(history: Sequence[Mapping[str, float]], best_epoch: int, path: Path) -> None:

@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.legend import Legend
 from matplotlib.patches import Patch
 
 from beauty_mlflow.evaluation.confusion import count_confusions
 from beauty_mlflow.evaluation.metrics import summarize
-from beauty_mlflow.evaluation.plotting import name_style, new_figure, readable, save_figure
+from beauty_mlflow.evaluation.plotting import DPI, name_style, new_figure, readable, save_figure
 from beauty_mlflow.evaluation.predictions import PredictionTable
 
 FILE = "confusion_matrix.png"
@@ -27,6 +29,7 @@ SCALE = (
 CELL = 0.3  # inches; a number of three digits fits
 LARGEST = 60.0  # inches; 6,000 pixels
 SMALLEST_WITH_NUMBER = 0.2  # inches
+PAD = 0.15  # inches
 MANY = 25  # classes from which on the names stand on all four sides
 
 Counts = npt.NDArray[np.int64]
@@ -42,20 +45,37 @@ def evaluate(table: PredictionTable, folder: Path) -> None:
     cell = min(max(CELL, 4.0 / len(counts)), LARGEST / len(counts))
     side = cell * len(counts)
     numbered = cell >= SMALLEST_WITH_NUMBER
-    margin = 6.0 if len(counts) < MANY else 9.0
-    figure = new_figure(side + margin, side + margin - 1)
-    axes = figure.add_subplot()
+    heading = 10 + side / 3
+    figure = new_figure(side, side, arranged=False)
+    axes = figure.add_axes((0, 0, 1, 1))
     _draw_cells(axes, counts)
     if numbered:
         _write_numbers(axes, counts, size=min(10.0, 26 * cell))
     _name_axes(axes, table.classes, size=min(10.0, 30 * cell))
-    heading = 10 + side / 3
     axes.set_xlabel("Predicted class", fontsize=heading)
     axes.set_ylabel("True class", fontsize=heading)
     axes.set_title(_title(table, numbered=numbered), fontsize=heading, pad=14)
-    legend = figure.legend(handles=_legend(), loc="outside right upper", fontsize=heading, handlelength=1)
+    legend = figure.legend(handles=_legend(), loc="upper right", fontsize=heading, handlelength=1)
     legend.set_title("Pictures", prop=FontProperties(size=heading))
+    _make_room(figure, axes, legend, side)
     save_figure(figure, folder / FILE)
+
+
+def _make_room(figure: Figure, axes: Axes, legend: Legend, side: float) -> None:
+    """Enlarge a figure that is all matrix by what names, title and legend take.
+
+    matplotlib's own arrangement would measure each of some 300 names several times, for seconds.
+    """
+    pad = PAD * DPI
+    taken = axes.get_tightbbox()
+    assert taken is not None
+    key = legend.get_window_extent()
+    left, bottom = pad - min(taken.x0, 0), pad - min(taken.y0, 0)
+    right = max(taken.x1 - side * DPI, 0) + pad + key.width + pad
+    top = max(taken.y1, key.height) - side * DPI + pad
+    width, height = left + side * DPI + right, bottom + side * DPI + max(top, pad)
+    figure.set_size_inches(width / DPI, height / DPI)
+    axes.set_position((left / width, bottom / height, side * DPI / width, side * DPI / height))
 
 
 def _draw_cells(axes: Axes, counts: Counts) -> None:
@@ -64,10 +84,10 @@ def _draw_cells(axes: Axes, counts: Counts) -> None:
     norm = BoundaryNorm([*limits, np.iinfo(np.int64).max], colours.N)
     axes.imshow(counts, cmap=colours, norm=norm, interpolation="nearest")
     edges = np.arange(len(counts) + 1) - 0.5
-    axes.set_xticks(edges, minor=True)
-    axes.set_yticks(edges, minor=True)
-    axes.grid(which="minor", color="dimgray", linewidth=0.5)
-    axes.tick_params(which="minor", length=0)
+    first, last = edges[[0, -1]]
+    axes.vlines(edges, first, last, color="dimgray", linewidth=0.5)
+    axes.hlines(edges, first, last, color="dimgray", linewidth=0.5)
+    axes.set(xlim=(first, last), ylim=(last, first))
 
 
 def _write_numbers(axes: Axes, counts: Counts, size: float) -> None:

@@ -65,7 +65,7 @@ def test_the_colours_are_the_thesiss(tmp_path, table_of_counts, count, colour):
 
 
 def test_with_the_thesiss_73_classes_every_name_and_number_has_room(tmp_path, drawn, make_table):
-    """No two names overlap, no number leaves its cell, and every name is written."""
+    """No two names overlap, no number leaves its cell, every name is written, and nothing leaves the figure."""
     with (resources.files("beauty_mlflow") / "data/thesis/categories.csv").open(encoding="utf-8") as stream:
         names = [row["folder"] for row in csv.DictReader(stream)]
     evaluate(make_table(classes=names, n=7288), tmp_path)
@@ -79,6 +79,14 @@ def test_with_the_thesiss_73_classes_every_name_and_number_has_room(tmp_path, dr
     assert all(upper.y0 >= lower.y1 - 1 for lower, upper in pairwise(boxes))
     assert axes.yaxis.label.get_window_extent().x1 <= min(box.x0 for box in boxes)
     assert axes.yaxis.label.get_window_extent().x0 >= 0
+    right = [tick.label2.get_window_extent() for tick in axes.yaxis.get_major_ticks()]
+    legend = figure.legends[0].get_window_extent()
+    assert max(box.x1 for box in right) < legend.x0
+    width, height = figure.get_size_inches() * figure.dpi
+    shown = axes.get_tightbbox()
+    assert min(shown.x0, shown.y0) >= 0
+    assert shown.x1 <= legend.x1 <= width
+    assert max(shown.y1, legend.y1) <= height
     cell = axes.get_window_extent().width / 73
     assert all(text.get_window_extent().width <= cell for text in axes.texts)
     assert min(text.get_fontsize() for text in axes.texts) >= 5
