@@ -16,7 +16,7 @@ def given(noise):
 
 @pytest.fixture
 def keep(cache, given):
-    """Make a function that keeps activations; it returns them, and the numbers of the pictures in each batch computed."""
+    """Make a function that keeps activations; it returns them, and the pictures' numbers in each batch computed."""
 
     def keep(trunk, names, pictures, size=16):
         computed, counted = [], []
