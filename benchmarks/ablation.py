@@ -7,14 +7,11 @@ and pruning of lagging trials. Each other row leaves one of them out; ``none`` l
 """
 
 import argparse
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from depth_sweep import HERE, prepare_manifest, prepare_weights
-from machine import BenchmarkError, Contestant, facts, run_in_turn, spread, table, write_json
+from machine import Contestant, facts, run_in_turn, spread, table, write_json
+from sides import add_common_arguments, common_words, ours, prepare_manifest, prepare_weights, working_folder
 
 from beauty_mlflow.networks.table import NETWORKS
 
@@ -37,15 +34,10 @@ WITHOUT: dict[str, dict[str, str]] = {
 def main() -> None:
     """Run every row in turn, print the table and write JSON."""
     given = _parser().parse_args()
-    with tempfile.TemporaryDirectory(prefix="ablation-") as temporary:
-        folder = Path(given.keep or temporary)
-        try:
-            manifest = prepare_manifest(given.data, folder)
-            weights = prepare_weights(manifest, given.network, folder)
-            sides = [_side(given, name, manifest, weights) for name in given.rows]
-            turns = run_in_turn(sides, given.turns, folder)
-        except (BenchmarkError, subprocess.CalledProcessError) as error:
-            sys.exit(f"error: {error}")
+    with working_folder(given.keep) as folder:
+        manifest = prepare_manifest(given.data, folder)
+        weights = prepare_weights(manifest, given.network, folder, "own")
+        turns = run_in_turn([_side(given, name, manifest, weights) for name in given.rows], given.turns, folder)
     rows: dict[str, Any] = {}
     for name, found in turns.items():
         best = max(trial["best_val_accuracy"] for trial in found[0].result["trials"])
@@ -73,33 +65,22 @@ def _side(given: argparse.Namespace, name: str, manifest: Path, weights: Path) -
     parameters = {**ALL, **WITHOUT[name], "seed": given.seed}
     if name in ("none", "without early stopping"):
         parameters["patience"] = given.epochs
-    words = [
-        *("--manifest", str(manifest), "--network", given.network, "--weights", str(weights)),
-        *("--depths", given.depths, "--epochs", str(given.epochs), "--json", "{json}"),
-        *(f"--parameter={key}={value}" for key, value in parameters.items()),
-        *(() if name in ("none", "without pruning") else ("--prune",)),
-    ]
-    places = {
-        "BEAUTY_CACHE_DIR": "{folder}/cache",
-        "BEAUTY_STATE_DIR": "{folder}/state",
-        "MLFLOW_TRACKING_URI": "sqlite:///{folder}/mlflow.db",
-    }
+    words = common_words(given, manifest, weights, given.depths)
+    if name not in ("none", "without pruning"):
+        words.append("--prune")
     if name == "without folding":
         words.append("--unfolded")
-    return Contestant(name, [sys.executable, str(HERE / "ours.py"), *words], places)
+    return ours(name, words, parameters)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a folder of class folders, or a manifest")
+    add_common_arguments(parser)
     parser.add_argument("--network", default="inception_v3", choices=NETWORKS)
     parser.add_argument("--depths", default="0,1,2,3")
-    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--rows", nargs="+", default=list(WITHOUT), choices=list(WITHOUT))
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="a folder for logs and stores; else they are removed")
-    parser.add_argument("--json", type=Path, help="where to write the result")
     return parser
 
 

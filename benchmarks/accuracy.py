@@ -9,15 +9,21 @@ the validation part. All are measured on the test part, once. The interval of th
 """
 
 import argparse
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from depth_sweep import HERE, prepare_weights
-from machine import BenchmarkError, Contestant, facts, run_once, spread, table, write_json
-from time_to_accuracy import _numbers, split_with_seed
+from machine import Contestant, facts, run_once, spread, table, write_json
+from sides import (
+    HERE,
+    add_common_arguments,
+    add_seeds,
+    common_words,
+    ours,
+    prepare_manifest,
+    prepare_weights,
+    working_folder,
+)
 
 from beauty_mlflow.networks.table import NETWORKS, get_network
 
@@ -25,12 +31,8 @@ from beauty_mlflow.networks.table import NETWORKS, get_network
 def main() -> None:
     """Run all sides for each seed, print the table and write JSON."""
     given = _parser().parse_args()
-    with tempfile.TemporaryDirectory(prefix="accuracy-") as temporary:
-        folder = Path(given.keep or temporary)
-        try:
-            rows = [_one(given, seed, folder / f"seed-{seed}") for seed in given.seeds]
-        except (BenchmarkError, subprocess.CalledProcessError) as error:
-            sys.exit(f"error: {error}")
+    with working_folder(given.keep) as folder:
+        rows = [_one(given, seed, folder / f"seed-{seed}") for seed in given.seeds]
     report: dict[str, Any] = {
         "machine": facts(),
         "settings": {name: str(value) for name, value in vars(given).items()},
@@ -63,8 +65,8 @@ def paired(differences: list[float]) -> dict[str, float]:
 
 def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = split_with_seed(given, folder, seed)
-    weights = prepare_weights(manifest, given.network, folder)
+    manifest = prepare_manifest(given.data, folder, "--seed", str(seed), "--group-by", given.group_by)
+    weights = prepare_weights(manifest, given.network, folder, "own")
     found = {side.name: run_once(side, folder / side.name).result for side in _sides(given, manifest, weights, seed)}
     return {
         "seed": seed,
@@ -77,38 +79,26 @@ def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
 
 
 def _sides(given: argparse.Namespace, manifest: Path, weights: Path, seed: int) -> list[Contestant]:
-    common = ["--manifest", str(manifest), "--network", given.network, "--weights", str(weights), "--json", "{json}"]
-    training = ["--depths", str(given.blocks), "--epochs", str(given.epochs), "--test"]
+    words = [*common_words(given, manifest, weights, given.blocks), "--test"]
+    floor = ["--manifest", str(manifest), "--network", given.network, "--weights", str(weights), "--json", "{json}"]
     plain = [
         *("--optimizer", given.plain_optimizer, "--learning-rate", str(given.plain_learning_rate)),
         *("--batch-norm", "frozen", "--scaling", get_network(given.network).scaling, "--seed", str(seed)),
-        *("--tracking", "sqlite:///{folder}/plain.db"),
+        *("--tracking", "sqlite:///{folder}/plain.db", "--json", "{json}"),
     ]
-    places = {
-        "BEAUTY_CACHE_DIR": "{folder}/cache",
-        "BEAUTY_STATE_DIR": "{folder}/state",
-        "MLFLOW_TRACKING_URI": "sqlite:///{folder}/mlflow.db",
-    }
-    ours = [f"--parameter={name}={value}" for name, value in {"recipe": "fast", "seed": seed}.items()]
     return [
-        Contestant("floor", [sys.executable, str(HERE / "linear_floor.py"), *common]),
-        Contestant("plain", [sys.executable, str(HERE / "plain.py"), *common, *training, *plain]),
-        Contestant("ours", [sys.executable, str(HERE / "ours.py"), *common, *training, *ours], places),
+        Contestant("floor", [sys.executable, str(HERE / "linear_floor.py"), *floor]),
+        Contestant("plain", [sys.executable, str(HERE / "plain.py"), *words, *plain]),
+        ours("ours", words, {"recipe": "fast", "seed": seed}),
     ]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a folder of class folders")
+    add_common_arguments(parser)
+    add_seeds(parser)
     parser.add_argument("--network", default="efficientnet_lite0", choices=NETWORKS)
     parser.add_argument("--blocks", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--plain-optimizer", default="adam")
-    parser.add_argument("--plain-learning-rate", type=float, default=3e-4)
-    parser.add_argument("--group-by", default="", help="which pictures stay in one part, as for `beauty split`")
-    parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2, 3, 4], help="as 0,1,2")
-    parser.add_argument("--keep", type=Path, help="a folder for logs and stores; else they are removed")
-    parser.add_argument("--json", type=Path, help="where to write the result")
     return parser
 
 

@@ -9,110 +9,53 @@ imports count for nobody. Our defaults (recipe fast, early stopping) are reporte
 """
 
 import argparse
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from machine import BenchmarkError, Contestant, Turn, facts, run_in_turn, spread, table, write_json
+from machine import Contestant, Turn, facts, run_in_turn, spread, table, write_json
+from sides import HERE, add_common_arguments, common_words, ours, prepare_manifest, prepare_weights, working_folder
 
 from beauty_mlflow.networks.table import NETWORKS, get_network, scaling_for
 
-HERE = Path(__file__).resolve().parent
 GB = 1e9
 
 
 def main() -> None:
     """Prepare what all sides share, run them in turn, print the table and write JSON."""
     given = _parser().parse_args()
-    with tempfile.TemporaryDirectory(prefix="depth-sweep-") as temporary:
-        folder = Path(given.keep or temporary)
-        try:
-            manifest = prepare_manifest(given.data, folder)
-            weights = prepare_weights(manifest, given.network, folder)
-            sides = [_ours(given, manifest, weights), *_opponents(given, manifest, weights)]
-            if given.defaults:
-                sides.append(_defaults(given, manifest, weights))
-            turns = run_in_turn(sides, given.turns, folder)
-        except (BenchmarkError, subprocess.CalledProcessError) as error:
-            sys.exit(f"error: {error}")
-    report = _report(given, turns)
+    with working_folder(given.keep) as folder:
+        manifest = prepare_manifest(given.data, folder)
+        weights = prepare_weights(manifest, given.network, folder)
+        report = _report(given, run_in_turn(_sides(given, manifest, weights), given.turns, folder))
     print(_summary(report))
     if given.json:
         write_json(given.json, report)
 
 
-def prepare_manifest(data: Path, folder: Path) -> Path:
-    """Return a manifest: the one given, or the split of a folder with the package's defaults."""
-    if data.suffix == ".csv":
-        return data.absolute()
-    manifest = folder / "split.csv"
-    subprocess.run(
-        [sys.executable, "-m", "beauty_mlflow", "split", "--data", str(data), "--out", str(manifest)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    return manifest
-
-
-def prepare_weights(manifest: Path, network: str, folder: Path) -> Path:
-    """Return the file of first weights: ImageNet's where they can be had, else random ones that are set from data."""
-    path = folder / "first.weights.h5"
-    subprocess.run([sys.executable, str(HERE / "first_weights.py"), str(manifest), network, str(path)], check=True)
-    return path
-
-
-def _ours(given: argparse.Namespace, manifest: Path, weights: Path) -> Contestant:
-    return _side(
-        "ours",
-        given,
-        manifest,
-        weights,
-        recipe="thesis",
-        cache="activations",
-        precision="auto",
-        batch_norm=given.batch_norm,
-        patience=given.epochs,
-    )
-
-
-def _defaults(given: argparse.Namespace, manifest: Path, weights: Path) -> Contestant:
-    return _side("ours_defaults", given, manifest, weights, recipe="fast")
-
-
-def _side(name: str, given: argparse.Namespace, manifest: Path, weights: Path, **parameters: object) -> Contestant:
-    words = [f"--parameter={key}={value}" for key, value in {**parameters, "seed": given.seed}.items()]
-    return Contestant(
-        name,
-        [sys.executable, str(HERE / "ours.py"), *_common(given, manifest, weights), *words, "--json", "{json}"],
-        {
-            "BEAUTY_CACHE_DIR": "{folder}/cache",
-            "BEAUTY_STATE_DIR": "{folder}/state",
-            "MLFLOW_TRACKING_URI": "sqlite:///{folder}/mlflow.db",
-        },
-    )
-
-
-def _opponents(given: argparse.Namespace, manifest: Path, weights: Path) -> list[Contestant]:
-    network = get_network(given.network)
-    words = [
-        *_common(given, manifest, weights),
-        *("--batch-norm", given.batch_norm, "--scaling", scaling_for(network, "thesis"), "--seed", str(given.seed)),
-        *("--tracking", "sqlite:///{folder}/plain.db", "--json", "{json}"),
+def _sides(given: argparse.Namespace, manifest: Path, weights: Path) -> list[Contestant]:
+    words = common_words(given, manifest, weights, given.depths)
+    same = {
+        "recipe": "thesis",
+        "cache": "activations",
+        "precision": "auto",
+        "batch_norm": given.batch_norm,
+        "patience": given.epochs,
+        "seed": given.seed,
+    }
+    plain = [
+        *(*words, "--batch-norm", given.batch_norm, "--scaling", scaling_for(get_network(given.network), "thesis")),
+        *("--seed", str(given.seed), "--tracking", "sqlite:///{folder}/plain.db", "--json", "{json}"),
     ]
-    scripts = {"plain": "plain.py", "strong": "plain_strong.py"}
+    opponents = {"plain": "plain.py", "strong": "plain_strong.py"}
     return [
-        Contestant(name, [sys.executable, str(HERE / script), *words])
-        for name, script in scripts.items()
-        if name not in given.without
-    ]
-
-
-def _common(given: argparse.Namespace, manifest: Path, weights: Path) -> list[str]:
-    return [
-        *("--manifest", str(manifest), "--network", given.network, "--weights", str(weights)),
-        *("--depths", given.depths, "--epochs", str(given.epochs)),
+        ours("ours", words, same),
+        *(
+            Contestant(name, [sys.executable, str(HERE / script), *plain])
+            for name, script in opponents.items()
+            if name not in given.without
+        ),
+        *([ours("ours_defaults", words, {"recipe": "fast", "seed": given.seed})] if given.defaults else []),
     ]
 
 
@@ -158,17 +101,14 @@ def _summary(report: dict[str, Any]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a folder of class folders, or a manifest")
+    add_common_arguments(parser)
     parser.add_argument("--network", default="inception_v3", choices=NETWORKS)
     parser.add_argument("--depths", default="0,1,2,3")
-    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch-norm", default="train", choices=("train", "frozen"))
     parser.add_argument("--turns", type=int, default=3, help="how often each side runs; medians are compared")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--defaults", action="store_true", help="also our own defaults, apart from the ratios")
     parser.add_argument("--without", action="append", default=[], choices=("plain", "strong"))
-    parser.add_argument("--keep", type=Path, help="a folder for logs and stores; else they are removed")
-    parser.add_argument("--json", type=Path, help="where to write the result")
     return parser
 
 

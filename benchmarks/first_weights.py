@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("network", choices=NETWORKS)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--scaling", default="thesis", choices=("thesis", "own"), help="the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     from beauty_mlflow.data.pipeline import batches
@@ -36,7 +37,7 @@ def main() -> None:
         network,
         classes=len(split.classes),
         image_size=size,
-        scaling=scaling_for(network, "thesis"),
+        scaling=scaling_for(network, given.scaling),
         dropout=0.2,
         dense_units=512,
         precision="float32",

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from depth_sweep import prepare_manifest
 from machine import facts, spread, table, write_json
+from sides import prepare_manifest
 
 from beauty_mlflow.networks.table import NETWORKS, get_network
 

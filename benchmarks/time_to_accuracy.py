@@ -8,14 +8,21 @@ cache to the end of the epoch whose val_accuracy is at least as high.
 """
 
 import argparse
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from depth_sweep import HERE, prepare_weights
-from machine import BenchmarkError, Contestant, facts, run_once, spread, table, write_json
+from machine import Contestant, facts, run_once, spread, table, write_json
+from sides import (
+    HERE,
+    add_common_arguments,
+    add_seeds,
+    common_words,
+    ours,
+    prepare_manifest,
+    prepare_weights,
+    working_folder,
+)
 
 from beauty_mlflow.networks.table import NETWORKS, get_network
 
@@ -23,12 +30,8 @@ from beauty_mlflow.networks.table import NETWORKS, get_network
 def main() -> None:
     """Run both sides for each seed, print the table and write JSON."""
     given = _parser().parse_args()
-    with tempfile.TemporaryDirectory(prefix="time-to-accuracy-") as temporary:
-        folder = Path(given.keep or temporary)
-        try:
-            rows = [_one(given, seed, folder / f"seed-{seed}") for seed in given.seeds]
-        except (BenchmarkError, subprocess.CalledProcessError) as error:
-            sys.exit(f"error: {error}")
+    with working_folder(given.keep) as folder:
+        rows = [_one(given, seed, folder / f"seed-{seed}") for seed in given.seeds]
     reached = [row["ratio"] for row in rows if row["ratio"]]
     report: dict[str, Any] = {
         "machine": facts(),
@@ -61,8 +64,8 @@ def main() -> None:
 
 def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = split_with_seed(given, folder, seed)
-    weights = prepare_weights(manifest, given.network, folder)
+    manifest = prepare_manifest(given.data, folder, "--seed", str(seed), "--group-by", given.group_by)
+    weights = prepare_weights(manifest, given.network, folder, "own")
     plain, ours = (run_once(side, folder / side.name) for side in _sides(given, manifest, weights, seed))
     target = max(trial["best_val_accuracy"] for trial in plain.result["trials"])
     row: dict[str, Any] = {"seed": seed, "target": target, "plain_seconds": plain.result["seconds"]}
@@ -82,54 +85,26 @@ def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
     return {**row, "ours_seconds": None, "blocks": None, "epoch": None, "ratio": None}
 
 
-def split_with_seed(given: argparse.Namespace, folder: Path, seed: int) -> Path:
-    """Split a folder into parts that the seed decides; return the manifest."""
-    manifest = folder / "split.csv"
-    words = ["--data", str(given.data), "--out", str(manifest), "--seed", str(seed), "--group-by", given.group_by]
-    command = [sys.executable, "-m", "beauty_mlflow", "split", *words]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return manifest
-
-
 def _sides(given: argparse.Namespace, manifest: Path, weights: Path, seed: int) -> list[Contestant]:
-    common = [
-        *("--manifest", str(manifest), "--network", given.network, "--weights", str(weights)),
-        *("--depths", given.depths, "--epochs", str(given.epochs), "--json", "{json}"),
-    ]
+    words = common_words(given, manifest, weights, given.depths)
     plain = [
         *("--optimizer", given.plain_optimizer, "--learning-rate", str(given.plain_learning_rate)),
         *("--batch-norm", "frozen", "--scaling", get_network(given.network).scaling, "--seed", str(seed)),
-        *("--tracking", "sqlite:///{folder}/plain.db"),
+        *("--tracking", "sqlite:///{folder}/plain.db", "--json", "{json}"),
     ]
-    ours = [f"--parameter={name}={value}" for name, value in {"recipe": "fast", "seed": seed}.items()]
-    places = {
-        "BEAUTY_CACHE_DIR": "{folder}/cache",
-        "BEAUTY_STATE_DIR": "{folder}/state",
-        "MLFLOW_TRACKING_URI": "sqlite:///{folder}/mlflow.db",
-    }
     return [
-        Contestant("plain", [sys.executable, str(HERE / "plain.py"), *common, *plain]),
-        Contestant("ours", [sys.executable, str(HERE / "ours.py"), *common, *ours], places),
+        Contestant("plain", [sys.executable, str(HERE / "plain.py"), *words, *plain]),
+        ours("ours", words, {"recipe": "fast", "seed": seed}),
     ]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a folder of class folders")
+    add_common_arguments(parser)
+    add_seeds(parser)
     parser.add_argument("--network", default="efficientnet_lite0", choices=NETWORKS)
     parser.add_argument("--depths", default="0,1,2,3,4,5,6,7,8,9")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--plain-optimizer", default="adam")
-    parser.add_argument("--plain-learning-rate", type=float, default=3e-4)
-    parser.add_argument("--group-by", default="", help="which pictures stay in one part, as for `beauty split`")
-    parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2, 3, 4], help="as 0,1,2")
-    parser.add_argument("--keep", type=Path, help="a folder for logs and stores; else they are removed")
-    parser.add_argument("--json", type=Path, help="where to write the result")
     return parser
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(number) for number in text.split(",")]
 
 
 if __name__ == "__main__":

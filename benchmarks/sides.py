@@ -1,0 +1,82 @@
+"""What comparisons share: pictures and first weights made once, and our side as a contestant."""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from machine import BenchmarkError, Contestant
+
+HERE = Path(__file__).resolve().parent
+OWN_PLACES = {
+    "BEAUTY_CACHE_DIR": "{folder}/cache",
+    "BEAUTY_STATE_DIR": "{folder}/state",
+    "MLFLOW_TRACKING_URI": "sqlite:///{folder}/mlflow.db",
+}
+
+
+@contextmanager
+def working_folder(keep: Path | None) -> Iterator[Path]:
+    """Yield a folder for logs and stores; a side that fails ends the script with its last lines."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
+        folder = (keep or Path(temporary)).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield folder
+        except (BenchmarkError, subprocess.CalledProcessError) as error:
+            sys.exit(f"error: {error}")
+
+
+def prepare_manifest(data: Path, folder: Path, *options: str) -> Path:
+    """Return a manifest: the one given, or the split of a folder, with the package's defaults but for ``options``."""
+    if data.suffix == ".csv":
+        return data.absolute()
+    manifest = folder / "split.csv"
+    command = [sys.executable, "-m", "beauty_mlflow", "split", "--data", str(data), "--out", str(manifest), *options]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return manifest
+
+
+def prepare_weights(manifest: Path, network: str, folder: Path, scaling: str = "thesis") -> Path:
+    """Return the file of first weights: ImageNet's where they can be had, else random ones that are set from data."""
+    path = folder / "first.weights.h5"
+    command = [sys.executable, str(HERE / "first_weights.py"), str(manifest), network, str(path), "--scaling", scaling]
+    subprocess.run(command, check=True)
+    return path
+
+
+def ours(name: str, words: Sequence[str], parameters: Mapping[str, object]) -> Contestant:
+    """Return our side of a comparison, with finetune's parameters beyond those of ``ours.py``."""
+    given = [f"--parameter={key}={value}" for key, value in parameters.items()]
+    return Contestant(name, [sys.executable, str(HERE / "ours.py"), *words, *given, "--json", "{json}"], OWN_PLACES)
+
+
+def common_words(given: argparse.Namespace, manifest: Path, weights: Path, depths: object) -> list[str]:
+    """Return the arguments that both sides take alike."""
+    return [
+        *("--manifest", str(manifest), "--network", given.network, "--weights", str(weights)),
+        *("--depths", str(depths), "--epochs", str(given.epochs)),
+    ]
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every comparison has."""
+    parser.add_argument("--data", type=Path, required=True, help="a folder of class folders, or a manifest")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--keep", type=Path, help="a folder for logs and stores; else they are removed")
+    parser.add_argument("--json", type=Path, help="where to write the result")
+
+
+def add_seeds(parser: argparse.ArgumentParser) -> None:
+    """Add the options of comparisons that split anew for each seed."""
+    parser.add_argument("--plain-optimizer", default="adam")
+    parser.add_argument("--plain-learning-rate", type=float, default=3e-4)
+    parser.add_argument("--group-by", default="", help="which pictures stay in one part, as for `beauty split`")
+    parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2, 3, 4], help="as 0,1,2")
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
