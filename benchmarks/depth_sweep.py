@@ -27,7 +27,11 @@ def main() -> None:
     with working_folder(given.keep) as folder:
         manifest = prepare_manifest(given.data, folder)
         weights = prepare_weights(manifest, given.network, folder)
-        report = _report(given, run_in_turn(_sides(given, manifest, weights), given.turns, folder))
+        sides = _sides(given, manifest, weights)
+        if given.defaults:
+            words = common_words(given, manifest, prepare_weights(manifest, given.network, folder, "own"), given.depths)
+            sides.append(ours("ours_defaults", words, {"recipe": "fast", "seed": given.seed}))
+        report = _report(given, run_in_turn(sides, given.turns, folder))
     print(_summary(report))
     if given.json:
         write_json(given.json, report)
@@ -55,7 +59,6 @@ def _sides(given: argparse.Namespace, manifest: Path, weights: Path) -> list[Con
             for name, script in opponents.items()
             if name not in given.without
         ),
-        *([ours("ours_defaults", words, {"recipe": "fast", "seed": given.seed})] if given.defaults else []),
     ]
 
 

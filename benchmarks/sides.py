@@ -42,7 +42,7 @@ def prepare_manifest(data: Path, folder: Path, *options: str) -> Path:
 
 def prepare_weights(manifest: Path, network: str, folder: Path, scaling: str = "thesis") -> Path:
     """Return the file of first weights: ImageNet's where they can be had, else random ones that are set from data."""
-    path = folder / "first.weights.h5"
+    path = folder / f"first-{scaling}.weights.h5"
     command = [sys.executable, str(HERE / "first_weights.py"), str(manifest), network, str(path), "--scaling", scaling]
     subprocess.run(command, check=True)
     return path
