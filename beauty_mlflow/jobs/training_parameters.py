@@ -66,7 +66,7 @@ class TrainingParameters(Parameters):
     )
     epochs: Count = Field(100, description="Epochs at most.")
     learning_rate: Rate = Field(
-        "auto", description="A number above 0, or the recipe's own (thesis: 0.0002; fast: 0.0001, for the head 0.001)."
+        "auto", description="A number above 0, or the recipe's own (thesis: 0.0002; fast: 0.0003, for the head 0.001)."
     )
     schedule: Literal["auto", "constant", "cosine"] = Field(
         "auto",

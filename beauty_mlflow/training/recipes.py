@@ -80,7 +80,7 @@ _ALL = (
     Recipe(
         name="fast",
         optimizer="adamw",
-        learning_rate=1e-4,
+        learning_rate=3e-4,
         head_learning_rate=1e-3,
         augment="thesis",
         batch_norm="frozen",
