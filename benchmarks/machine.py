@@ -61,15 +61,18 @@ class Turn:
 
     Attributes:
         seconds: Wall time of the whole process.
-        peak_bytes: Most memory that it, or the largest of the processes it waited for, had resident at once.
+        peak_bytes: Most memory that it, or the largest of the processes it waited for, had resident at once; never
+            less than what this process had when it began, because Linux counts from the fork on.
         disk_bytes: What its folder held in the end.
         result: What it left as JSON; None where it left nothing.
+        cpu_seconds: Of all cores, with the processes it waited for; a busy machine changes it less than ``seconds``.
     """
 
     seconds: float
     peak_bytes: int
     disk_bytes: int
     result: Any
+    cpu_seconds: float = 0.0
 
 
 def facts() -> dict[str, Any]:

@@ -169,12 +169,12 @@ class _Report(keras.callbacks.Callback):
 
 def thaw(model: keras.Model, settings: Settings, blocks: int) -> None:
     """Freeze all layers but the head and the uppermost blocks."""
-    ends = [block.boundary for block in get_network(settings.network).blocks]
-    last_frozen = model.get_layer(ends[-1 - blocks]) if blocks < len(ends) else None
-    bottom = model.layers.index(last_frozen) + 1 if last_frozen else 0
+    network = get_network(settings.network)
+    ends = [network.stem or model.layers[0].name, *(block.boundary for block in network.blocks)]
+    last_frozen = model.layers.index(model.get_layer(ends[-1 - blocks]))
     for position, layer in enumerate(model.layers):
         kept = settings.batch_norm == "frozen" and isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = position >= bottom and not kept
+        layer.trainable = position > last_frozen and not kept
 
 
 def _build(settings: Settings, classes: int) -> keras.Model:
