@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from beauty_mlflow.cache.sizes import GB, size_text
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.decoded import decoded_rows, keep_decoded
 from beauty_mlflow.data.kept_rows import KeptRows
@@ -28,7 +29,6 @@ from beauty_mlflow.jobs.settings import Settings
 from beauty_mlflow.networks.table import get_network
 
 VALIDATION_BATCH = 128  # the thesis's
-GB = 10**9
 _SHARE = 5  # of the free space the cache may take one part in so many
 
 
@@ -174,7 +174,7 @@ class _Feeder:
             tail_above(self._model, get_network(parameters.network), boundary),
             train,
             row_batches(validation, self._validation, Order(VALIDATION_BATCH), rows_a_call=VALIDATION_BATCH),
-            f"activations at {boundary}, {len(views)} views",
+            f"activations at {boundary}, {len(views)} {'view' if len(views) == 1 else 'views'}",
         )
 
     def _decoded(self, pictures: Pictures, *, passes: int, planned: int = 0) -> KeptRows | None:
@@ -184,8 +184,8 @@ class _Feeder:
         size, resize = self._settings.image_size, self._parameters.resize
         needed, left = decoded_rows(pictures, size).nbytes, self._cache.usage().available - planned
         if needed > left:
-            takes, has = needed / GB, max(left, 0) / GB
-            say_notes([f"decoded pictures aren't kept: they take {takes:.1f} GB, the cache has {has:.1f} GB left"])
+            takes, has = size_text(needed), size_text(max(left, 0))
+            say_notes([f"decoded pictures aren't kept: they take {takes}, the cache has {has} left"])
             return None
         entry = keep_decoded(self._cache, pictures, size, resize, console_progress)
         self._opened.callback(entry.close)

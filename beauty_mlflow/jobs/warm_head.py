@@ -19,6 +19,7 @@ from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.jobs.feeding import Feeds, open_cache
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings
+from beauty_mlflow.networks.building import HEAD_PREFIX
 from beauty_mlflow.training.loop import FitOptions, fit
 from beauty_mlflow.training.progress import ConsoleTraining
 from beauty_mlflow.training.recipes import get_recipe
@@ -75,7 +76,8 @@ def _content(current: Session, feeds: Feeds, options: FitOptions) -> dict[str, o
         "rows": feeds.head_content,
         "pictures": _digest([train.keys, train.labels, validation.labels]),
         "begins": _digest(head.get_weights()),
-        "layers": head.to_json(),
+        # without the network's own name and its input's: Keras numbers those over a process
+        "layers": [layer.get_config() for layer in head.layers if layer.name.startswith(HEAD_PREFIX)],
         "batch_size": current.parameters.batch_size,
         "class_weight": current.parameters.class_weight,
         **vars(options),

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits.manifest import write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
+from beauty_mlflow.features.boundaries import boundaries
+from beauty_mlflow.features.planning import Stage
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.finetune import run as finetune
 
@@ -51,6 +54,27 @@ def manifest(tmp_path, shared_manifest):
 def tiny(manifest):
     """Parameters of a training that takes a second or two."""
     return {**TINY, "data": str(manifest)}
+
+
+@pytest.fixture
+def slow_trunk(monkeypatch):
+    """A machine on which the frozen part costs much, whatever this one measures: to keep its activations pays."""
+
+    def stages(_, trunk):
+        names = boundaries(trunk.network)
+        return [
+            Stage(name, trunk.rows(name, 1).nbytes, extract_seconds=0.1, forward_seconds=5, train_seconds=5)
+            for name in names
+        ]
+
+    monkeypatch.setattr("beauty_mlflow.jobs.feed_plans.measured_stages", stages)
+
+
+@pytest.fixture
+def own_cache(monkeypatch, tmp_path):
+    """An empty cache that no other test has filled."""
+    monkeypatch.setenv("BEAUTY_CACHE_DIR", str(tmp_path / "cache"))
+    return Cache()
 
 
 @pytest.fixture
