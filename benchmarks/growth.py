@@ -3,10 +3,11 @@
     python benchmarks/growth.py --json growth.json
 
 draws 1,000, 10,000 and 73,000 pictures (64 x 64 pixels, 73 classes), each set anew, and runs `beauty split` and
-`beauty finetune` on it, in processes of their own and with an empty cache. Rows hold the whole process's seconds and
-peak memory, and the processor's seconds, which tell more on a busy machine. Start-up weighs most in the smallest set, so growth is told by what each further picture takes from one
-set to the next (`seconds_a_further_picture`). A command is within bounds if that rises by at most 20 % from the first
-step to the last, and memory by at most 20 % from the smallest set to the largest.
+`beauty finetune` on it, in processes of their own and with an empty cache. Rows hold the whole process's seconds, its
+processor seconds (which tell more where the machine has other work) and its peak memory. Start-up weighs most in the
+smallest set, so growth is told by what each further picture takes from one set to the next. A command is within bounds
+if that rises by at most 20 % from the first step to the last, and memory by at most 20 % from the smallest set to the
+largest; `bytes_a_further_picture` is what memory grows by.
 """
 
 import argparse
@@ -102,15 +103,21 @@ def _measure(count: int, classes: int, folder: Path) -> list[dict[str, Any]]:
 
 
 def _growth(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    further = _further(rows, "seconds")
     memory = rows[-1]["peak_MB"] / rows[0]["peak_MB"]
+    seconds, cpu_seconds = _further(rows, "seconds"), _further(rows, "cpu_seconds")
     return {
-        "seconds_a_further_picture": further,
-        "cpu_seconds_a_further_picture": _further(rows, "cpu_seconds"),
+        "seconds_a_further_picture": seconds,
+        "cpu_seconds_a_further_picture": cpu_seconds,
+        "bytes_a_further_picture": [1e6 * further for further in _further(rows, "peak_MB")],
         "memory_ratio": memory,
-        "time_within": further[-1] <= LIMIT * further[0] if len(further) > 1 else None,
+        "time_within": _within(seconds),
+        "cpu_time_within": _within(cpu_seconds),
         "memory_within": memory <= LIMIT,
     }
+
+
+def _within(further: list[float]) -> bool | None:
+    return further[-1] <= LIMIT * further[0] if len(further) > 1 else None
 
 
 def _further(rows: list[dict[str, Any]], name: str) -> list[float]:
