@@ -110,11 +110,11 @@ class _Sweep:
         x = head_input
         for layer in model.layers[model.layers.index(pooling) + 1 :]:
             x = layer(x)
-        parts = [
+        train, val = [
             (trunk.predict(self.pictures.plain(part), verbose=0), np.array(self.pictures.labels(part)))
             for part in ("train", "val")
         ]
-        self._fit(keras.Model(head_input, x), *parts, report, batch_size=self._settings.batch_size)
+        self._fit(keras.Model(head_input, x), train, val, report, batch_size=self._settings.batch_size)
 
     def _fit(self, model: keras.Model, train: Any, val: Any, report: "_Report", **options: Any) -> None:  # noqa: ANN401 - whatever Keras takes
         settings = self._settings
