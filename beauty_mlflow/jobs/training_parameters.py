@@ -89,7 +89,7 @@ class TrainingParameters(Parameters):
     class_weight: Literal["none", "balanced"] = Field(
         "none", description="balanced: each class weighs the same in the loss, however many pictures it has."
     )
-    label_smoothing: float = Field(0, ge=0, lt=1, allow_inf_nan=False, description="Label smoothing in the loss.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, allow_inf_nan=False, description="Label smoothing in the loss.")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
         description="What the layers compute in (thesis recipe: float32; fast recipe: bfloat16 or "
@@ -101,7 +101,7 @@ class TrainingParameters(Parameters):
         "pays (fast recipe), decoded pictures where they fit (thesis recipe), or nothing.",
     )
     cache_gb: float = Field(
-        0, ge=0, allow_inf_nan=False, description="What the cache may take, in GB; 0 is a fifth of the free space."
+        0.0, ge=0, allow_inf_nan=False, description="What the cache may take, in GB; 0 is a fifth of the free space."
     )
     seed: Seed = Field(0, description="Seed of initial weights, order, augmentation and dropout.")
     resume: Annotated[str, AfterValidator(_run_id)] = Field(

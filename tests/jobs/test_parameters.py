@@ -60,6 +60,13 @@ def test_text_is_read_back():
     assert Finetune.parse(parameters.as_text()) == parameters
 
 
+@pytest.mark.parametrize("job", [Finetune, Train, Main])
+def test_defaults_are_written_as_they_are_read_back(job):
+    """A resumed run's parameters are compared with its checkpoint's as text: 0 and 0.0 would be two runs."""
+    text = job().as_text()
+    assert job.parse(text).as_text() == text
+
+
 @given(rate=st.floats(min_value=1e-12, max_value=10), seed=st.integers(0, 2**31 - 1))
 def test_text_is_read_back_for_every_number(rate, seed):
     """No number loses a digit on its way through text."""
