@@ -12,10 +12,10 @@ def cpu_flags(cpu_info: Path = CPU_INFO) -> set[str]:
     return set(_first(cpu_info, "flags").split())
 
 
-def processor() -> str:
+def processor(cpu_info: Path = CPU_INFO) -> str:
     """Return the processor's name, and a digest of what it can: names alone often don't tell generations apart."""
-    name = _first(CPU_INFO, "model name") or platform.processor() or platform.machine()
-    flags = " ".join(sorted(cpu_flags()))
+    name = _first(cpu_info, "model name") or platform.processor() or platform.machine()
+    flags = " ".join(sorted(cpu_flags(cpu_info)))
     return f"{name} {hashlib.sha256(flags.encode()).hexdigest()[:8]}"
 
 
