@@ -13,7 +13,8 @@ from beauty_mlflow.data.augmentation import Augment, transforms
 from beauty_mlflow.data.decoded import Decoder
 from beauty_mlflow.data.images import Resize
 from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.data.row_batches import ERROR_BEGIN, ERROR_END, Order, RowSource, row_batches
+from beauty_mlflow.data.row_batches import Order, row_batches
+from beauty_mlflow.data.row_calls import ERROR_BEGIN, ERROR_END, RowSource
 
 _CHUNK = 32  # pictures that one call from TensorFlow into Python decodes
 

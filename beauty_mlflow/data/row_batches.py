@@ -3,35 +3,20 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from beauty_mlflow.cache.keys import Rows
-from beauty_mlflow.data.calls import calls
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.randomness import random_order
-from beauty_mlflow.errors import BeautyError, DataError, ParameterError
+from beauty_mlflow.data.row_calls import GraphSource, RowSource
+from beauty_mlflow.errors import DataError, ParameterError
 
 _BATCHES_AHEAD = 2
-# TensorFlow turns an exception into text amid its own; this is how ours is found again
-ERROR_BEGIN, ERROR_END = "<<row error: ", " :row error>>"
 
 Finish = Callable[..., tuple[Any, ...]]
-
-
-class RowSource(Protocol):
-    """What gives rows by their numbers."""
-
-    @property
-    def rows(self) -> Rows:
-        """How many rows there are, of which shape and type."""
-
-    def read(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        """Return the rows of these numbers, [m, *shape]; several threads may call it at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +77,10 @@ def row_batches(
     """
     _check(pictures, order.class_weights)
     numbers, classes = order.of(len(pictures)), len(pictures.classes)
-    rows, weights = source.rows, order.class_weights
+    weights, rows = order.class_weights, GraphSource(source)
 
     def read(chunk: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        found = tf.numpy_function(partial(_read, source), [chunk], np.dtype(rows.dtype), stateful=False)
-        return tf.ensure_shape(found, (None, *rows.shape)), *others
+        return rows.tensor(chunk), *others
 
     def label(found: tf.Tensor, labels: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
         one_hot = tf.one_hot(labels, classes)
@@ -109,15 +93,14 @@ def row_batches(
     if rows_a_call != order.batch_size:
         counted = tf.data.experimental.assert_cardinality(-(-len(numbers) // order.batch_size))  # rebatch forgets it
         dataset = dataset.rebatch(order.batch_size).apply(counted)
-    return dataset.map(label).prefetch(_BATCHES_AHEAD)
+    return dataset.map(label).prefetch(_BATCHES_AHEAD).with_options(_options())
 
 
-def _read(source: RowSource, indices: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    with calls.count():
-        try:
-            return source.read(indices)
-        except BeautyError as error:
-            raise type(error)(f"{ERROR_BEGIN}{type(error).__name__} {error}{ERROR_END}") from None
+def _options() -> tf.data.Options:
+    options = tf.data.Options()
+    # every number here is fixed; the tuner's thread holds up the end of an iterator, for seconds on a busy machine
+    options.autotune.enabled = False
+    return options
 
 
 def _check(pictures: Pictures, class_weights: npt.NDArray[np.float32] | None) -> None:

@@ -15,7 +15,7 @@ from beauty_mlflow.data.kept_rows import KeptRows
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import batches
 from beauty_mlflow.data.progress import Progress
-from beauty_mlflow.data.row_batches import RowSource
+from beauty_mlflow.data.row_calls import RowSource
 from beauty_mlflow.features.extraction import keep_activations
 from beauty_mlflow.features.trunk import Trunk, View
 

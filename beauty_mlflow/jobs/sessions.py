@@ -1,6 +1,7 @@
 """A training's run together with the folder that lets it go on after an interruption."""
 
 import fcntl
+import gc
 import json
 import platform
 import shutil
@@ -87,6 +88,7 @@ def in_session(
         DataError, ManifestError: before any run is made.
         CheckpointError: the run to resume can't go on from here.
     """
+    gc.collect()  # networks of an earlier run in this process lie in cycles, and aren't small
     store = connect()
     say_notes(store.notes)
     wanted = Wanted(parameters, command, then_evaluate)

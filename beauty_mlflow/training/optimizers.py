@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import keras
+import tensorflow as tf
 
 from beauty_mlflow.errors import ParameterError, did_you_mean
 
@@ -39,7 +40,12 @@ def build_optimizer(name: str, learning_rate: float) -> keras.Optimizer:
     if name not in _FACTORIES:
         known = ", ".join(_FACTORIES)
         raise ParameterError(f"Unknown optimizer '{name}': expected one of {known}.{did_you_mean(name, _FACTORIES)}")
-    return _FACTORIES[name](learning_rate)
+    optimizer = _FACTORIES[name](learning_rate)
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        # Keras sums gradients over the replicas. With one there is nothing to sum, but TensorFlow keeps the gradient
+        # function of that sum, and through it the whole training graph, until the process ends.
+        optimizer._all_reduce_sum_gradients = list  # noqa: SLF001
+    return optimizer
 
 
 def scale_loss(optimizer: keras.Optimizer, model: keras.Model) -> keras.Optimizer:

@@ -1,3 +1,5 @@
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -79,3 +81,17 @@ def test_the_loss_is_scaled_for_float16_alone(dtype, scaled):
     optimizer = scale_loss(build_optimizer("adam", 0.25), model)
     assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer) is scaled
     assert float(optimizer.learning_rate) == 0.25
+
+
+def test_a_training_leaves_no_graph_behind(make_network, run, tmp_path):
+    """TensorFlow would keep the graph of each, by the gradient of Keras's sum over replicas, until the process ends."""
+
+    def operations():
+        gc.collect()
+        return sum(isinstance(found, tf.Operation) for found in gc.get_objects())
+
+    run(make_network(), epochs=1, folder=tmp_path / "0")
+    before = operations()
+    for turn in (1, 2):
+        run(make_network(), epochs=1, folder=tmp_path / str(turn))
+    assert operations() == before
