@@ -1,6 +1,7 @@
 """All views of a split's training pictures, and its validation pictures, at some boundaries of a trunk."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -57,14 +58,16 @@ def keys_at(trunk: Trunk, boundary: str, versions: Versions) -> list[Key]:
     return [trunk.key(boundary, pictures, view) for pictures, view in versions]
 
 
-def is_stored(cache: Cache, trunk: Trunk, boundary: str, versions: Versions) -> bool:
-    """Return whether a boundary has all of its rows."""
-    for key in keys_at(trunk, boundary, versions):
-        entry = cache.find(key)
-        if entry is None:
-            return False
-        entry.close()
-    return True
+def is_stored(cache: Cache, trunk: Trunk, boundary: str, versions: Versions, held: ExitStack) -> bool:
+    """Return whether a boundary has all of its rows; if so, they stay open until ``held`` ends."""
+    with ExitStack() as opened:
+        for key in keys_at(trunk, boundary, versions):
+            entry = cache.find(key)
+            if entry is None:
+                return False
+            opened.callback(entry.close)
+        held.push(opened.pop_all())
+        return True
 
 
 def keep_versions(

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,26 +71,34 @@ def make_plan(parameters: Finetune, settings: Settings, cache: Cache, trunk: Tru
     trainings = [own, *_others(parameters, trunk.network)]
     if settings.warm_head and not any(training.limit == POOLED for training in trainings):
         trainings.append(Training("the head alone", POOLED))
-    stored = [name for name in boundaries(trunk.network) if is_stored(cache, trunk, name, versions)]
-    chosen = plan(
-        measured_stages(cache, trunk),
-        trainings,
-        Workload(
-            train_pictures=len(versions.train),
-            val_pictures=len(versions.validation),
-            epochs=parameters.epochs,
-            views=versions.views,
-            read_seconds=_read_seconds(versions.train, settings, parameters),
-            head_seconds=_HEAD_SECONDS,
-        ),
-        budget_bytes=cache.usage().available - _overhead(trunk, versions),
-        stored=stored,
+    stages = measured_stages(cache, trunk)
+    work = Workload(
+        train_pictures=len(versions.train),
+        val_pictures=len(versions.validation),
+        epochs=parameters.epochs,
+        views=versions.views,
+        read_seconds=_read_seconds(versions.train, settings, parameters),
+        head_seconds=_HEAD_SECONDS,
     )
+    overhead = _overhead(trunk, versions)
+    plans = [
+        plan(stages, trainings, work, budget_bytes=max(0, room - overhead), stored=stored)
+        for room, stored in _rooms(cache, trunk, versions)
+    ]
+    chosen = min(plans, key=lambda made: made.seconds)
     for line in chosen.lines():
         click.echo(f"plan: {line}", err=True)
     boundary = chosen.choices[0].boundary or ""
     needed = {*chosen.store, boundary, POOLED if settings.warm_head else ""}
     return FeedPlan(boundary, tuple(name for name in boundaries(trunk.network) if name in needed), chosen.new_bytes)
+
+
+def _rooms(cache: Cache, trunk: Trunk, versions: Versions) -> list[tuple[int, list[str]]]:
+    """Return the bytes left beside the boundaries that are stored, with these; then those left if they went."""
+    with ExitStack() as held:
+        stored = [name for name in boundaries(trunk.network) if is_stored(cache, trunk, name, versions, held)]
+        beside = cache.usage().available
+    return [(beside, stored), (cache.usage().available, [])]
 
 
 def _overhead(trunk: Trunk, versions: Versions) -> int:

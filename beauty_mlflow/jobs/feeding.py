@@ -156,7 +156,8 @@ class _Feeder:
     def _keep(self, plan: FeedPlan, trunk: Trunk, versions: Versions) -> dict[str, list[KeptRows]]:
         if not plan.store or self._cache is None:
             return {}
-        decoded = self._decoded(self._train, passes=versions.views, planned=plan.nbytes) if plan.nbytes else None
+        planned = versions.rows * sum(trunk.rows(name, 1).nbytes for name in plan.store)
+        decoded = self._decoded(self._train, passes=versions.views, planned=planned) if plan.nbytes else None
         entries = keep_versions(self._cache, trunk, plan.store, versions, decoded=decoded, progress=console_progress)
         for entry in (entry for found in entries.values() for entry in found):
             self._opened.callback(entry.close)

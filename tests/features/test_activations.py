@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,14 +77,18 @@ def test_the_views_come_first_then_the_validation_pictures(versions):
 
 
 def test_stored_is_what_is_there_in_all_its_versions(make_trunk, versions, keep, cache):
-    """One view more, and it isn't."""
+    """One view more, and it isn't. What is stored is held open, so that nobody takes its room meanwhile."""
     trunk = make_trunk()
-    assert not is_stored(cache, trunk, "conv2", versions)
-    keep(trunk, ["conv2"], versions)
-    assert is_stored(cache, trunk, "conv2", versions)
-    assert not is_stored(cache, trunk, "conv1", versions)
-    assert not is_stored(cache, trunk, "conv2", replace(versions, views=3))
-    assert is_stored(cache, trunk, "conv2", replace(versions, views=1))
+    with ExitStack() as held:
+        assert not is_stored(cache, trunk, "conv2", versions, held)
+        keep(trunk, ["conv2"], versions)
+        assert not is_stored(cache, trunk, "conv1", versions, held)
+        assert not is_stored(cache, trunk, "conv2", replace(versions, views=3), held)
+        assert cache.usage().in_use == 0
+        assert is_stored(cache, trunk, "conv2", replace(versions, views=1), held)
+        assert is_stored(cache, trunk, "conv2", versions, held)
+        assert cache.usage().in_use == cache.usage().bytes
+    assert cache.usage().in_use == 0
     assert len(set(keys_at(trunk, "conv2", versions))) == 3
 
 

@@ -159,3 +159,26 @@ def test_balanced_weights_sum_to_the_pictures():
     weights = class_weights(Pictures(None, tuple("abcdef"), labels, np.arange(6, dtype=np.uint64), ("x", "y", "z")))
     assert weights[labels].sum() == pytest.approx(6)
     assert np.bincount(labels) * weights == pytest.approx([2, 2, 2])
+
+
+def test_what_is_stored_already_leaves_less_room_for_more(feed_of, own_cache, capsys):
+    """The run's own rows are on disk and fill most of the budget: another depth's aren't planned beside them."""
+    feed_of(epochs_of(1), **ACTIVATIONS, blocks="2")
+    capsys.readouterr()
+    own_cache.prune(kind="pictures")
+    budget = own_cache.usage().bytes + 20_000
+    source = feed_of(
+        lambda feeds, _: feeds.training.source, **ACTIVATIONS, blocks="2", cache_depths="1", cache_gb=str(budget / 1e9)
+    )
+    assert source == "activations at conv1, 2 views"
+    assert "conv2 needs" in capsys.readouterr().err
+
+
+def test_what_is_stored_goes_where_something_else_serves_better(feed_of, own_cache):
+    """The budget holds either the rows of a deeper run or those that this one begins with at its limit."""
+    feed_of(epochs_of(1), **ACTIVATIONS, blocks="2")
+    own_cache.prune(kind="pictures")
+    gb = str((own_cache.usage().bytes + 5_000) / 1e9)
+    source = feed_of(lambda feeds, _: feeds.training.source, **ACTIVATIONS, blocks="1", cache_gb=gb)
+    assert source == "activations at conv2, 2 views"
+    assert {one.key.content["boundary"] for one, _ in own_cache.stored("activations")} == {"conv2"}
