@@ -68,6 +68,7 @@ def test_two_depths_share_one_head(warmed, own_cache):
     assert len(own_cache.stored("head")) == 1
 
 
+@pytest.mark.slow
 def test_a_head_is_found_whatever_was_measured_and_built_before_it(warmed):
     """Keras numbers what it builds over a process: neither that nor another network in between makes another head."""
     _, _, epochs = warmed()
