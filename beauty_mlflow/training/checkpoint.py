@@ -1,8 +1,8 @@
 """A run's state on disk, whole at every moment, so that an interrupted run goes on where it was.
 
-``checkpoint.npz`` holds the network's variables (those of the dropout layers' random generators among them),
-the optimizer's variables, the history and the run's identity; ``best-00007.npz`` the network's variables
-after the best epoch. Early stopping needs nothing of its own: its state follows from the history.
+``checkpoint.npz`` holds the optimizer's variables, the history, the run's identity and, unless the last epoch is the
+best, the network's variables (those of the dropout layers' random generators among them); ``best-00007.npz`` the
+network's variables after the best epoch. Early stopping needs nothing of its own: its state follows from the history.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import keras
 
-_FORMAT = 1
+_FORMAT = 2
 _FILE = "checkpoint.npz"
 _STATE = "state"
 
@@ -48,10 +48,13 @@ class CheckpointFolder:
             WorkError: If it can't be written, for example because the disk is full; the old state is kept.
         """
         try:
+            arrays = {_STATE: self._state(history, best_epoch), **named("optimizer", optimizer.variables)}
+            network = named("model", model.variables)
             if best_epoch == len(history):
-                write_arrays(self._best(best_epoch), named("model", model.variables))
-            arrays = {**named("model", model.variables), **named("optimizer", optimizer.variables)}
-            write_arrays(self.folder / _FILE, {_STATE: self._state(history, best_epoch), **arrays})
+                write_arrays(self._best(best_epoch), network)
+            else:
+                arrays |= network
+            write_arrays(self.folder / _FILE, arrays)
             self._clear(keep=best_epoch)
         except OSError as error:
             before = len(history) - 1
@@ -73,10 +76,13 @@ class CheckpointFolder:
         state = _parse(self.folder / _FILE, arrays)
         self._compare(state["identity"])
         best = self._best(state["best_epoch"])
-        check(best, "model", model.variables, read_arrays(best))
-        check(self.folder / _FILE, "model", model.variables, arrays)
+        network = read_arrays(best)
+        check(best, "model", model.variables, network)
+        if state["best_epoch"] < len(state["history"]):
+            network = arrays
+            check(self.folder / _FILE, "model", model.variables, network)
         check(self.folder / _FILE, "optimizer", optimizer.variables, arrays)
-        assign("model", model.variables, arrays)
+        assign("model", model.variables, network)
         assign("optimizer", optimizer.variables, arrays)
         self._clear(keep=state["best_epoch"])
         return [EpochRecord(**record) for record in state["history"]]

@@ -53,10 +53,12 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_all_comes_back_bit_for_bit(state, fresh, tmp_path):
-    """Weights, dropout's random state, the optimizer's variables and the history."""
+@pytest.mark.parametrize("best_epoch", [3, 2])
+def test_all_comes_back_bit_for_bit(best_epoch, state, fresh, make_network, tmp_path):
+    """Weights, dropout's random state, optimizer and history, whether or not the last epoch is the best."""
     folder = CheckpointFolder(tmp_path, {"blocks": 6, "nested": [1, {"a": 2.5}]})
-    folder.save(*state, RECORDS, best_epoch=3)
+    folder.save(make_network(), state[1], RECORDS[:2], best_epoch=2)
+    folder.save(*state, RECORDS, best_epoch=best_epoch)
     assert folder.restore(*fresh) == RECORDS
     for got, wanted in zip(values(*fresh), values(*state), strict=True):
         np.testing.assert_array_equal(got, wanted)
@@ -89,6 +91,15 @@ def test_the_best_weights_stay_those_of_the_best_epoch(state, fresh, tmp_path):
     folder.restore_best(fresh[0], 2)
     for got, wanted in zip(fresh[0].variables, best, strict=True):
         np.testing.assert_array_equal(np.array(got), wanted)
+
+
+def test_weights_are_written_once(state, tmp_path):
+    """A state of six blocks has 80 MB of weights: where they are the best, they stand in that file alone."""
+    folder = CheckpointFolder(tmp_path, {})
+    for best_epoch, again in ((3, False), (2, True)):
+        folder.save(*state, RECORDS, best_epoch=best_epoch)
+        with np.load(tmp_path / "checkpoint.npz") as archive:
+            assert any(name.startswith("model/") for name in archive.files) == again
 
 
 def test_what_interrupted_writes_have_left_is_removed(state, fresh, tmp_path):
@@ -163,9 +174,9 @@ def test_another_network_is_refused(state, tmp_path):
 def test_a_later_format_is_refused(state, fresh, tmp_path, monkeypatch):
     folder = CheckpointFolder(tmp_path, {})
     with monkeypatch.context() as later:
-        later.setattr("beauty_mlflow.training.checkpoint._FORMAT", 2)
+        later.setattr("beauty_mlflow.training.checkpoint._FORMAT", 3)
         folder.save(*state, RECORDS, best_epoch=3)
-    with pytest.raises(CheckpointError, match="has format 2, but this version reads format 1"):
+    with pytest.raises(CheckpointError, match="has format 3, but this version reads format 2"):
         folder.restore(*fresh)
 
 
