@@ -4,5 +4,6 @@ KINDS = {
     "pictures": "decoded pictures of one size",
     "activations": "a frozen trunk's output at one boundary",
     "head": "what the head sees",
+    "statistics": "a random network's batch-norm statistics",
     "costs": "measured speeds",
 }

@@ -2,29 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
 import keras
 
-from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.data.pipeline import batches
 from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.jobs.finetune import Finetune
+from beauty_mlflow.jobs.first_statistics import set_statistics
 from beauty_mlflow.jobs.measuring import count_shared
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings
 from beauty_mlflow.jobs.training_parameters import RUN_ID
 from beauty_mlflow.networks.building import build_scratch, build_transfer
 from beauty_mlflow.networks.freezing import freeze
-from beauty_mlflow.networks.statistics import set_batch_norm_statistics
 from beauty_mlflow.networks.table import get_network
 from beauty_mlflow.networks.weights import load_weights
 from beauty_mlflow.serving.package import MODEL_FILE, read_description
 from beauty_mlflow.tracking.models import fetch_model, training_run_of
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.training.initial import restore_initial, save_initial
-
-STATISTICS_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -100,8 +95,7 @@ def _initialised(session: Session, settings: Settings, parameters: Finetune, mod
         origin=source.origin,
     )
     if loaded.random:
-        pictures = session.split.part("train")
-        set_batch_norm_statistics(model, _first_batches(pictures, settings, parameters))
+        set_statistics(session, settings, model)
     return Built(model, loaded.source, " ".join(filter(None, [loaded.note, source.overlap])))
 
 
@@ -128,16 +122,3 @@ def _overlap(session: Session, source: Run) -> str:
         f"WARNING: {counts} pictures were in the training part of the run that the weights come from: the figures "
         "on them will be too good."
     )
-
-
-def _first_batches(pictures: Pictures, settings: Settings, parameters: Finetune) -> "list[object]":
-    dataset = batches(
-        pictures,
-        size=settings.image_size,
-        resize=parameters.resize,
-        batch_size=min(parameters.batch_size, len(pictures)),
-        augment=settings.augment,
-        seed=parameters.seed,
-        shuffle=True,
-    )
-    return [images for images, _ in islice(iter(dataset), STATISTICS_BATCHES)]

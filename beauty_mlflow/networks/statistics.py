@@ -30,8 +30,7 @@ def set_batch_norm_statistics(model: keras.Model, batches: Iterable[Any]) -> Non
     Raises:
         WeightsError: If there is no batch.
     """
-    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    statistics = [weight for layer in layers for weight in (layer.moving_mean, layer.moving_variance)]
+    layers, statistics = _layers(model), batch_norm_statistics(model)
     trunk = keras.Model(model.input, model.get_layer(f"{HEAD_PREFIX}pooling").output)
 
     # compiled, because an eager pass keeps every layer's output: 9 GB for 64 pictures of InceptionV3
@@ -47,6 +46,15 @@ def set_batch_norm_statistics(model: keras.Model, batches: Iterable[Any]) -> Non
         )
     for weight, values in zip(statistics, zip(*seen, strict=True), strict=True):
         weight.assign(np.mean(values, axis=0))
+
+
+def batch_norm_statistics(model: keras.Model) -> list[Any]:
+    """Return every moving mean and variance, as variables in the layers' order."""
+    return [weight for layer in _layers(model) for weight in (layer.moving_mean, layer.moving_variance)]
+
+
+def _layers(model: keras.Model) -> list[Any]:
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 @contextmanager
