@@ -89,6 +89,8 @@ def make_plan(parameters: Finetune, settings: Settings, cache: Cache, trunk: Tru
     for line in chosen.lines():
         click.echo(f"plan: {line}", err=True)
     boundary = chosen.choices[0].boundary or ""
+    if settings.warm_head and POOLED not in (*chosen.store, *chosen.reuse):
+        click.echo(f"plan: {POOLED} is kept for the head alone, which is trained first.", err=True)
     needed = {*chosen.store, boundary, POOLED if settings.warm_head else ""}
     return FeedPlan(boundary, tuple(name for name in boundaries(trunk.network) if name in needed), chosen.new_bytes)
 

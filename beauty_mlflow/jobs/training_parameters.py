@@ -84,7 +84,7 @@ class TrainingParameters(Parameters):
         description="How a picture becomes square: aspect ignored, white borders, or the centre cut out.",
     )
     augment: Literal["auto", "thesis", "light", "none"] = Field(
-        "auto", description="Augmentation of the training pictures (both recipes: thesis)."
+        "auto", description="Augmentation of the training pictures (thesis recipe: thesis; fast: light)."
     )
     class_weight: Literal["none", "balanced"] = Field(
         "none", description="balanced: each class weighs the same in the loss, however many pictures it has."
