@@ -44,7 +44,7 @@ BENCHMARKS = (
         "ablation",
         "ablation.py",
         "--data {emoji} --network inception_v3",
-        "--data {sample} --network tiny --epochs 2 --turns 1",
+        "--data {sample} --network tiny --epochs 2 --turns 1 --rows all none",
     ),
     Benchmark("accuracy_emoji", "accuracy.py", "--data {emoji} --group-by '([^/]+)-(?:apple|google)'", ""),
     Benchmark("accuracy_clipart", "accuracy.py", "--data {clipart}", "--data {sample} --epochs 1 --seeds 0"),
@@ -52,7 +52,7 @@ BENCHMARKS = (
         "time_to_accuracy",
         "time_to_accuracy.py",
         "--data {emoji} --group-by '([^/]+)-(?:apple|google)'",
-        "--data {sample} --depths 0,1 --epochs 1 --seeds 0",
+        "--data {sample} --network tiny --depths 0,1 --epochs 1 --seeds 0",
     ),
     Benchmark(
         "limits",

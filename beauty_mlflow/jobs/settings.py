@@ -20,6 +20,7 @@ class Settings:
     optimizer: str
     learning_rate: float
     schedule: Schedule
+    label_smoothing: float
     augment: Augment
     batch_norm: BatchNorm
     precision: Precision
@@ -40,6 +41,7 @@ def resolve(parameters: TrainingParameters) -> Settings:
         optimizer=_own(parameters.optimizer, recipe.optimizer),
         learning_rate=_own(parameters.learning_rate, _learning_rate(recipe, parameters)),
         schedule=_own(parameters.schedule, recipe.schedule),
+        label_smoothing=_own(parameters.label_smoothing, recipe.label_smoothing),
         augment=_own(parameters.augment, recipe.augment),
         batch_norm=_own(parameters.batch_norm, recipe.batch_norm) if isinstance(parameters, Finetune) else "train",
         precision=resolve_precision(_own(parameters.precision, recipe.precision)),

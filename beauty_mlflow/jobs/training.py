@@ -130,7 +130,7 @@ def _fit(current: Session, settings: Settings, feed: Feed) -> FitResult:
         learning_rate=settings.learning_rate,
         epochs=parameters.epochs,
         patience=parameters.patience,
-        label_smoothing=parameters.label_smoothing,
+        label_smoothing=settings.label_smoothing,
         schedule=settings.schedule,
         seed=parameters.seed,
     )

@@ -61,7 +61,7 @@ def _options(current: Session, settings: Settings) -> FitOptions:
         learning_rate=get_recipe(parameters.recipe).head_learning_rate,
         epochs=HEAD_EPOCHS,
         patience=HEAD_PATIENCE,
-        label_smoothing=parameters.label_smoothing,
+        label_smoothing=settings.label_smoothing,
         schedule=settings.schedule,
         seed=parameters.seed,
     )

@@ -38,6 +38,7 @@ class Recipe:
         optimizer: One of ``OPTIMIZERS``.
         learning_rate: With blocks unfrozen; the highest of the schedule.
         head_learning_rate: Where the head alone trains.
+        label_smoothing: Share of the target that is spread over all classes, in the training loss.
         augment: Augmentation of the training pictures.
         batch_norm: Whether batch normalisation in unfrozen blocks trains or stays in inference mode.
         precision: A precision, or ``auto`` for the fastest that the machine computes natively.
@@ -52,6 +53,7 @@ class Recipe:
     optimizer: str
     learning_rate: float
     head_learning_rate: float
+    label_smoothing: float
     augment: Augment
     batch_norm: BatchNorm
     precision: Precision | Literal["auto"]
@@ -68,6 +70,7 @@ _ALL = (
         optimizer="rmsprop",
         learning_rate=2e-4,
         head_learning_rate=2e-4,
+        label_smoothing=0.0,
         augment="thesis",
         batch_norm="train",
         precision="float32",
@@ -82,6 +85,7 @@ _ALL = (
         optimizer="adamw",
         learning_rate=3e-4,
         head_learning_rate=1e-3,
+        label_smoothing=0.1,
         augment="light",
         batch_norm="frozen",
         precision="auto",

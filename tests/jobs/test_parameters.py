@@ -54,6 +54,15 @@ def test_names_that_others_rely_on(job, names):
     assert set(load_job(job).parameters.model_fields) == set(names.split())
 
 
+def test_label_smoothing_is_a_share():
+    """It takes auto or a number from 0 to below 1, and says so of anything else."""
+    assert Finetune.parse({}).label_smoothing == "auto"
+    assert Finetune.parse({"label_smoothing": "0"}).label_smoothing == 0
+    for wrong in ("1", "-0.1", "nan", "much"):
+        with pytest.raises(ParameterError, match="label_smoothing: expected auto or a number from 0 to below 1"):
+            Finetune.parse({"label_smoothing": wrong})
+
+
 def test_text_is_read_back():
     """What a run has logged as text gives the same parameters again."""
     parameters = Finetune.parse({"blocks": "3", "learning_rate": "1e-3", "label_smoothing": "0.1"})

@@ -16,8 +16,9 @@ def resolved(job=Finetune, **given):
 def test_auto_takes_the_recipes_values(recipe):
     """All that the recipe decides, with blocks unfrozen."""
     settings = resolved(recipe=recipe.name, blocks="1", precision="float32")
-    for name in ("optimizer", "learning_rate", "schedule", "augment", "batch_norm", "cache", "warm_head"):
+    for name in ("optimizer", "learning_rate", "schedule", "label_smoothing", "augment", "batch_norm", "cache"):
         assert getattr(settings, name) == getattr(recipe, name), name
+    assert settings.warm_head == recipe.warm_head
 
 
 @pytest.mark.parametrize(

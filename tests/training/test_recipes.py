@@ -14,6 +14,7 @@ def test_the_thesis_recipe_is_the_protocol_of_2018():
         optimizer="rmsprop",
         learning_rate=2e-4,
         head_learning_rate=2e-4,
+        label_smoothing=0.0,
         augment="thesis",
         batch_norm="train",
         precision="float32",
@@ -30,6 +31,7 @@ def test_each_recipe_names_what_exists(recipe):
     assert recipe.precision in ("auto", *PRECISIONS)
     assert recipe.learning_rate > 0
     assert recipe.head_learning_rate > 0
+    assert 0 <= recipe.label_smoothing < 1
     assert recipe.schedule in SCHEDULES
     assert recipe.cache in CACHES
     assert recipe.cache == "activations" or not recipe.warm_head
