@@ -1,0 +1,91 @@
+"""A tracking server of a benchmark's own, on loopback."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from machine import BenchmarkError
+
+START_SECONDS = 120
+END_SECONDS = 20
+
+
+@contextmanager
+def tracking_server(folder: Path, database: Path) -> Iterator[str]:
+    """Yield the address of a new `mlflow server` that keeps everything in a folder.
+
+    Args:
+        folder: Made where it is missing.
+        database: An SQLite store whose tables are made; it is copied.
+
+    Raises:
+        BenchmarkError: It doesn't start.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(database, folder / "mlflow.db")
+    log = folder / "server.log"
+    port = _free_port()
+    uri = f"http://127.0.0.1:{port}"
+    with log.open("wb") as stream:
+        server = subprocess.Popen(
+            _command(folder, port),
+            cwd=folder,
+            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait(uri, server, log)
+            yield uri
+        finally:
+            _end(server)
+
+
+def _command(folder: Path, port: int) -> list[str]:
+    return [
+        str(Path(sys.executable).with_name("mlflow")),
+        "server",
+        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+        *("--artifacts-destination", str(folder / "artifacts")),
+        *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+        *("--allowed-hosts", f"127.0.0.1:{port}"),
+    ]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait(uri: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(f"{uri}/health", timeout=5).close()  # noqa: S310 - our own server
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+    raise BenchmarkError(f"the tracking server didn't start within {START_SECONDS} s; {log} ends with:\n{last}")
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    os.killpg(server.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(END_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)  # workers that outlived their parent
+    server.wait()
