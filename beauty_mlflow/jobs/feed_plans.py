@@ -3,7 +3,7 @@
 import json
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -17,7 +17,7 @@ from beauty_mlflow.features.boundaries import POOLED, boundaries, limit
 from beauty_mlflow.features.costs import measured_stages
 from beauty_mlflow.features.estimates import Workload
 from beauty_mlflow.features.planning import plan
-from beauty_mlflow.features.plans import Training
+from beauty_mlflow.features.plans import Plan, Training
 from beauty_mlflow.features.trunk import Trunk
 from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.finetune import Finetune
@@ -85,7 +85,7 @@ def make_plan(parameters: Finetune, settings: Settings, cache: Cache, trunk: Tru
         plan(stages, trainings, work, budget_bytes=max(0, room - overhead), stored=stored)
         for room, stored in _rooms(cache, trunk, versions)
     ]
-    chosen = min(plans, key=lambda made: made.seconds)
+    chosen = _with_pooled(min(plans, key=lambda made: made.seconds), versions.rows * trunk.rows(POOLED, 1).nbytes)
     for line in chosen.lines():
         click.echo(f"plan: {line}", err=True)
     boundary = chosen.choices[0].boundary or ""
@@ -93,6 +93,15 @@ def make_plan(parameters: Finetune, settings: Settings, cache: Cache, trunk: Tru
         click.echo(f"plan: {POOLED} is kept for the head alone, which is trained first.", err=True)
     needed = {*chosen.store, boundary, POOLED if settings.warm_head else ""}
     return FeedPlan(boundary, tuple(name for name in boundaries(trunk.network) if name in needed), chosen.new_bytes)
+
+
+def _with_pooled(chosen: Plan, nbytes: int) -> Plan:
+    """Let a head that would read a cached boundary read the pooled rows instead: they are hardly larger than labels."""
+    heads = [one for one in chosen.choices if one.training.limit == POOLED and one.boundary not in (None, POOLED)]
+    if not heads:
+        return chosen
+    choices = [replace(one, boundary=POOLED, reason="") if one in heads else one for one in chosen.choices]
+    return replace(chosen, store=(*chosen.store, POOLED), new_bytes=chosen.new_bytes + nbytes, choices=tuple(choices))
 
 
 def _rooms(cache: Cache, trunk: Trunk, versions: Versions) -> list[tuple[int, list[str]]]:

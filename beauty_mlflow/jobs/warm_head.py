@@ -5,6 +5,7 @@ Linear probing, then fine-tuning: a random head's gradients would distort the pr
 """
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -72,12 +73,13 @@ def _content(current: Session, feeds: Feeds, options: FitOptions) -> dict[str, o
     assert feeds.head is not None
     train, validation = current.split.part("train"), current.split.part("val")
     head = feeds.head.model
+    # without the network's own name and its input's: Keras numbers those over a process
+    layers = [layer.get_config() for layer in head.layers if layer.name.startswith(HEAD_PREFIX)]
     return {
-        "rows": feeds.head_content,
+        "rows": _digest_text(feeds.head_content),
         "pictures": _digest([train.keys, train.labels, validation.labels]),
         "begins": _digest(head.get_weights()),
-        # without the network's own name and its input's: Keras numbers those over a process
-        "layers": [layer.get_config() for layer in head.layers if layer.name.startswith(HEAD_PREFIX)],
+        "layers": _digest_text(layers),
         "batch_size": current.parameters.batch_size,
         "class_weight": current.parameters.class_weight,
         **vars(options),
@@ -112,6 +114,10 @@ def _set(head: keras.Model, numbers: Numbers) -> None:
     shapes = [weight.shape for weight in head.get_weights()]
     parts = np.split(numbers, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
     head.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])
+
+
+def _digest_text(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _digest(arrays: Sequence[npt.NDArray[Any]]) -> str:
