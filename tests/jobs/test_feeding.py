@@ -49,7 +49,7 @@ def test_without_a_cache_pictures_are_decoded_each_time(feed_of, own_cache):
     assert isinstance(feed[0].training, Feed)
     assert feed[0].training.model is feed[1]
     assert (feed[0].training.source, feed[0].head) == ("pictures", None)
-    assert own_cache.stored() == []
+    assert own_cache.stored("pictures") == []
 
 
 def test_kept_pictures_are_the_same_pictures(feed_of, own_cache):
@@ -64,7 +64,7 @@ def test_kept_pictures_are_the_same_pictures(feed_of, own_cache):
 def test_pictures_that_are_read_once_are_not_kept(feed_of, own_cache):
     """One epoch decodes them anyway."""
     feed_of(epochs_of(1), cache="pictures", epochs="1")
-    assert own_cache.stored() == []
+    assert own_cache.stored("pictures") == []
 
 
 def test_pictures_that_do_not_fit_are_not_kept_and_that_is_said(feed_of, own_cache, capsys):
@@ -72,7 +72,7 @@ def test_pictures_that_do_not_fit_are_not_kept_and_that_is_said(feed_of, own_cac
     feed_of(epochs_of(1), cache="pictures", cache_gb="0.00001")
     words = "decoded pictures aren't kept: they take 73.7 kB, the cache has 10 kB left"
     assert words in capsys.readouterr().err
-    assert own_cache.stored() == []
+    assert own_cache.stored("pictures") == []
 
 
 def test_activations_are_fed_in_the_order_of_the_pictures(feed_of):
