@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,6 +35,19 @@ def map_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> It
             yield from pending.popleft().result()
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield the items; the next one is made in a thread while the caller works with the last.
+
+    An error in ``items`` comes out here, in its turn. Whoever stops early waits for the item that is being made.
+    """
+    end = object()
+    with ThreadPoolExecutor(1) as thread:
+        coming: Future[Any] = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield item
 
 
 def _each(function: Callable[[Item], Result], chunk: Sequence[Item]) -> list[Result]:

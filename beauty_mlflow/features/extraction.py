@@ -10,6 +10,7 @@ import numpy.typing as npt
 from beauty_mlflow.cache.keys import Key
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.kept_rows import KeptRows
+from beauty_mlflow.data.parallel import one_ahead
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import translate_errors
 from beauty_mlflow.data.progress import ProgressBar
@@ -68,15 +69,18 @@ class _Pass:
     def __call__(self, missing: Sequence[Key], start: int) -> Iterator[Sequence[Activations]]:
         """Yield activations in the order of the pictures' keys from ``start`` on, one array for each missing key."""
         self.bar.update(start)
-        wanted = [self.names[key] for key in missing]
-        run = self.trunk.compute(wanted)
         with translate_errors():
-            for batch in self.images(self.pictures.by_key[start:]):
-                rows, finite = run(batch)
-                for name, good in zip(wanted, finite, strict=True):
-                    _require_finite(name, bool(good))
-                yield [row.numpy() for row in rows]
-                self.bar.update(len(rows[0]))
+            for arrays in one_ahead(self._computed([self.names[key] for key in missing], start)):
+                yield arrays
+                self.bar.update(len(arrays[0]))
+
+    def _computed(self, wanted: Sequence[str], start: int) -> Iterator[Sequence[Activations]]:
+        run = self.trunk.compute(wanted)
+        for batch in self.images(self.pictures.by_key[start:]):
+            rows, finite = run(batch)
+            for name, good in zip(wanted, finite, strict=True):
+                _require_finite(name, bool(good))
+            yield [row.numpy() for row in rows]
 
 
 def _require_finite(name: str, finite: bool) -> None:
