@@ -42,7 +42,7 @@ def _sides(given: argparse.Namespace, manifest: Path, weights: Path) -> list[Con
     same = {
         "recipe": "thesis",
         "cache": "activations",
-        "precision": "auto",
+        "precision": "fastest",
         "batch_norm": given.batch_norm,
         "patience": given.epochs,
         "seed": given.seed,

@@ -38,6 +38,10 @@ def main() -> None:
     if given.patience:
         common["patience"] = str(given.patience)
     _ = mlflow.__version__, tf.__version__
+    if common.get("precision") == "fastest":  # whatever the recipe takes
+        from beauty_mlflow.training.precision import resolve_precision
+
+        common["precision"] = resolve_precision("auto")
     if given.unfolded:
         from beauty_mlflow.features import trunk
 
