@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+import numpy as np
 
 from beauty_mlflow.cache.layout import disk_bytes
 from beauty_mlflow.cache.store import Cache
@@ -134,9 +135,7 @@ def _others(parameters: Finetune, network: Network) -> list[Training]:
 
 def _read_seconds(pictures: Pictures, settings: Settings, parameters: Finetune) -> float:
     """Return what one of a few pictures costs to decode and augment, read as training reads them."""
-    some = Pictures(
-        pictures.folder, pictures.paths[:_SAMPLE], pictures.labels[:_SAMPLE], pictures.keys[:_SAMPLE], pictures.classes
-    )
+    some = pictures.select(np.arange(min(_SAMPLE, len(pictures))))
     dataset = batches(
         some,
         size=settings.image_size,

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,30 +15,22 @@ from beauty_mlflow.training.recipes import OPTIMIZERS, RECIPES
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
-def _auto_or_positive(value: object) -> object:
-    if value == "auto":
-        return value
-    try:
-        number = float(str(value))
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        message = "expected auto or a number above 0"
-        raise ValueError(message)
-    return number
+def _auto_or(accepted: Callable[[float], bool], expected: str) -> BeforeValidator:
+    """Return a validator that takes ``auto`` or a number that is accepted."""
 
+    def check(value: object) -> object:
+        if value == "auto":
+            return value
+        try:
+            number = float(str(value))
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and accepted(number)):
+            message = f"expected auto or a number {expected}"
+            raise ValueError(message)
+        return number
 
-def _auto_or_share(value: object) -> object:
-    if value == "auto":
-        return value
-    try:
-        number = float(str(value))
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < 1:
-        message = "expected auto or a number from 0 to below 1"
-        raise ValueError(message)
-    return number
+    return BeforeValidator(check)
 
 
 def _weights(value: str, info: ValidationInfo) -> str:
@@ -61,8 +54,8 @@ def _run_id(value: str) -> str:
     return value
 
 
-Rate = Annotated[float | Literal["auto"], BeforeValidator(_auto_or_positive)]
-Smoothing = Annotated[float | Literal["auto"], BeforeValidator(_auto_or_share)]
+Rate = Annotated[float | Literal["auto"], _auto_or(lambda number: number > 0, "above 0")]
+Smoothing = Annotated[float | Literal["auto"], _auto_or(lambda number: 0 <= number < 1, "from 0 to below 1")]
 Weights = Annotated[str, AfterValidator(_weights)]
 NetworkName = Annotated[str, AfterValidator(known(NETWORKS, "network"))]
 
