@@ -66,6 +66,7 @@ BENCHMARKS = (
         "--data {emoji} --network mobilenet_v2 --image-size 96 --steps evaluation",
         "",
     ),
+    Benchmark("warping", "warping.py", "", "--size 96 --pictures 8 --turns 1"),
     Benchmark("growth", "growth.py", "", "--counts 200 400"),
     Benchmark("overhead", "overhead.py", "", ""),
 )

@@ -83,8 +83,9 @@ def transforms(
         view: Which version of the picture; epoch e, counted from 1, shows view e - 1.
 
     Returns:
-        float32 [n, 8], rows for TensorFlow's ImageProjectiveTransformV3: they take a position in the result to one
-        in the picture. Past the border the nearest pixel counts (fill NEAREST), between pixels it is BILINEAR.
+        float32 [n, 8], rows as TensorFlow's ImageProjectiveTransformV3 takes them, and ``warping.warp``: from a
+        position in the result to one in the picture. Past the border the nearest pixel counts, between pixels it is
+        bilinear.
 
     Raises:
         ParameterError: ``augment`` is unknown.

@@ -15,6 +15,7 @@ from beauty_mlflow.data.images import Resize
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.row_batches import Order, row_batches
 from beauty_mlflow.data.row_calls import ERROR_BEGIN, ERROR_END, RowSource
+from beauty_mlflow.data.warping import Warped
 
 _CHUNK = 32  # pictures that one call from TensorFlow into Python decodes
 
@@ -57,31 +58,15 @@ def batches(
         DataError: There are no pictures.
         ParameterError: The size or the batch size is below 1, or the weights are not one a class.
     """
-    order = Order(batch_size, shuffle, seed, view, class_weights)
-
-    def finish(images: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        images = tf.cast(images, tf.float32)
-        return images if augment == "none" else apply_transforms(images, rows)
-
+    source = kept or Decoder(pictures, size, resize)
+    if augment != "none":
+        source = Warped(source, transforms(pictures.keys, size=size, augment=augment, seed=seed, view=view))
     return row_batches(
-        kept or Decoder(pictures, size, resize),
+        source,
         pictures,
-        order,
-        columns=(transforms(pictures.keys, size=size, augment=augment, seed=seed, view=view),),
-        finish=finish,
+        Order(batch_size, shuffle, seed, view, class_weights),
+        finish=lambda images: tf.cast(images, tf.float32),
         rows_a_call=_CHUNK,
-    )
-
-
-def apply_transforms(images: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Transform float32 images [b, size, size, 3] by float32 rows [b, 8], as ``augmentation.transforms`` gives them."""
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=rows,
-        output_shape=tf.shape(images)[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="NEAREST",
     )
 
 

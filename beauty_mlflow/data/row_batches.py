@@ -16,7 +16,7 @@ from beauty_mlflow.errors import DataError, ParameterError
 
 _BATCHES_AHEAD = 2
 
-Finish = Callable[..., tuple[Any, ...]]
+Finish = Callable[[tf.Tensor], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,6 @@ def row_batches(
     pictures: Pictures,
     order: Order,
     *,
-    columns: tuple[npt.NDArray[Any], ...] = (),
     finish: Finish = lambda rows: rows,
     rows_a_call: int,
 ) -> tf.data.Dataset:
@@ -64,8 +63,7 @@ def row_batches(
         source: Row i belongs to picture i.
         pictures: Of one part.
         order: In which order.
-        columns: What ``finish`` needs beside the rows, each [n, …], in the manifest's order.
-        finish: From a batch's rows and columns to the network's input.
+        finish: From a batch's rows to the network's input.
         rows_a_call: How many rows one call from TensorFlow into Python reads.
 
     Returns:
@@ -79,16 +77,15 @@ def row_batches(
     numbers, classes = order.of(len(pictures)), len(pictures.classes)
     weights, rows = order.class_weights, GraphSource(source)
 
-    def read(chunk: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return rows.tensor(chunk), *others
+    def read(chunk: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return rows.tensor(chunk), labels
 
-    def label(found: tf.Tensor, labels: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def label(found: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
         one_hot = tf.one_hot(labels, classes)
         weighted = () if weights is None else (tf.gather(weights, labels),)
-        return finish(found, *others), one_hot, *weighted
+        return finish(found), one_hot, *weighted
 
-    slices = (numbers, pictures.labels[numbers], *(column[numbers] for column in columns))
-    dataset = tf.data.Dataset.from_tensor_slices(slices).batch(rows_a_call)
+    dataset = tf.data.Dataset.from_tensor_slices((numbers, pictures.labels[numbers])).batch(rows_a_call)
     dataset = dataset.map(read, num_parallel_calls=os.cpu_count() or 1, deterministic=True)
     if rows_a_call != order.batch_size:
         counted = tf.data.experimental.assert_cardinality(-(-len(numbers) // order.batch_size))  # rebatch forgets it

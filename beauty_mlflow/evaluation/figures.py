@@ -82,7 +82,7 @@ def draw_augmentation(
 
 def _views(path: Path, key: int, *, augment: Augment, seed: int, size: int, resize: Resize) -> npt.NDArray[np.uint8]:
     """Return a picture as the first nine epochs see it, uint8 [9, size, size, 3]."""
-    from beauty_mlflow.data.pipeline import apply_transforms
+    from beauty_mlflow.data.warping import warp
 
     keys = np.array([key], np.uint64)
     decoder = Decoder(Pictures(path.parent, (path.name,), np.zeros(1, np.int32), keys, ("any",)), size, resize)
@@ -90,7 +90,7 @@ def _views(path: Path, key: int, *, augment: Augment, seed: int, size: int, resi
     if augment == "none":
         return plain
     rows = [transforms(keys, size=size, augment=augment, seed=seed, view=view) for view in range(VIEWS)]
-    views = apply_transforms(plain.astype(np.float32), np.concatenate(rows))
+    views = warp(plain, np.concatenate(rows))
     seen: npt.NDArray[np.uint8] = np.clip(np.rint(views), 0, 255).astype(np.uint8)
     return seen
 

@@ -18,7 +18,7 @@ from beauty_mlflow.features.folding import fold
 from beauty_mlflow.networks.freezing import SCALING, claim_layers
 from beauty_mlflow.networks.table import Network, Scaling
 
-_FORMAT = 1  # raise it whenever what is computed changes: what is kept is then made anew
+_FORMAT = 2  # raise it whenever what is computed changes: what is kept is then made anew
 
 
 @dataclass(frozen=True)

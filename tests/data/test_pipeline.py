@@ -12,7 +12,8 @@ from PIL import Image
 from beauty_mlflow.data.augmentation import transforms
 from beauty_mlflow.data.images import load
 from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.data.pipeline import apply_transforms, batches, translate_errors
+from beauty_mlflow.data.pipeline import batches, translate_errors
+from beauty_mlflow.data.warping import warp
 from beauty_mlflow.errors import DataError, ParameterError
 
 CLASSES = ("red", "green", "blue")
@@ -114,7 +115,7 @@ def test_augmented_pictures_are_their_views(coloured, everything):
     augmented, _ = everything(
         batches(coloured, size=SIZE, resize="squash", batch_size=7, augment="thesis", seed=1, view=5)
     )
-    assert np.allclose(augmented, apply_transforms(tf.constant(plain), rows), atol=1e-3)
+    assert np.allclose(augmented, warp(plain, rows), atol=1e-3)
 
 
 def test_class_weights_become_the_pictures_weights(coloured, everything):

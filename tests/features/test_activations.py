@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.augmentation import transforms
 from beauty_mlflow.data.decoded import keep_decoded
 from beauty_mlflow.data.images import load
-from beauty_mlflow.data.pipeline import apply_transforms
 from beauty_mlflow.data.progress import silent_progress
+from beauty_mlflow.data.warping import warp
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.features.activations import Versions, is_stored, keep_versions, keys_at
 from beauty_mlflow.features.boundaries import trunk_below
@@ -53,7 +52,7 @@ def computed(trunk, boundary, pictures, view):
     images = np.stack([load(pictures.folder / path, trunk.size, trunk.resize) for path in pictures.paths])
     if view.augment != "none":
         rows = transforms(pictures.keys, size=trunk.size, augment=view.augment, seed=view.seed, view=view.number)
-        images = apply_transforms(tf.constant(images, tf.float32), rows)
+        images = warp(images, rows)
     return np.asarray(trunk_below(trunk.model, trunk.network, boundary)(images, training=False))
 
 
