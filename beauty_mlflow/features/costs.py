@@ -14,7 +14,6 @@ import tensorflow as tf
 from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.features.boundaries import POOLED, STEM, boundaries, trunk_below
-from beauty_mlflow.features.folding import fold
 from beauty_mlflow.features.planning import Stage
 from beauty_mlflow.features.trunk import Trunk
 from beauty_mlflow.hardware import processor
@@ -23,7 +22,6 @@ from beauty_mlflow.networks.freezing import SCALING, claim_layers
 from beauty_mlflow.networks.table import Network
 
 _PICTURES = 8
-_REPETITIONS = 2
 _FORMAT = 1
 
 Seconds = npt.NDArray[np.float64]
@@ -64,7 +62,7 @@ def measured_stages(cache: Cache, trunk: Trunk) -> list[Stage]:
 
 def _measure(trunk: Trunk, _: Sequence[Key], start: int) -> Iterator[Sequence[Seconds]]:
     plain = trunk_below(trunk.model, trunk.network, POOLED)
-    folded = fold(plain)
+    folded = trunk.folded
     layers = _layers_by_stage(plain, trunk.network)
     twins = [[folded.get_layer(layer.name) for layer in stage if _has(folded, layer.name)] for stage in layers]
     scaled = claim_layers(plain, trunk.network)[SCALING][-1].name
@@ -87,17 +85,16 @@ def _has(model: keras.Model, name: str) -> bool:
 
 
 def _seconds(stages: list[list[Any]], symbol: Any, work: Callable[[list[Any], Any, Any], Any]) -> list[float]:  # noqa: ANN401 - symbolic tensor
-    """Run the stages in turn, each on what the one below gave; the least of some repetitions counts."""
+    """Run the stages in turn, each on what the one below gave, and a second time, which counts."""
     found = []
     value = tf.random.normal((_PICTURES, *symbol.shape[1:]))
     for layers in stages:
-        times = []
-        for _ in range(_REPETITIONS + 1):  # the first run also makes what the library sets up once
+        for _ in range(2):  # the first run also makes what the library sets up once
             begun = time.perf_counter()
             result = work(layers, symbol, value)
             tf.reduce_sum(result).numpy()
-            times.append(time.perf_counter() - begun)
-        found.append(min(times[1:]))
+            seconds = time.perf_counter() - begun
+        found.append(seconds)
         value, symbol = result, layers[-1].output
     return found
 

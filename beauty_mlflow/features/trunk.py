@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.data.augmentation import Augment
 from beauty_mlflow.data.images import Resize
 from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.features.boundaries import POOLED, STEM, output_at, trunk_below
+from beauty_mlflow.features.boundaries import POOLED, STEM, boundaries, output_at, trunk_below
 from beauty_mlflow.features.folding import fold
 from beauty_mlflow.networks.freezing import SCALING, claim_layers
 from beauty_mlflow.networks.table import Network, Scaling
@@ -62,6 +63,11 @@ class Trunk:
     _digests: dict[str, str] = field(default_factory=dict)
     _compiled: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
+    @cached_property
+    def folded(self) -> keras.Model:
+        """The trunk, folded; its outputs are those at all boundaries, bottom to top."""
+        return fold(trunk_below(self.model, self.network, *boundaries(self.network)))
+
     def digest(self, boundary: str) -> str:
         """Return the identity of all that is computed below a boundary; hex digits of a sha256 over the weights."""
         if not self._digests:
@@ -97,9 +103,10 @@ class Trunk:
         """
         wanted = tuple(names)
         if wanted not in self._compiled:
-            folded = fold(trunk_below(self.model, self.network, *wanted))
+            outputs = dict(zip(boundaries(self.network), self.folded.outputs, strict=True))
+            below = keras.Model(self.folded.input, [outputs[name] for name in wanted])
             self._compiled[wanted] = tf.function(
-                lambda images: _stored(_as_list(folded(images, training=False))),
+                lambda images: _stored(_as_list(below(images, training=False))),
                 input_signature=[tf.TensorSpec([None, self.size, self.size, 3], tf.float32)],
             )
         return self._compiled[wanted]
