@@ -4,7 +4,8 @@
 
 - training: our fit on a tail that reads the cache, against a bare train_step on batches in memory;
 - extraction: into the cache, against bare forward passes of the folded trunk; both from tensors already augmented;
-- decoding: into the cache, against a bare decode loop on as many threads;
+- decoding: our datasets of decoded pictures, against a bare decode loop on as many threads;
+- keeping: decoding into the cache, against such a loop that writes the same bytes to one file and syncs it;
 - evaluation: our prediction, against a predict loop with batches of one picture, as the thesis had it.
 
 Each ratio is ours / bare in pictures a second: above 1, ours is the faster one.
@@ -14,7 +15,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,7 @@ def main() -> None:
     pairs = {
         "extraction": bench.extraction,
         "decoding": bench.decoding,
+        "keeping": bench.keeping,
         "evaluation": bench.evaluation,
     }
     rows = {
@@ -204,29 +206,52 @@ class Bench:
         return ours, bare
 
     def decoding(self) -> tuple[Work, Work]:
-        """Return decoding into the cache, and a decode loop that keeps nothing."""
-        from PIL import Image
+        """Return reading pictures as training does where nothing is kept, and a decode loop."""
+        from beauty_mlflow.data.pipeline import batches
 
+        def ours() -> int:
+            dataset = batches(self.pictures, size=self.size, resize="squash", batch_size=self.given.batch_size)
+            return sum(len(images) for images, _ in dataset)
+
+        def bare() -> int:
+            return sum(1 for _ in self._decoded())
+
+        return ours, bare
+
+    def keeping(self) -> tuple[Work, Work]:
+        """Return decoding into the cache, and a decode loop that writes the same bytes to one file and syncs it."""
         from beauty_mlflow.cache.store import Cache
         from beauty_mlflow.data.decoded import keep_decoded
 
-        def ours() -> int:
+        def folder() -> Path:
             self._made += 1
-            keep_decoded(Cache(self.folder / f"decoding-{self._made}"), self.pictures, self.size, "squash").close()
+            return self.folder / f"kept-{self._made}"
+
+        def ours() -> int:
+            keep_decoded(Cache(folder()), self.pictures, self.size, "squash").close()
             return len(self.pictures)
 
-        def decode(path: str) -> np.ndarray:
-            with Image.open(self.pictures.folder / path) as picture:
-                colours = picture.convert("RGB").resize((self.size, self.size), Image.Resampling.BILINEAR)
-                return np.asarray(colours)
-
         def bare() -> int:
-            with ThreadPoolExecutor(os.cpu_count()) as threads:
-                for _ in threads.map(decode, self.pictures.paths):
-                    pass
+            with folder().open("wb") as file:
+                for image in self._decoded():
+                    file.write(image.data)
+                file.flush()
+                os.fsync(file.fileno())
             return len(self.pictures)
 
         return ours, bare
+
+    def _decoded(self) -> Iterator[np.ndarray]:
+        from PIL import Image
+
+        def decode(path: str) -> np.ndarray:
+            with Image.open(self.pictures.folder / path) as picture:
+                picture.draft(None, (2 * self.size, 2 * self.size))  # a large JPEG at a fraction of its size, as ours
+                colours = picture.convert("RGB").resize((self.size, self.size), Image.Resampling.BILINEAR)
+                return np.asarray(colours)
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            yield from threads.map(decode, self.pictures.paths)
 
     def evaluation(self) -> tuple[Work, Work]:
         """Return our prediction of a part, and Keras's predict for one decoded picture at a time."""
@@ -281,7 +306,7 @@ class Bench:
 
 
 def _parser() -> argparse.ArgumentParser:
-    steps = ["training", "extraction", "decoding", "evaluation"]
+    steps = ["training", "extraction", "decoding", "keeping", "evaluation"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a folder of class folders, or a manifest")
     parser.add_argument("--network", default="inception_v3", choices=NETWORKS)
