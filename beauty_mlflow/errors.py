@@ -55,6 +55,14 @@ class UnreachableError(TrackingError):
     """The tracking server doesn't answer at all."""
 
 
+class SweepError(InputError):
+    """A sweep file says something that can't be, or a study was made by another one."""
+
+
+class StorageError(InputError):
+    """Where trials are kept can't be reached or used."""
+
+
 class CheckpointError(InputError):
     """A run can't go on, because its checkpoint is missing, damaged or another run's."""
 
@@ -65,6 +73,14 @@ class WorkError(BeautyError):
 
 class DivergedError(WorkError):
     """The loss became nan or infinite."""
+
+
+class SearchError(WorkError):
+    """A search can't go on."""
+
+
+class PrunedError(BeautyError):
+    """The search has no more use for this training."""
 
 
 class CacheError(WorkError):

@@ -1,10 +1,16 @@
 """What the machine says of itself."""
 
 import hashlib
+import os
 import platform
 from pathlib import Path
 
 CPU_INFO = Path("/proc/cpuinfo")
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_flags(cpu_info: Path = CPU_INFO) -> set[str]:

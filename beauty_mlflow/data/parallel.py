@@ -4,11 +4,12 @@ Threads do, because decoding, hashing and reading release the interpreter's lock
 at once, can't be left behind, and don't load the package again.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
+
+from beauty_mlflow.hardware import cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,7 +23,7 @@ def map_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> It
 
     An error in ``function`` (or Ctrl-C) drops what waits, ends the threads and comes out here.
     """
-    threads = os.cpu_count() or 1
+    threads = cores()
     chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
     executor = ThreadPoolExecutor(threads)
     pending: deque[Future[list[Result]]] = deque()

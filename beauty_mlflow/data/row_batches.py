@@ -1,6 +1,5 @@
 """Batches of tensors from anything that gives rows by their numbers: decoded pictures, or what a cache keeps."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.randomness import random_order
 from beauty_mlflow.data.row_calls import GraphSource, RowSource
 from beauty_mlflow.errors import DataError, ParameterError
+from beauty_mlflow.hardware import cores
 
 _BATCHES_AHEAD = 2
 
@@ -86,7 +86,7 @@ def row_batches(
         return finish(found), one_hot, *weighted
 
     dataset = tf.data.Dataset.from_tensor_slices((numbers, pictures.labels[numbers])).batch(rows_a_call)
-    dataset = dataset.map(read, num_parallel_calls=os.cpu_count() or 1, deterministic=True)
+    dataset = dataset.map(read, num_parallel_calls=cores(), deterministic=True)
     if rows_a_call != order.batch_size:
         counted = tf.data.experimental.assert_cardinality(-(-len(numbers) // order.batch_size))  # rebatch forgets it
         dataset = dataset.rebatch(order.batch_size).apply(counted)

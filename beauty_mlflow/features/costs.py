@@ -1,6 +1,5 @@
 """What each stage between two boundaries costs on this machine, measured once and kept."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.features.boundaries import POOLED, STEM, boundaries, trunk_below
 from beauty_mlflow.features.planning import Stage
 from beauty_mlflow.features.trunk import Trunk
-from beauty_mlflow.hardware import processor
+from beauty_mlflow.hardware import cores, processor
 from beauty_mlflow.networks.building import HEAD_PREFIX
 from beauty_mlflow.networks.freezing import SCALING, claim_layers
 from beauty_mlflow.networks.table import Network
@@ -45,7 +44,7 @@ def measured_stages(cache: Cache, trunk: Trunk) -> list[Stage]:
             "size": trunk.size,
             "precision": trunk.precision,
             "processor": processor(),
-            "cores": os.cpu_count(),
+            "cores": cores(),
             "gpus": len(tf.config.list_physical_devices("GPU")),
             "tensorflow": tf.__version__,
             "format": _FORMAT,

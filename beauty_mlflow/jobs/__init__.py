@@ -4,7 +4,7 @@ import importlib
 
 from beauty_mlflow.jobs.parameters import Job
 
-JOBS = ("main", "sample", "split", "group", "finetune", "train", "evaluate", "cache")
+JOBS = ("main", "sample", "split", "group", "finetune", "train", "evaluate", "sweep", "cache")
 
 
 def load_job(name: str) -> Job:

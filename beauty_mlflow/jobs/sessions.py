@@ -13,8 +13,9 @@ from typing import Any
 
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
-from beauty_mlflow.errors import CheckpointError, DataError, ParameterError
+from beauty_mlflow.errors import CheckpointError, DataError, ParameterError, PrunedError
 from beauty_mlflow.files import state_folder, write_text
+from beauty_mlflow.jobs.following import NOBODY, Follower
 from beauty_mlflow.jobs.opening import open_named, say_notes
 from beauty_mlflow.jobs.parameters import Summary, to_text
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
@@ -57,6 +58,7 @@ class Session:
     wanted: Wanted
     split: Split
     folder: Path
+    follower: Follower = NOBODY
 
     @property
     def parameters(self) -> TrainingParameters:
@@ -75,6 +77,7 @@ def in_session(
     work: Callable[[Session], Summary],
     *,
     then_evaluate: tuple[str, ...] = (),
+    follower: Follower = NOBODY,
 ) -> Summary:
     """Do the work in a new run, or in the interrupted one that ``resume`` names, which ends as the work does.
 
@@ -83,47 +86,57 @@ def in_session(
         command: What does the same again.
         work: Gets the open session and returns its summary.
         then_evaluate: Parts to evaluate after the training; a resumed run keeps its own.
+        follower: Who follows a new run.
 
     Raises:
         DataError, ManifestError: before any run is made.
+        PrunedError: the follower has ended it; its state is gone then.
         CheckpointError: the run to resume can't go on from here.
     """
     gc.collect()  # networks of an earlier run in this process lie in cycles, and aren't small
     store = connect()
     say_notes(store.notes)
     wanted = Wanted(parameters, command, then_evaluate)
-    opened = _resumed(store, parameters) if parameters.resume else _begun(store, wanted)
+    opened = _resumed(store, parameters) if parameters.resume else _begun(store, wanted, follower)
     with opened as current:
-        summary = work(current)
+        try:
+            summary = work(current)
+        except PrunedError:
+            shutil.rmtree(current.folder)
+            raise
         current.run.remove_tag(names.STATE)
     shutil.rmtree(current.folder)
     return [*summary, ("run_id", current.run.run_id)]
 
 
 @contextmanager
-def _begun(store: Store, wanted: Wanted) -> Iterator[Session]:
+def _begun(store: Store, wanted: Wanted, follower: Follower) -> Iterator[Session]:
     parameters = wanted.parameters
     split = open_named(parameters.data).split
     _require_parts(split, "train", "val", *wanted.then_evaluate)
-    run = Run.open(store, name=f"{parameters.job} {parameters.network}")
+    name = f"{parameters.job} {parameters.network}"
+    run = Run.create(store, follower.name, follower.tags) if follower.name else Run.open(store, name)
+    follower.started(run.run_id)
     with tracked(run):
-        folder = state_folder() / "runs" / run.run_id
+        folder = _state_of(run.run_id)
+        if follower.continues:
+            _adopt(_state_of(follower.continues), folder)
         write_split(split, folder / SPLIT_FILE)
         wanted.remember(folder)
         say_notes([f"this is run {run.run_id}; interrupted, it goes on with: {_resume_command(parameters.job, run)}"])
         run.log_parameters(parameters.as_text())
         run.set_tags({names.STATE: f"{platform.node()}:{folder}"})
         with _only_one(folder, run):
-            yield Session(store, run, wanted, split, folder)
+            yield Session(store, run, wanted, split, folder, follower)
 
 
 @contextmanager
 def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
     run = Run.find(store, parameters.resume)
-    with _made_by_mlflow(store, run):
+    with beside_mlflows_own(store, run):
         if run.status == "FINISHED":
             raise CheckpointError(f"Run {run.run_id} is finished: there is nothing to resume.")
-        folder = state_folder() / "runs" / run.run_id
+        folder = _state_of(run.run_id)
         own = _recall(folder, run, type(parameters))
         _require_no_other(parameters, own.parameters)
         with _only_one(folder, run):
@@ -134,7 +147,7 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
 
 
 @contextmanager
-def _made_by_mlflow(store: Store, resumed: Run) -> Iterator[None]:
+def beside_mlflows_own(store: Store, resumed: Run) -> Iterator[None]:
     """Let the run that `mlflow run` has made beside the resumed one point at it, and end as it does."""
     if not project_run_id():
         yield
@@ -171,6 +184,21 @@ def _only_one(folder: Path, run: Run) -> Iterator[None]:
         except OSError:
             raise CheckpointError(f"Run {run.run_id} is still at work in another process; end that first.") from None
         yield
+
+
+def _state_of(run_id: str) -> Path:
+    return state_folder() / "runs" / run_id
+
+
+def _adopt(before: Path, folder: Path) -> None:
+    """Move what a dead run had come to into another run's folder, if it is on this machine."""
+    if not before.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in before.iterdir():
+        if path.name not in {SESSION_FILE, SPLIT_FILE, LOCK_FILE}:
+            path.replace(folder / path.name)
+    shutil.rmtree(before)
 
 
 def _resume_command(job: str, run: Run) -> str:

@@ -29,10 +29,11 @@ def run(parameters: Train) -> Summary:
     """Train from scratch in a run of its own, or go on with an interrupted one."""
     from beauty_mlflow.jobs.sessions import in_session
 
-    return in_session(parameters, parameters.command(), _train_in)
+    return in_session(parameters, parameters.command(), train_in)
 
 
-def _train_in(current: "Session") -> Summary:
+def train_in(current: "Session") -> Summary:
+    """Train from scratch in an open session."""
     from beauty_mlflow.jobs.building import build_from_scratch
     from beauty_mlflow.jobs.training import train_and_evaluate
 

@@ -1,12 +1,15 @@
 """The way from a session to a trained, evaluated and logged model; finetune, train and main all go it."""
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from beauty_mlflow.data.pipeline import translate_errors
 from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.errors import PrunedError
 from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_samples
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import PredictionTable, predict, predict_batches
@@ -73,8 +76,11 @@ def train_in_run(current: Session, build: Builder) -> Trained:
             current.run.log_metrics(warm_head(current, settings, feeds))
             result = _fit(current, settings, feeds.training)
             table = predict_batches(feeds.training.model, feeds.training.validation, current.split.part("val"))
-    model_id = current.run.model_id() or _log_model(current, settings, built.model)
-    summary = _log_kept(current, table, result, model_id)
+    kept = _kept(table, result)
+    model_id = current.run.model_id()
+    if not model_id and current.follower.keeps_model({**current.run.metrics(), **kept, **_sizes(built.model)}):
+        model_id = _log_model(current, settings, built.model)
+    summary = _log_kept(current, table, result, kept, model_id)
     return Trained(built.model, model_id, settings, summary)
 
 
@@ -112,8 +118,7 @@ def _log_inputs(current: Session, settings: Settings) -> None:
 
 
 def _log_network(current: Session, built: Built) -> None:
-    total, trainable = count_parameters(built.model)
-    current.run.log_parameters({"parameters_total": str(total), "parameters_trainable": str(trainable)})
+    current.run.log_parameters({name: str(count) for name, count in _sizes(built.model).items()})
     current.run.set_tags({names.WEIGHTS_SOURCE: built.weights_source})
     current.run.describe(describe_training(current, built.weights_source), current.wanted.command)
     say_notes(filter(None, [built.note]))
@@ -141,11 +146,22 @@ def _fit(current: Session, settings: Settings, feed: Feed) -> FitResult:
         feed.validation,
         options=options,
         folder=current.folder,
-        report=current.run.log_epoch,
+        report=partial(_report, current),
         train_pictures=current.split.sizes["train"],
         identity=identity,
         reported=current.run.epochs_logged(),
     )
+
+
+def _report(current: Session, epoch: int, metrics: Mapping[str, float]) -> None:
+    current.run.log_epoch(epoch, metrics)
+    if not current.follower.epoch(epoch, metrics):
+        raise PrunedError(f"The search ended this training after epoch {epoch}.")
+
+
+def _sizes(model: Any) -> Mapping[str, float]:  # noqa: ANN401 - Keras is untyped
+    total, trainable = count_parameters(model)
+    return {"parameters_total": total, "parameters_trainable": trainable}
 
 
 def _log_model(current: Session, settings: Settings, model: Any) -> str:  # noqa: ANN401 - Keras is untyped
@@ -164,16 +180,21 @@ def _log_model(current: Session, settings: Settings, model: Any) -> str:  # noqa
         return log_model(current.run, Path(folder), example=example)
 
 
-def _log_kept(current: Session, table: PredictionTable, result: FitResult, model_id: str) -> Summary:
+def _kept(table: PredictionTable, result: FitResult) -> dict[str, float]:
     figures = summarize(table)
-    kept = {
+    return {
         names.BEST_EPOCH: result.best_epoch,
         names.BEST_VAL_LOSS: result.best_val_loss,
         names.BEST_VAL_ACCURACY: result.best_val_accuracy,
         **{f"best_val_{name}": figures[name] for name in KEPT_ONLY},
     }
+
+
+def _log_kept(
+    current: Session, table: PredictionTable, result: FitResult, kept: Mapping[str, float], model_id: str
+) -> Summary:
     validation = dataset(current.split, "val", current.data_name)
-    current.run.log_metrics(kept, model_id=model_id, dataset=validation)
+    current.run.log_metrics(kept, model_id=model_id or None, dataset=validation)
     log_evaluation(current.run, table, "val")
     with tempfile.TemporaryDirectory() as folder:
         history = [epoch.metrics for epoch in result.history]
@@ -183,5 +204,5 @@ def _log_kept(current: Session, table: PredictionTable, result: FitResult, model
         ("pictures", pictures_line(current.split)),
         ("epochs", f"{len(result.history)}, the best is {result.best_epoch}"),
         ("best_val_loss", f"{result.best_val_loss:.4f}"),
-        ("best_val_accuracy", accuracy_line({**figures, "accuracy": result.best_val_accuracy})),
+        ("best_val_accuracy", accuracy_line({**summarize(table), "accuracy": result.best_val_accuracy})),
     ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
-from beauty_mlflow.errors import BeautyError, Interrupted
+from beauty_mlflow.errors import BeautyError, Interrupted, PrunedError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import shorten
 from beauty_mlflow.tracking.redaction import redact
@@ -31,8 +31,9 @@ class Endable(Protocol):
 def tracked(run: Endable, *, sample: bool = True) -> Iterator[None]:
     """Give the run its final status as the block ends, and collect system metrics (``sample``) meanwhile.
 
-    FINISHED where the block ends well; KILLED for Ctrl-C and SIGTERM; FAILED with the reason in the tag ``error`` for
-    any other exception. The exception goes on as it was; where the tracker doesn't take the status, that is printed.
+    FINISHED where the block ends well; KILLED for Ctrl-C, SIGTERM and a search's pruning; FAILED with the reason in the
+    tag ``error`` for any other exception. The exception goes on as it was; where the tracker doesn't take the status,
+    that is printed.
 
     Raises:
         TrackingError: The block ended well, but the run couldn't be finished.
@@ -44,7 +45,7 @@ def tracked(run: Endable, *, sample: bool = True) -> Iterator[None]:
         with _uninterrupted():
             run.finish("FINISHED")
     except BaseException as error:
-        killed = isinstance(error, KeyboardInterrupt | Interrupted)
+        killed = isinstance(error, KeyboardInterrupt | Interrupted | PrunedError)
         with _uninterrupted():
             end_badly(run, str(error) or type(error).__name__, killed=killed)
         raise

@@ -1,0 +1,81 @@
+"""What a sweep's parent run and the console are told of each trial."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from beauty_mlflow.search import attempts
+from beauty_mlflow.search.attempts import State
+from beauty_mlflow.search.space import Scalar
+from beauty_mlflow.search.studies import ranked
+from beauty_mlflow.search.sweep_file import Sweep
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.children import child_runs
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import Store
+
+PROGRESS = {"trials_done": State.COMPLETE, "trials_pruned": State.PRUNED, "trials_failed": State.FAIL}
+BEST = "best_value"
+
+
+@dataclass(frozen=True, eq=False)
+class Books:
+    """The search's bookkeeping in the tracker and on the console."""
+
+    store: Store
+    study: Any
+    run: Run
+    sweep: Sweep
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def started(self, trial: Any, values: Mapping[str, Scalar]) -> None:  # noqa: ANN401 - Optuna's
+        """Say what a trial tries."""
+        _say(f"trial {trial.number}: {_words(values)}")
+
+    def finished(self, trial: Any) -> None:  # noqa: ANN401 - Optuna's
+        """Say how it ended, and log the sweep's progress at the number of trials that have ended."""
+        _say(f"trial {trial.number}: {self._end(trial)}")
+        self.log_progress()
+
+    def died(self, trial: Any, *, again: bool) -> None:  # noqa: ANN401 - Optuna's
+        """Close the trial's run, whatever became of its process."""
+        then = "is tried again" if again else "is not tried again"
+        interrupted = attempts.INTERRUPTED in trial.user_attrs
+        reason = "it was interrupted" if interrupted else "its worker died"
+        _say(f"trial {trial.number}: {reason}; it {then}")
+        for run in child_runs(self.store, self.run, {names.TRIAL_NUMBER: str(trial.number)}):
+            if run.status == "RUNNING":
+                run.finish("FAILED", {names.ERROR: f"{reason}; it {then}", names.TRIAL_STATE: "FAIL"})
+        self.log_progress()
+
+    def log_progress(self) -> None:
+        """Log how many trials have ended, how, and the best value so far."""
+        with self._lock:
+            trials = attempts.counted(self.study.get_trials(deepcopy=False))
+            figures = {name: float(sum(one.state == state for one in trials)) for name, state in PROGRESS.items()}
+            best = ranked(self.study)
+            if best:
+                figures[BEST] = best[0].values[0]
+            self.run.log_epoch(int(sum(one.state.is_finished() for one in trials)), figures)
+
+    def _end(self, trial: Any) -> str:  # noqa: ANN401 - Optuna's
+        if trial.state == State.PRUNED:
+            return f"pruned after epoch {trial.user_attrs.get(attempts.PRUNED_AT, '?')}"
+        if trial.state == State.FAIL:
+            return f"failed: {trial.user_attrs.get(attempts.REASON, 'its worker died')}"
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in zip(self.sweep.metrics, trial.values, strict=True))
+        best = ranked(self.study)[0]
+        return f"{figures} (best: {best.values[0]:.4g}, trial {best.number})"
+
+
+def _words(values: Mapping[str, Scalar]) -> str:
+    return ", ".join(
+        f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
+    )
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)

@@ -1,0 +1,157 @@
+"""The best trials once more on other seeds: a single seed rewards luck."""
+
+import statistics
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from beauty_mlflow.errors import SearchError
+from beauty_mlflow.search.executors.base import Outcome
+from beauty_mlflow.search.space import draw
+from beauty_mlflow.search.studies import ranked
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.children import child_runs
+
+if TYPE_CHECKING:
+    from beauty_mlflow.jobs.sweeping import Search
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What one of the best trials came to on other seeds.
+
+    Attributes:
+        trial: Its number.
+        values: By seed.
+        best_run: The run of the best seed; its model is uploaded for certain.
+    """
+
+    trial: int
+    values: Mapping[int, float]
+    best_run: str
+
+    @property
+    def mean(self) -> float:
+        """Over the seeds."""
+        return statistics.fmean(self.values.values())
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation over the seeds; 0 for one."""
+        return statistics.stdev(self.values.values()) if len(self.values) > 1 else 0.0
+
+
+def confirm(search: "Search") -> list[Confirmed]:
+    """Run the best trials again on further seeds, those that are missing; return them, the best mean first.
+
+    Raises:
+        SearchError: None of a trial's runs came to an end.
+    """
+    sweep = search.sweep
+    best = ranked(search.study)[: sweep.confirm]
+    if not best or len(sweep.metrics) > 1:
+        return []
+    seeds = range(sweep.seed + 1, sweep.seed + 1 + sweep.confirm_seeds)
+    known = {trial.number: _finished(search, trial.number) for trial in best}
+    missing = [(trial, seed) for seed in seeds for trial in best if seed not in known[trial.number]]
+    if missing:
+        click.echo(
+            f"confirming the best {len(best)} trials: {len(missing)} runs on the seeds {seeds[0]} to {seeds[-1]}",
+            err=True,
+        )
+    with ThreadPoolExecutor(search.executor.slots) as threads:
+        free = list(range(search.executor.slots))
+
+        def run(trial: Any, seed: int) -> Outcome:  # noqa: ANN401 - Optuna's
+            slot = free.pop()
+            try:
+                return _run(search, trial, seed, slot)
+            finally:
+                free.append(slot)
+
+        try:
+            for done in [threads.submit(run, trial, seed) for trial, seed in missing]:
+                done.result()
+        except BaseException:
+            search.executor.stop()
+            threads.shutdown(cancel_futures=True)
+            raise
+    falls = sweep.objectives[0].direction == "maximize"
+    found = [_confirmed(trial.number, _finished(search, trial.number), falls=falls) for trial in best]
+    return sorted(found, key=lambda one: -one.mean if falls else one.mean)
+
+
+def _run(search: "Search", trial: Any, seed: int, slot: int) -> Outcome:  # noqa: ANN401 - Optuna's
+    values = draw(_Fixed(trial.params), search.sweep.space)
+    task = search.task(trial.number, values, confirms=str(trial.number), seed=seed)
+    outcome = search.executor.run(task, _Best(search, trial.number), slot)
+    if outcome.end == "complete":
+        metric = search.sweep.metrics[0]
+        click.echo(f"trial {trial.number} on seed {seed}: {metric} {outcome.metrics[metric]:.4g}", err=True)
+    else:
+        click.echo(f"trial {trial.number} on seed {seed}: {outcome.end} {outcome.reason}", err=True)
+    return outcome
+
+
+def _finished(search: "Search", number: int) -> dict[int, tuple[str, float]]:
+    """Return the runs that have confirmed a trial so far, and their values, by seed."""
+    found = {}
+    metric = search.sweep.metrics[0]
+    for run in child_runs(search.store, search.run, {names.CONFIRM: str(number)}):
+        if run.status == "FINISHED":
+            found[int(run.parameters()["seed"])] = (run.run_id, run.metrics()[metric])
+    return found
+
+
+def _confirmed(number: int, found: Mapping[int, tuple[str, float]], *, falls: bool) -> Confirmed:
+    if not found:
+        raise SearchError(
+            f"No run on another seed confirmed trial {number}; the runs say why in the study's parent run."
+        )
+    best = (max if falls else min)(found.values(), key=lambda pair: pair[1])
+    return Confirmed(number, {seed: value for seed, (_, value) in sorted(found.items())}, best[0])
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """Gives the values of a trial that has been, where a new one would draw them."""
+
+    values: Mapping[str, Any]
+
+    def suggest_categorical(self, name: str, choices: object) -> Any:  # noqa: ANN401 - any parameter's value
+        del choices
+        return self.values[name]
+
+    def suggest_int(self, name: str, *limits: object, **options: object) -> Any:  # noqa: ANN401 - as above
+        del limits, options
+        return self.values[name]
+
+    def suggest_float(self, name: str, *limits: object, **options: object) -> Any:  # noqa: ANN401 - as above
+        del limits, options
+        return self.values[name]
+
+
+@dataclass(frozen=True)
+class _Best:
+    """Lets a confirming run go on to its end, and upload its model if it is the best of its trial's so far."""
+
+    search: "Search"
+    number: int
+
+    def started(self, run: str) -> None:
+        """Nothing follows from it."""
+
+    def epoch(self, number: int, metrics: Mapping[str, float]) -> bool:
+        """Go on."""
+        del number, metrics
+        return True
+
+    def keeps_model(self, metrics: Mapping[str, float]) -> bool:
+        """Return whether no other seed was better."""
+        objective = self.search.sweep.objectives[0]
+        value = metrics[objective.metric]
+        others = [other for _, other in _finished(self.search, self.number).values()]
+        return all(value >= other if objective.direction == "maximize" else value <= other for other in others)

@@ -1,0 +1,126 @@
+"""What a sweep leaves in its parent run: figures, tables, and in words what won and what to do next."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beauty_mlflow.data.csv_tables import csv_text
+from beauty_mlflow.files import write_text
+from beauty_mlflow.jobs.opening import say_notes
+from beauty_mlflow.jobs.parameters import Summary
+from beauty_mlflow.jobs.sweep_confirm import Confirmed
+from beauty_mlflow.search import attempts
+from beauty_mlflow.search.attempts import State
+from beauty_mlflow.search.figures import draw_figures
+from beauty_mlflow.search.studies import best_trials, ranked
+
+if TYPE_CHECKING:
+    from beauty_mlflow.jobs.sweeping import Search
+
+FOLDER = "search"
+TRIALS = "trials.csv"
+CONFIRMED = "confirmed.csv"
+BEST_RUN = "best.run"
+
+Row = dict[str, Any]
+
+
+def report(search: "Search", confirmed: Sequence[Confirmed]) -> Summary:
+    """Log figures and tables, describe the winner, and return the summary's lines."""
+    trials = search.study.get_trials(deepcopy=False)
+    counts = _counts(trials)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        _write(trials_table(trials, search.sweep.metrics), folder / TRIALS)
+        if confirmed:
+            _write(_confirmed_table(confirmed), folder / CONFIRMED)
+        left_out = draw_figures(search.study, search.sweep.metrics, folder)
+        search.run.log_folder(folder, FOLDER)
+    say_notes(f"no figure {sentence}" for sentence in left_out)
+    best = ranked(search.study)
+    if not best:
+        search.run.describe(f"{counts}. No trial came to its end.", search.parameters.command())
+        return [("trials", counts), ("best", "none")]
+    return [("trials", counts), *_winner(search, confirmed, counts)]
+
+
+def trials_table(trials: Sequence[Any], metrics: Sequence[str]) -> list[Row]:
+    """Return a row a trial: number, state, values, parameters, duration in seconds, run, and why it failed or ended."""
+    rows = []
+    for trial in trials:
+        values = trial.values or [None] * len(metrics)
+        seconds = trial.duration.total_seconds() if trial.duration else None
+        rows.append(
+            {
+                "number": trial.number,
+                "state": trial.state.name,
+                **dict(zip(metrics, values, strict=True)),
+                **{f"params.{name}": value for name, value in trial.params.items()},
+                "epochs": max(trial.intermediate_values, default=None),
+                "seconds": seconds,
+                "run": trial.user_attrs.get(attempts.RUN, ""),
+                "reason": _reason(trial),
+            }
+        )
+    return rows
+
+
+def _write(rows: Sequence[Row], path: Path) -> None:
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    cells = (["" if row.get(name) is None else str(row[name]) for name in header] for row in rows)
+    write_text(path, csv_text(header, cells))
+
+
+def _reason(trial: Any) -> str:  # noqa: ANN401 - Optuna's
+    if trial.state == State.PRUNED:
+        return f"pruned after epoch {trial.user_attrs.get(attempts.PRUNED_AT, '?')}"
+    if trial.state != State.FAIL:
+        return f"repeats trial {trial.user_attrs[attempts.RETRY_OF]}" if attempts.RETRY_OF in trial.user_attrs else ""
+    if attempts.INTERRUPTED in trial.user_attrs:
+        return "interrupted"
+    return str(trial.user_attrs.get(attempts.REASON, "its worker died"))
+
+
+def _counts(trials: Sequence[Any]) -> str:
+    counted = attempts.counted(trials)
+    words = {State.COMPLETE: "complete", State.PRUNED: "pruned", State.FAIL: "failed", State.RUNNING: "running"}
+    numbers = {word: sum(trial.state == state for trial in counted) for state, word in words.items()}
+    repeated = sum(trial.state != State.WAITING for trial in trials) - len(counted)
+    parts = [f"{number} {word}" for word, number in numbers.items() if number or word in ("complete", "pruned")]
+    return ", ".join([*parts, *([f"{repeated} repeated after their worker died"] if repeated else [])])
+
+
+def _confirmed_table(confirmed: Sequence[Confirmed]) -> list[Row]:
+    return [
+        {"trial": one.trial, "mean": one.mean, "deviation": one.deviation, "run": one.best_run}
+        | {f"seed {seed}": value for seed, value in one.values.items()}
+        for one in confirmed
+    ]
+
+
+def _winner(search: "Search", confirmed: Sequence[Confirmed], counts: str) -> Summary:
+    trials = {trial.number: trial for trial in ranked(search.study)}
+    winner = trials[confirmed[0].trial] if confirmed else next(iter(trials.values()))
+    run = confirmed[0].best_run if confirmed else str(winner.user_attrs[attempts.RUN])
+    metric = search.sweep.metrics[0]
+    value = f"{metric} {winner.values[0]:.4f}"
+    if confirmed:
+        first = confirmed[0]
+        spread = f"{first.mean:.4f} ± {first.deviation:.4f} over {len(first.values)} other seeds"
+        value = f"{value} in the search, {spread}"
+    values = ", ".join(f"{name}={number}" for name, number in winner.params.items())
+    experiment = search.store.experiment_id
+    link = f"[its run](#/experiments/{experiment}/runs/{run})"
+    then = f"mlflow run . -e evaluate -P model={run}"
+    front = best_trials(search.study)
+    others = (
+        f" {len(front)} trials are on the Pareto front; see search/trials.csv." if len(search.sweep.metrics) > 1 else ""
+    )
+    search.run.describe(
+        f"{search.sweep.description} {counts}. The best: trial {winner.number} ({values}), {value}; {link}.{others}\n\n"
+        f"The figures are in search/search.html under Artifacts. Next: `{then}`",
+        search.parameters.command(),
+    )
+    search.run.set_tags({BEST_RUN: run, **{f"best.{name}": str(number) for name, number in winner.params.items()}})
+    return [("best", f"trial {winner.number}: {values}"), ("value", value), ("best_run", run)]

@@ -1,0 +1,250 @@
+"""A sweep from its file to its report: a study, a parent run, a child run a trial."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from beauty_mlflow.data.splits.manifest import Split, write_split
+from beauty_mlflow.errors import ParameterError, SweepError, TrackingError
+from beauty_mlflow.files import state_folder
+from beauty_mlflow.jobs import load_job
+from beauty_mlflow.jobs.opening import open_named, say_notes, split_counts
+from beauty_mlflow.jobs.parameters import Parameters, Summary, to_text
+from beauty_mlflow.jobs.sessions import beside_mlflows_own
+from beauty_mlflow.jobs.sweep import Sweep as SweepParameters
+from beauty_mlflow.jobs.sweep_books import Books
+from beauty_mlflow.jobs.sweep_confirm import confirm
+from beauty_mlflow.jobs.sweep_report import report
+from beauty_mlflow.search.driver import Driver
+from beauty_mlflow.search.executors.base import Executor, Task
+from beauty_mlflow.search.executors.local import LocalExecutor
+from beauty_mlflow.search.space import Scalar
+from beauty_mlflow.search.storages import Storage, open_storage
+from beauty_mlflow.search.studies import open_study
+from beauty_mlflow.search.sweep_file import Sweep, read_sweep
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.ending import tracked
+from beauty_mlflow.tracking.launcher import project_run_id
+from beauty_mlflow.tracking.reachable import sqlite_path
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import Store, connect, project_root
+
+TRIAL_MODULE = "beauty_mlflow.jobs.trial"
+RUN_ATTRIBUTE = "run"
+STORAGE_FILE = "optuna.db"
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A sweep that is under way.
+
+    Attributes:
+        parameters: The command's.
+        sweep: What the file says, with what the command changes of it.
+        split: The pictures.
+        store: The tracking store.
+        storage: Where the trials are kept.
+        study: Optuna's.
+        run: The parent run.
+        executor: Runs trials.
+        data: What the trials are given as ``data``.
+    """
+
+    parameters: SweepParameters
+    sweep: Sweep
+    split: Split
+    store: Store
+    storage: Storage
+    study: Any
+    run: Run
+    executor: Executor
+    data: str
+
+    def task(
+        self,
+        number: int,
+        values: Mapping[str, Scalar],
+        continues: str = "",
+        *,
+        confirms: str = "",
+        seed: int | None = None,
+    ) -> Task:
+        """Return what a trial's process is given.
+
+        Args:
+            number: The trial's.
+            values: What was drawn for it, by the job's parameters.
+            continues: The run of the dead trial that it repeats.
+            confirms: The number of the trial whose values it confirms; empty for a trial.
+            seed: Instead of the sweep's.
+        """
+        own = {name: to_text(value) for name, value in {**self.sweep.parameters, **values}.items()}
+        parameters = {"seed": str(self.sweep.seed), **own, "data": self.data}
+        if seed is not None:
+            parameters["seed"] = str(seed)
+        tags = {names.PARENT: self.run.run_id, names.STUDY: self.study.study_name}
+        if confirms:
+            name, tags = f"confirm {confirms}, seed {parameters['seed']}", {**tags, names.CONFIRM: confirms}
+        else:
+            name, tags = f"trial {number}", {**tags, names.TRIAL_NUMBER: str(number), names.TRIAL_STATE: "RUNNING"}
+        content = {
+            "job": self.sweep.job,
+            "parameters": {**self._shared(), **parameters},
+            "name": name,
+            "tags": tags,
+            "continues": continues,
+            "store": self.store.uri,
+            "experiment": self.store.experiment_id,
+        }
+        return Task(number, content)
+
+    def _shared(self) -> dict[str, str]:
+        """Return what makes trials share the activation cache: all depths that are searched are planned together."""
+        dimension = next((one for name, one in self.sweep.space.items() if (one.parameter or name) == "blocks"), None)
+        if self.sweep.job != "finetune" or dimension is None or dimension.when:
+            return {}
+        return {"cache_depths": ",".join(str(value) for value in dimension.some())}
+
+
+def sweep(parameters: SweepParameters) -> Summary:
+    """Search, confirm the best, report.
+
+    Raises:
+        SweepError, StorageError, DataError, TrackingError: before anything starts.
+        SearchError: Too many trials failed in a row.
+    """
+    path = _find(parameters.config)
+    wanted = _with_overrides(read_sweep(path), parameters)
+    epochs = check_against_job(wanted, path, parameters.data)
+    store = connect()
+    say_notes(store.notes)
+    split = open_named(parameters.data).split
+    name = parameters.study or f"{path.stem} {split.fingerprint[:8]}"
+    storage = open_storage(parameters.storage or str(_beside(store)))
+    study = open_study(
+        storage,
+        name,
+        wanted,
+        fingerprint=split.fingerprint,
+        workers=parameters.workers,
+        epochs=epochs,
+        seed=wanted.seed,
+    )
+    folder = state_folder() / "sweeps" / f"{name}"
+    say_notes([f"the study is '{name}' in the {storage.words}"])
+    with _parent(store, storage, study, name) as run, tracked(run):
+        found = Search(
+            parameters,
+            wanted,
+            split,
+            store,
+            storage,
+            study,
+            run,
+            _executor(parameters, folder),
+            _manifest(split, folder),
+        )
+        _log_inputs(found, path)
+        books = Books(found.store, study, run, wanted)
+        say_notes([f"this is run {run.run_id}; interrupted, it goes on with: {parameters.command()}"])
+        Driver(study, storage, wanted, found.executor, found.task, books).run()
+        with storage.alone():
+            confirmed = confirm(found)
+            summary = report(found, confirmed)
+    return [*split_counts(split), *summary, ("run_id", run.run_id)]
+
+
+def check_against_job(wanted: Sweep, path: Path, data: str) -> int:
+    """Return how many epochs a trial has at most, after every end of every dimension was found good by the job.
+
+    Raises:
+        SweepError: The job doesn't take a parameter, or not such a value.
+    """
+    kind: type[Parameters] = load_job(wanted.job).parameters
+    epochs = []
+    for values in wanted.examples():
+        try:
+            parsed = kind.parse({name: to_text(value) for name, value in values.items()} | {"data": data})
+        except ParameterError as error:
+            raise SweepError(f"{path}: {error}") from None
+        epochs.append(int(getattr(parsed, "epochs", 1)))
+    return max(epochs)
+
+
+def _find(config: str) -> Path:
+    path = Path(config)
+    beside = project_root() / config
+    return beside if not path.exists() and beside.exists() else path
+
+
+def _with_overrides(wanted: Sweep, parameters: SweepParameters) -> Sweep:
+    given = {name: getattr(parameters, name) for name in ("trials", "timeout", "seed") if getattr(parameters, name)}
+    return wanted.model_copy(update=given)
+
+
+def _beside(store: Store) -> Path:
+    path = sqlite_path(store.uri)
+    return (path.parent if path else project_root()) / STORAGE_FILE
+
+
+def _executor(parameters: SweepParameters, folder: Path) -> Executor:
+    if parameters.executor == "ray":
+        from beauty_mlflow.jobs.trial import run_trial
+        from beauty_mlflow.search.executors.ray import RayExecutor
+
+        return RayExecutor(run_trial, slots=parameters.workers)
+    return LocalExecutor(TRIAL_MODULE, slots=parameters.workers, logs=folder)
+
+
+def _manifest(split: Split, folder: Path) -> str:
+    """Write the split where every trial of this machine reads it, so that none splits or hashes the pictures again."""
+    path = folder / "split.csv"
+    write_split(split, path)
+    return str(path)
+
+
+@contextmanager
+def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[Run]:  # noqa: ANN401 - Optuna's
+    """Yield the study's run: the first sweep's, which every later one goes on with."""
+    with storage.alone():
+        known = study.user_attrs.get(RUN_ATTRIBUTE)
+        if not known:
+            run = Run.open(store, name=f"sweep {name}")
+            study.set_user_attr(RUN_ATTRIBUTE, run.run_id)
+    if not known:
+        yield run
+        return
+    try:
+        run = Run.find(store, known)
+    except TrackingError as error:
+        raise SweepError(
+            f"The study '{name}' belongs to the run {known}, which isn't in this tracking store ({error}). Set "
+            "MLFLOW_TRACKING_URI to the store where it began, or give another name as study."
+        ) from None
+    if project_run_id() == known:
+        yield run
+        return
+    with beside_mlflows_own(store, run):
+        run.reopen()
+        yield run
+
+
+def _log_inputs(found: Search, path: Path) -> None:
+    run, wanted = found.run, found.sweep
+    run.set_tags({names.STUDY: found.study.study_name, names.FINGERPRINT: found.split.fingerprint})
+    known = run.parameters()
+    own = found.parameters.as_text()
+    run.log_parameters({name: value for name, value in own.items() if known.get(name, value).strip("'") == value})
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "sweep.toml"
+        copy.write_bytes(path.read_bytes())
+        run.log_file(copy)
+    searched = ", ".join(wanted.space)
+    sentence = f"Searches {searched} with {wanted.sampler.name} for the best {', '.join(wanted.metrics)}."
+    run.describe(f"{sentence} {wanted.description}", found.parameters.command())
+    click.echo(sentence, err=True)

@@ -1,0 +1,123 @@
+"""One trial of a search: a training whose figures the search follows. ``python -m`` runs it as the search's process."""
+
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any, NoReturn
+
+from beauty_mlflow.errors import BeautyError, Interrupted, PrunedError
+from beauty_mlflow.jobs import load_job
+from beauty_mlflow.jobs.following import Follower
+from beauty_mlflow.jobs.parameters import Summary
+from beauty_mlflow.jobs.sessions import Session, in_session
+from beauty_mlflow.search.executors.base import Listener, Outcome
+from beauty_mlflow.search.executors.pipe import PipeListener
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.children import child_runs
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import connect
+
+
+def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
+    """Train as the content says, in a child run of the sweep's, and return what came of it.
+
+    Args:
+        content: ``job``, ``parameters`` (as text), ``name`` and ``tags`` of the run, ``continues`` (the run of a dead
+            trial, or empty), ``store`` (MLFLOW_TRACKING_URI) and ``experiment`` (its id).
+        listener: The search.
+    """
+    os.environ["MLFLOW_TRACKING_URI"], os.environ["MLFLOW_EXPERIMENT_ID"] = content["store"], content["experiment"]
+    parameters = load_job(content["job"]).parameters.parse(content["parameters"])
+    work = getattr(importlib.import_module(f"beauty_mlflow.jobs.{content['job']}"), f"{content['job']}_in")
+    _close_earlier(content["tags"])
+    done: list[Session] = []
+
+    def follow(current: Session) -> Summary:
+        done.append(current)
+        return _with_state(current, work)
+
+    follower = Follower(
+        name=content["name"],
+        tags=content["tags"],
+        continues=content["continues"],
+        started=listener.started,
+        epoch=listener.epoch,
+        keeps_model=lambda metrics: listener.keeps_model({**metrics, **_seconds(done[-1].run)}),
+    )
+    try:
+        in_session(parameters, parameters.command(), follow, follower=follower)  # type: ignore[arg-type]
+    except PrunedError:
+        return Outcome("pruned")
+    except (KeyboardInterrupt, Interrupted):
+        return Outcome("interrupted")
+    except BeautyError as error:
+        return Outcome("failed", reason=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the search goes on with other values
+        return Outcome("failed", reason=f"{type(error).__name__}: {error}")
+    return Outcome("complete", _figures(done[-1].run))
+
+
+def _close_earlier(tags: Mapping[str, str]) -> None:
+    """Close the runs of this very trial that a process or a node has left RUNNING when it died."""
+    if names.TRIAL_NUMBER not in tags:
+        return
+    store = connect()
+    for run in child_runs(store, Run.find(store, tags[names.PARENT]), {names.TRIAL_NUMBER: tags[names.TRIAL_NUMBER]}):
+        if run.status == "RUNNING":
+            run.finish("FAILED", {names.ERROR: "its worker died", names.TRIAL_STATE: "FAIL"})
+
+
+def _with_state(current: Session, work: Any) -> Summary:  # noqa: ANN401 - a function of the session
+    try:
+        summary: Summary = work(current)
+    except PrunedError:
+        epoch = max(current.run.metric_history("val_loss"), default=0)
+        current.run.set_tags({names.TRIAL_STATE: "PRUNED", names.PRUNED: f"after epoch {epoch}"})
+        raise
+    except BaseException:
+        current.run.set_tags({names.TRIAL_STATE: "FAIL"})
+        raise
+    current.run.set_tags({names.TRIAL_STATE: "COMPLETE"})
+    return summary
+
+
+def _figures(run: Run) -> Mapping[str, float]:
+    sizes = {name: float(value) for name, value in run.parameters().items() if name.startswith("parameters_")}
+    return {**run.metrics(), **sizes, **_seconds(run)}
+
+
+def _seconds(run: Run) -> Mapping[str, float]:
+    return {"seconds": sum(run.metric_history("epoch_seconds").values())}
+
+
+def main() -> None:
+    """Read the task from standard input and speak with the search; whatever is printed meanwhile goes to stderr."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    from_driver, to_driver = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    content = json.loads(from_driver.readline())
+    listener = PipeListener(to_driver, from_driver)
+    try:
+        outcome = run_trial(content, listener)
+    except (KeyboardInterrupt, Interrupted):
+        outcome = Outcome("interrupted")
+    except BeautyError as error:
+        outcome = Outcome("failed", reason=str(error))
+    sys.stderr.write(f"{outcome.end} {outcome.reason}\n")
+    try:
+        listener.ended(outcome)
+    except BrokenPipeError:
+        sys.stderr.write("the search is gone\n")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signal module's signature
+    raise Interrupted(number)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Trials as processes of this machine, each with its share of the cores and GPUs; what they took ends with them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from beauty_mlflow.search.executors.base import Listener, Outcome, Task
+from beauty_mlflow.search.executors.pipe import attend
+
+_GPUS = "CUDA_VISIBLE_DEVICES"
+_GRACE = 60.0  # seconds that a trial has to close its run
+
+
+class LocalExecutor:
+    """Runs a module of ours for each trial.
+
+    Args:
+        module: What to run: it reads the task as a line of JSON on its standard input and then speaks as
+            ``pipe.PipeListener`` does.
+        slots: Trials at a time.
+        logs: Folder for what each trial prints.
+        gpus: The GPUs to share out, by the names that CUDA_VISIBLE_DEVICES takes.
+    """
+
+    def __init__(self, module: str, *, slots: int, logs: Path, gpus: Sequence[str] = ()) -> None:
+        self.slots = slots
+        self._module, self._logs = module, logs
+        self._cores, self._gpus = _shares(_cores(), slots), _shares(gpus, slots)
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def log(self, number: int) -> Path:
+        """Return the file that holds what a trial printed."""
+        return self._logs / f"trial-{number:05d}.log"
+
+    def run(self, task: Task, listener: Listener, slot: int) -> Outcome:
+        """See ``Executor``."""
+        path = self.log(task.number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as log:
+            process = self._start(log.fileno(), slot)
+            if process is None:
+                return Outcome("interrupted")
+            try:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                with suppress(BrokenPipeError):
+                    process.stdin.write(json.dumps(dict(task.content)) + "\n")
+                    process.stdin.flush()
+                outcome = attend(process.stdout, process.stdin, listener)
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
+                process.wait()
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+            finally:
+                with self._lock:
+                    self._processes.discard(process)
+        return outcome or self._vanished(process.returncode, path)
+
+    def stop(self) -> None:
+        """End what runs, as SIGTERM does; what doesn't end then is killed."""
+        with self._lock:
+            self._stopped = True
+            processes = list(self._processes)
+        for process in processes:
+            with suppress(ProcessLookupError):
+                process.terminate()
+        for process in processes:
+            try:
+                process.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _start(self, log: int, slot: int) -> "subprocess.Popen[str] | None":
+        with self._lock:
+            if self._stopped:
+                return None
+            process = subprocess.Popen(  # noqa: S603 - a module of ours
+                [sys.executable, "-m", self._module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=self._environment(slot),
+                start_new_session=True,  # a Ctrl-C is ours to hand on
+            )
+            self._processes.add(process)
+        if self._cores[slot] and hasattr(os, "sched_setaffinity"):
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(process.pid, map(int, self._cores[slot]))
+        return process
+
+    def _environment(self, slot: int) -> dict[str, str]:
+        environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_RUN_ID"}
+        if any(self._gpus):
+            environment[_GPUS] = ",".join(self._gpus[slot])
+        return environment
+
+    def _vanished(self, status: int, log: Path) -> Outcome:
+        if self._stopped:
+            return Outcome("interrupted")
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        hint = "; out of memory?" if status == -signal.SIGKILL else ""
+        return Outcome("died", reason=f"its process {how}{hint} (see {log})")
+
+
+def _cores() -> list[str]:
+    if hasattr(os, "sched_getaffinity"):
+        return [str(core) for core in sorted(os.sched_getaffinity(0))]
+    return []
+
+
+def _shares(things: Sequence[str], slots: int) -> list[list[str]]:
+    """Share things out as evenly as possible; where there are fewer than slots, several slots get the same one."""
+    if not things:
+        return [[] for _ in range(slots)]
+    if len(things) < slots:
+        return [[things[slot % len(things)]] for slot in range(slots)]
+    return [list(things[slot::slots]) for slot in range(slots)]
