@@ -48,7 +48,7 @@ class RayExecutor:
         except (ConnectionError, ValueError, RuntimeError) as error:
             where = f"The Ray cluster at {address}" if address else "A Ray cluster of this machine"
             raise SweepError(f"{where} can't be reached or started: {' '.join(str(error).split())}") from None
-        resources = ray.cluster_resources()
+        resources: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         self._cpus = int(resources.get("CPU", 0)) // slots
         if self._cpus < 1:
             raise SweepError(
