@@ -48,6 +48,7 @@ BENCHMARKS = (
     ),
     Benchmark("accuracy_emoji", "accuracy.py", "--data {emoji} --group-by '([^/]+)-(?:apple|google)'", ""),
     Benchmark("accuracy_clipart", "accuracy.py", "--data {clipart}", "--data {sample} --epochs 1 --seeds 0"),
+    Benchmark("views", "views.py", "--data {clipart}", "--data {sample} --views 1 2 --epochs 2 --seeds 0"),
     Benchmark(
         "time_to_accuracy",
         "time_to_accuracy.py",
