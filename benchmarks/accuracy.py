@@ -14,18 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import Contestant, facts, run_once, spread, table, write_json
-from sides import (
-    HERE,
-    add_common_arguments,
-    add_seeds,
-    common_words,
-    ours,
-    prepare_manifest,
-    prepare_weights,
-    working_folder,
-)
-
-from beauty_mlflow.networks.table import NETWORKS, get_network
+from sides import HERE, add_common_arguments, add_seeds, common_words, ours, plain_words, prepare_seed, working_folder
 
 
 def main() -> None:
@@ -64,9 +53,7 @@ def paired(differences: list[float]) -> dict[str, float]:
 
 
 def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest = prepare_manifest(given.data, folder, "--seed", str(seed), "--group-by", given.group_by)
-    weights = prepare_weights(manifest, given.network, folder, "own")
+    manifest, weights = prepare_seed(given, seed, folder)
     found = {side.name: run_once(side, folder / side.name).result for side in _sides(given, manifest, weights, seed)}
     return {
         "seed": seed,
@@ -81,14 +68,9 @@ def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
 def _sides(given: argparse.Namespace, manifest: Path, weights: Path, seed: int) -> list[Contestant]:
     words = [*common_words(given, manifest, weights, given.blocks), "--test"]
     floor = ["--manifest", str(manifest), "--network", given.network, "--weights", str(weights), "--json", "{json}"]
-    plain = [
-        *("--optimizer", given.plain_optimizer, "--learning-rate", str(given.plain_learning_rate)),
-        *("--batch-norm", "frozen", "--scaling", get_network(given.network).scaling, "--seed", str(seed)),
-        *("--tracking", "sqlite:///{folder}/plain.db", "--json", "{json}"),
-    ]
     return [
         Contestant("floor", [sys.executable, str(HERE / "linear_floor.py"), *floor]),
-        Contestant("plain", [sys.executable, str(HERE / "plain.py"), *words, *plain]),
+        Contestant("plain", [sys.executable, str(HERE / "plain.py"), *words, *plain_words(given, seed)]),
         ours("ours", words, {"recipe": "fast", "seed": seed}),
     ]
 
@@ -97,7 +79,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_common_arguments(parser)
     add_seeds(parser)
-    parser.add_argument("--network", default="efficientnet_lite0", choices=NETWORKS)
     parser.add_argument("--blocks", type=int, default=3)
     return parser
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from machine import BenchmarkError, Contestant
 
+from beauty_mlflow.networks.table import NETWORKS, get_network
+
 HERE = Path(__file__).resolve().parent
 OWN_PLACES = {
     "BEAUTY_CACHE_DIR": "{folder}/cache",
@@ -48,6 +50,22 @@ def prepare_weights(manifest: Path, network: str, folder: Path, scaling: str = "
     return path
 
 
+def prepare_seed(given: argparse.Namespace, seed: int, folder: Path) -> tuple[Path, Path]:
+    """Return a seed's own manifest and first weights, in a folder that is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = prepare_manifest(given.data, folder, "--seed", str(seed), "--group-by", given.group_by)
+    return manifest, prepare_weights(manifest, given.network, folder, "own")
+
+
+def plain_words(given: argparse.Namespace, seed: int) -> list[str]:
+    """Return what plain.py is told where each side keeps to its own recipe."""
+    return [
+        *("--optimizer", given.plain_optimizer, "--learning-rate", str(given.plain_learning_rate)),
+        *("--batch-norm", "frozen", "--scaling", get_network(given.network).scaling, "--seed", str(seed)),
+        *("--tracking", "sqlite:///{folder}/plain.db", "--json", "{json}"),
+    ]
+
+
 def ours(name: str, words: Sequence[str], parameters: Mapping[str, object]) -> Contestant:
     """Return our side of a comparison, with finetune's parameters beyond those of ``ours.py``."""
     given = [f"--parameter={key}={value}" for key, value in parameters.items()]
@@ -71,7 +89,8 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_seeds(parser: argparse.ArgumentParser) -> None:
-    """Add the options of comparisons that split anew for each seed."""
+    """Add the options of comparisons that split anew for each seed, with the network that is pretrained everywhere."""
+    parser.add_argument("--network", default="efficientnet_lite0", choices=NETWORKS)
     parser.add_argument("--plain-optimizer", default="adam")
     parser.add_argument("--plain-learning-rate", type=float, default=3e-4)
     parser.add_argument("--group-by", default="", help="which pictures stay in one part, as for `beauty split`")

@@ -12,17 +12,7 @@ from typing import Any
 
 from accuracy import paired
 from machine import facts, run_once, spread, table, write_json
-from sides import (
-    add_common_arguments,
-    add_seeds,
-    common_words,
-    ours,
-    prepare_manifest,
-    prepare_weights,
-    working_folder,
-)
-
-from beauty_mlflow.networks.table import NETWORKS
+from sides import add_common_arguments, add_seeds, common_words, ours, prepare_seed, working_folder
 
 
 def main() -> None:
@@ -49,9 +39,7 @@ def main() -> None:
 
 
 def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[int, float]:
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest = prepare_manifest(given.data, folder, "--seed", str(seed), "--group-by", given.group_by)
-    weights = prepare_weights(manifest, given.network, folder, "own")
+    manifest, weights = prepare_seed(given, seed, folder)
     words = common_words(given, manifest, weights, given.blocks)
     found = {}
     for views in given.views:
@@ -65,7 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_common_arguments(parser)
     add_seeds(parser)
-    parser.add_argument("--network", default="efficientnet_lite0", choices=NETWORKS)
     parser.add_argument("--blocks", type=int, default=3)
     parser.add_argument("--views", type=int, nargs="+", default=[1, 2, 4, 10])
     return parser
