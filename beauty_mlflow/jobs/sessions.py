@@ -6,14 +6,14 @@ import json
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
-from beauty_mlflow.errors import CheckpointError, DataError, ParameterError, PrunedError
+from beauty_mlflow.errors import BeautyError, CheckpointError, DataError, ParameterError
 from beauty_mlflow.files import state_folder, write_text
 from beauty_mlflow.jobs.following import NOBODY, Follower
 from beauty_mlflow.jobs.opening import open_named, say_notes
@@ -90,7 +90,7 @@ def in_session(
 
     Raises:
         DataError, ManifestError: before any run is made.
-        PrunedError: the follower has ended it; its state is gone then.
+        PrunedError: the follower has ended it; its state is gone then, as that of a followed one which failed.
         CheckpointError: the run to resume can't go on from here.
     """
     gc.collect()  # networks of an earlier run in this process lie in cycles, and aren't small
@@ -101,12 +101,18 @@ def in_session(
     with opened as current:
         try:
             summary = work(current)
-        except PrunedError:
-            shutil.rmtree(current.folder)
+        except Exception:
+            if current.follower is not NOBODY:  # which doesn't try the same again
+                _forget(current)
             raise
         current.run.remove_tag(names.STATE)
     shutil.rmtree(current.folder)
     return [*summary, ("run_id", current.run.run_id)]
+
+
+def state_of(run_id: str) -> Path:
+    """Return the folder for what a run needs to go on; it is there as long as the run is unfinished."""
+    return state_folder() / "runs" / run_id
 
 
 @contextmanager
@@ -118,9 +124,9 @@ def _begun(store: Store, wanted: Wanted, follower: Follower) -> Iterator[Session
     run = Run.create(store, follower.name, follower.tags) if follower.name else Run.open(store, name)
     follower.started(run.run_id)
     with tracked(run):
-        folder = _state_of(run.run_id)
+        folder = state_of(run.run_id)
         if follower.continues:
-            _adopt(_state_of(follower.continues), folder)
+            _adopt(state_of(follower.continues), folder)
         write_split(split, folder / SPLIT_FILE)
         wanted.remember(folder)
         say_notes([f"this is run {run.run_id}; interrupted, it goes on with: {_resume_command(parameters.job, run)}"])
@@ -136,7 +142,7 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
     with beside_mlflows_own(store, run):
         if run.status == "FINISHED":
             raise CheckpointError(f"Run {run.run_id} is finished: there is nothing to resume.")
-        folder = _state_of(run.run_id)
+        folder = state_of(run.run_id)
         own = _recall(folder, run, type(parameters))
         _require_no_other(parameters, own.parameters)
         with _only_one(folder, run):
@@ -186,19 +192,24 @@ def _only_one(folder: Path, run: Run) -> Iterator[None]:
         yield
 
 
-def _state_of(run_id: str) -> Path:
-    return state_folder() / "runs" / run_id
-
-
 def _adopt(before: Path, folder: Path) -> None:
     """Move what a dead run had come to into another run's folder, if it is on this machine."""
     if not before.is_dir():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    for path in before.iterdir():
-        if path.name not in {SESSION_FILE, SPLIT_FILE, LOCK_FILE}:
-            path.replace(folder / path.name)
+    with (before / LOCK_FILE).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a process that lost its search takes some seconds to end
+        for path in before.iterdir():
+            if path.name not in {SESSION_FILE, SPLIT_FILE, LOCK_FILE}:
+                path.replace(folder / path.name)
     shutil.rmtree(before)
+
+
+def _forget(current: Session) -> None:
+    """Remove the state of a run that nobody goes on with."""
+    shutil.rmtree(current.folder)
+    with suppress(BeautyError):  # another error is on its way already
+        current.run.remove_tag(names.STATE)
 
 
 def _resume_command(job: str, run: Run) -> str:

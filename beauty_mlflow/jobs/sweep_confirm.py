@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beauty_mlflow.errors import SearchError
+from beauty_mlflow.jobs.trial import figures_of
 from beauty_mlflow.search.executors.base import Outcome
 from beauty_mlflow.search.space import draw
 from beauty_mlflow.search.studies import ranked
@@ -47,14 +47,15 @@ class Confirmed:
 def confirm(search: "Search") -> list[Confirmed]:
     """Run the best trials again on further seeds, those that are missing; return them, the best mean first.
 
-    Raises:
-        SearchError: None of a trial's runs came to an end.
+    Only one process may do this at a time for a study: what it finds RUNNING it takes for dead. A trial none of whose
+    runs comes to its end is left out.
     """
     sweep = search.sweep
     best = ranked(search.study)[: sweep.confirm]
     if not best or len(sweep.metrics) > 1:
         return []
     seeds = range(sweep.seed + 1, sweep.seed + 1 + sweep.confirm_seeds)
+    unfinished = {trial.number: _close_dead(search, trial.number) for trial in best}
     known = {trial.number: _finished(search, trial.number) for trial in best}
     missing = [(trial, seed) for seed in seeds for trial in best if seed not in known[trial.number]]
     if missing:
@@ -68,7 +69,7 @@ def confirm(search: "Search") -> list[Confirmed]:
         def run(trial: Any, seed: int) -> Outcome:  # noqa: ANN401 - Optuna's
             slot = free.pop()
             try:
-                return _run(search, trial, seed, slot)
+                return _run(search, trial, seed, slot, unfinished[trial.number].get(seed, ""))
             finally:
                 free.append(slot)
 
@@ -79,14 +80,17 @@ def confirm(search: "Search") -> list[Confirmed]:
             search.executor.stop()
             threads.shutdown(cancel_futures=True)
             raise
+    ends = {trial.number: _finished(search, trial.number) for trial in best}
+    for number in (number for number, found in ends.items() if not found):
+        click.echo(f"trial {number}: no run on another seed came to its end; their runs say why", err=True)
     falls = sweep.objectives[0].direction == "maximize"
-    found = [_confirmed(trial.number, _finished(search, trial.number), falls=falls) for trial in best]
-    return sorted(found, key=lambda one: -one.mean if falls else one.mean)
+    confirmed = [_confirmed(number, found, falls=falls) for number, found in ends.items() if found]
+    return sorted(confirmed, key=lambda one: -one.mean if falls else one.mean)
 
 
-def _run(search: "Search", trial: Any, seed: int, slot: int) -> Outcome:  # noqa: ANN401 - Optuna's
+def _run(search: "Search", trial: Any, seed: int, slot: int, unfinished: str) -> Outcome:  # noqa: ANN401 - Optuna's
     values = draw(_Fixed(trial.params), search.sweep.space)
-    task = search.task(trial.number, values, confirms=str(trial.number), seed=seed)
+    task = search.task(trial.number, values, unfinished, confirms=str(trial.number), seed=seed)
     outcome = search.executor.run(task, _Best(search, trial.number), slot)
     if outcome.end == "complete":
         metric = search.sweep.metrics[0]
@@ -98,19 +102,26 @@ def _run(search: "Search", trial: Any, seed: int, slot: int) -> Outcome:  # noqa
 
 def _finished(search: "Search", number: int) -> dict[int, tuple[str, float]]:
     """Return the runs that have confirmed a trial so far, and their values, by seed."""
-    found = {}
-    metric = search.sweep.metrics[0]
+    return {
+        int(run.parameters()["seed"]): (run.run_id, figures_of(run)[search.sweep.metrics[0]])
+        for run in child_runs(search.store, search.run, {names.CONFIRM: str(number)})
+        if run.status == "FINISHED"
+    }
+
+
+def _close_dead(search: "Search", number: int) -> Mapping[int, str]:
+    """Close the runs whose process died; return those that are to be gone on with, by seed."""
+    unfinished = {}
     for run in child_runs(search.store, search.run, {names.CONFIRM: str(number)}):
-        if run.status == "FINISHED":
-            found[int(run.parameters()["seed"])] = (run.run_id, run.metrics()[metric])
-    return found
+        status, seed = run.status, run.parameters().get("seed")
+        if status == "RUNNING":
+            run.finish("FAILED", {names.ERROR: "its worker died"})
+        if status in ("RUNNING", "KILLED") and seed:
+            unfinished[int(seed)] = run.run_id
+    return unfinished
 
 
 def _confirmed(number: int, found: Mapping[int, tuple[str, float]], *, falls: bool) -> Confirmed:
-    if not found:
-        raise SearchError(
-            f"No run on another seed confirmed trial {number}; the runs say why in the study's parent run."
-        )
     best = (max if falls else min)(found.values(), key=lambda pair: pair[1])
     return Confirmed(number, {seed: value for seed, (_, value) in sorted(found.items())}, best[0])
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 FOLDER = "search"
 TRIALS = "trials.csv"
 CONFIRMED = "confirmed.csv"
-BEST_RUN = "best.run"
+_BEST = "best."
+BEST_RUN = f"{_BEST}run"
 
 Row = dict[str, Any]
 
@@ -100,8 +101,9 @@ def _confirmed_table(confirmed: Sequence[Confirmed]) -> list[Row]:
 
 
 def _winner(search: "Search", confirmed: Sequence[Confirmed], counts: str) -> Summary:
+    front = {trial.number: trial for trial in best_trials(search.study)}
     trials = {trial.number: trial for trial in ranked(search.study)}
-    winner = trials[confirmed[0].trial] if confirmed else next(iter(trials.values()))
+    winner = trials[confirmed[0].trial if confirmed else next(number for number in trials if number in front)]
     run = confirmed[0].best_run if confirmed else str(winner.user_attrs[attempts.RUN])
     metric = search.sweep.metrics[0]
     value = f"{metric} {winner.values[0]:.4f}"
@@ -110,10 +112,8 @@ def _winner(search: "Search", confirmed: Sequence[Confirmed], counts: str) -> Su
         spread = f"{first.mean:.4f} ± {first.deviation:.4f} over {len(first.values)} other seeds"
         value = f"{value} in the search, {spread}"
     values = ", ".join(f"{name}={number}" for name, number in winner.params.items())
-    experiment = search.store.experiment_id
-    link = f"[its run](#/experiments/{experiment}/runs/{run})"
+    link = f"[its run](#/experiments/{search.experiment}/runs/{run})"
     then = f"mlflow run . -e evaluate -P model={run}"
-    front = best_trials(search.study)
     others = (
         f" {len(front)} trials are on the Pareto front; see search/trials.csv." if len(search.sweep.metrics) > 1 else ""
     )
@@ -122,5 +122,12 @@ def _winner(search: "Search", confirmed: Sequence[Confirmed], counts: str) -> Su
         f"The figures are in search/search.html under Artifacts. Next: `{then}`",
         search.parameters.command(),
     )
-    search.run.set_tags({BEST_RUN: run, **{f"best.{name}": str(number) for name, number in winner.params.items()}})
-    return [("best", f"trial {winner.number}: {values}"), ("value", value), ("best_run", run)]
+    _tag_best(search, {BEST_RUN: run, **{f"{_BEST}{name}": str(number) for name, number in winner.params.items()}})
+    return [("best", f"trial {winner.number}: {values}"), ("value", value), ("best_run", run), ("next", then)]
+
+
+def _tag_best(search: "Search", tags: dict[str, str]) -> None:
+    for name in search.run.tags:
+        if name.startswith(_BEST) and name not in tags:  # of an earlier best, which had other parameters
+            search.run.remove_tag(name)
+    search.run.set_tags(tags)

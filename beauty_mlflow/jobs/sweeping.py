@@ -1,5 +1,8 @@
 """A sweep from its file to its report: a study, a parent run, a child run a trial."""
 
+import hashlib
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,33 +13,43 @@ from typing import Any
 import click
 
 from beauty_mlflow.data.splits.manifest import Split, write_split
-from beauty_mlflow.errors import ParameterError, SweepError, TrackingError
+from beauty_mlflow.errors import (
+    BeautyError,
+    Interrupted,
+    ParameterError,
+    SearchError,
+    SweepError,
+    TrackingError,
+    did_you_mean,
+)
 from beauty_mlflow.files import state_folder
 from beauty_mlflow.jobs import load_job
 from beauty_mlflow.jobs.opening import open_named, say_notes, split_counts
 from beauty_mlflow.jobs.parameters import Parameters, Summary, to_text
-from beauty_mlflow.jobs.sessions import beside_mlflows_own
+from beauty_mlflow.jobs.sessions import beside_mlflows_own, state_of
 from beauty_mlflow.jobs.sweep import Sweep as SweepParameters
 from beauty_mlflow.jobs.sweep_books import Books
 from beauty_mlflow.jobs.sweep_confirm import confirm
 from beauty_mlflow.jobs.sweep_report import report
+from beauty_mlflow.search import attempts
 from beauty_mlflow.search.driver import Driver
 from beauty_mlflow.search.executors.base import Executor, Task
 from beauty_mlflow.search.executors.local import LocalExecutor
 from beauty_mlflow.search.space import Scalar
-from beauty_mlflow.search.storages import Storage, open_storage
+from beauty_mlflow.search.storages import MEMORY, Storage, open_storage
 from beauty_mlflow.search.studies import open_study
 from beauty_mlflow.search.sweep_file import Sweep, read_sweep
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.ending import tracked
+from beauty_mlflow.tracking.ending import tracked, warn
 from beauty_mlflow.tracking.launcher import project_run_id
-from beauty_mlflow.tracking.reachable import sqlite_path
+from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.store import Store, connect, project_root
+from beauty_mlflow.tracking.store import Store, connect, project_root, store_folder
 
 TRIAL_MODULE = "beauty_mlflow.jobs.trial"
 RUN_ATTRIBUTE = "run"
 STORAGE_FILE = "optuna.db"
+GIVEN = ("data", "resume")  # by the sweep to its trials
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +64,7 @@ class Search:
         storage: Where the trials are kept.
         study: Optuna's.
         run: The parent run.
+        experiment: The parent run's experiment, which its children belong to as well.
         executor: Runs trials.
         data: What the trials are given as ``data``.
     """
@@ -62,6 +76,7 @@ class Search:
     storage: Storage
     study: Any
     run: Run
+    experiment: str
     executor: Executor
     data: str
 
@@ -99,7 +114,7 @@ class Search:
             "tags": tags,
             "continues": continues,
             "store": self.store.uri,
-            "experiment": self.store.experiment_id,
+            "experiment": self.experiment,
         }
         return Task(number, content)
 
@@ -117,8 +132,10 @@ def sweep(parameters: SweepParameters) -> Summary:
     Raises:
         SweepError, StorageError, DataError, TrackingError: before anything starts.
         SearchError: Too many trials failed in a row.
+        KeyboardInterrupt, Interrupted: after what has been found was reported.
     """
     path = _find(parameters.config)
+    parameters = _portable(parameters, path)
     wanted = _with_overrides(read_sweep(path), parameters)
     epochs = check_against_job(wanted, path, parameters.data)
     store = connect()
@@ -126,6 +143,8 @@ def sweep(parameters: SweepParameters) -> Summary:
     split = open_named(parameters.data).split
     name = parameters.study or f"{path.stem} {split.fingerprint[:8]}"
     storage = open_storage(parameters.storage or str(_beside(store)))
+    folder = state_folder().absolute() / "sweeps" / _folder_name(name, storage.words, split.fingerprint)
+    executor = _executor(parameters, folder)
     study = open_study(
         storage,
         name,
@@ -135,7 +154,6 @@ def sweep(parameters: SweepParameters) -> Summary:
         epochs=epochs,
         seed=wanted.seed,
     )
-    folder = state_folder() / "sweeps" / f"{name}"
     say_notes([f"the study is '{name}' in the {storage.words}"])
     with _parent(store, storage, study, name) as run, tracked(run):
         found = Search(
@@ -146,16 +164,24 @@ def sweep(parameters: SweepParameters) -> Summary:
             storage,
             study,
             run,
-            _executor(parameters, folder),
+            run.experiment_id,
+            executor,
             _manifest(split, folder),
         )
         _log_inputs(found, path)
         books = Books(found.store, study, run, wanted)
-        say_notes([f"this is run {run.run_id}; interrupted, it goes on with: {parameters.command()}"])
-        Driver(study, storage, wanted, found.executor, found.task, books).run()
-        with storage.alone():
-            confirmed = confirm(found)
-            summary = report(found, confirmed)
+        goes_on = f"it goes on with: {redact(parameters.command())}"
+        say_notes([f"this is run {run.run_id}; interrupted, {goes_on}"])
+        try:
+            Driver(study, storage, wanted, executor, found.task, books).run()
+            with storage.alone():
+                summary = report(found, confirm(found))
+        except (KeyboardInterrupt, Interrupted, SearchError) as error:
+            _report_what_there_is(found)
+            if not isinstance(error, SearchError):
+                say_notes([f"the search is interrupted; {goes_on}"])
+            raise
+        _clear_states(found)
     return [*split_counts(split), *summary, ("run_id", run.run_id)]
 
 
@@ -163,8 +189,18 @@ def check_against_job(wanted: Sweep, path: Path, data: str) -> int:
     """Return how many epochs a trial has at most, after every end of every dimension was found good by the job.
 
     Raises:
-        SweepError: The job doesn't take a parameter, or not such a value.
+        SweepError: The job doesn't take a parameter, or not such a value, or its runs have no such figure.
     """
+    searched = [dimension.parameter or name for name, dimension in wanted.space.items()]
+    for name in GIVEN:
+        if name in wanted.parameters or name in searched:
+            raise SweepError(f"{path}: {name} is what the sweep gives its trials; expected it not to be in the file.")
+    for metric in wanted.metrics:
+        if metric not in names.OBJECTIVES:
+            raise SweepError(
+                f"{path}: objective: a run has no figure {metric}.{did_you_mean(metric, names.OBJECTIVES)} "
+                f"It has: {', '.join(names.OBJECTIVES)}."
+            )
     kind: type[Parameters] = load_job(wanted.job).parameters
     epochs = []
     for values in wanted.examples():
@@ -187,9 +223,23 @@ def _with_overrides(wanted: Sweep, parameters: SweepParameters) -> Sweep:
     return wanted.model_copy(update=given)
 
 
+def _portable(parameters: SweepParameters, path: Path) -> SweepParameters:
+    """Return the parameters as a command in the project's folder takes them, wherever this one was given."""
+    own = Path(parameters.config) if (project_root() / parameters.config).exists() else path.absolute()
+    storage = parameters.storage
+    if storage and storage != MEMORY and "://" not in storage:
+        storage = str(Path(storage).absolute())
+    return parameters.model_copy(update={"config": str(own), "storage": storage})
+
+
 def _beside(store: Store) -> Path:
-    path = sqlite_path(store.uri)
-    return (path.parent if path else project_root()) / STORAGE_FILE
+    return (store_folder(store.uri) or project_root()) / STORAGE_FILE
+
+
+def _folder_name(study: str, storage: str, fingerprint: str) -> str:
+    """Return a folder's name of a study's own, whatever the study is called."""
+    words = re.sub(r"[^\w-]+", "-", study, flags=re.ASCII).strip("-")[:40]
+    return f"{words}-{hashlib.sha256(repr((study, storage, fingerprint)).encode()).hexdigest()[:12]}".lstrip("-")
 
 
 def _executor(parameters: SweepParameters, folder: Path) -> Executor:
@@ -223,8 +273,8 @@ def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[R
         run = Run.find(store, known)
     except TrackingError as error:
         raise SweepError(
-            f"The study '{name}' belongs to the run {known}, which isn't in this tracking store ({error}). Set "
-            "MLFLOW_TRACKING_URI to the store where it began, or give another name as study."
+            f"The study '{name}' belongs to the run {known}, which it can't go on with. {error} If it began in another "
+            "tracking store, set MLFLOW_TRACKING_URI to that; or give another name as study."
         ) from None
     if project_run_id() == known:
         yield run
@@ -239,12 +289,27 @@ def _log_inputs(found: Search, path: Path) -> None:
     run.set_tags({names.STUDY: found.study.study_name, names.FINGERPRINT: found.split.fingerprint})
     known = run.parameters()
     own = found.parameters.as_text()
-    run.log_parameters({name: value for name, value in own.items() if known.get(name, value).strip("'") == value})
+    run.log_parameters({name: value for name, value in own.items() if name not in known})
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "sweep.toml"
-        copy.write_bytes(path.read_bytes())
-        run.log_file(copy)
+        run.log_file(Path(shutil.copy(path, Path(folder) / "sweep.toml")))
     searched = ", ".join(wanted.space)
     sentence = f"Searches {searched} with {wanted.sampler.name} for the best {', '.join(wanted.metrics)}."
     run.describe(f"{sentence} {wanted.description}", found.parameters.command())
     click.echo(sentence, err=True)
+
+
+def _report_what_there_is(found: Search) -> None:
+    try:
+        report(found, [])
+    except BeautyError as error:
+        warn(f"the report couldn't be written: {error}")
+
+
+def _clear_states(found: Search) -> None:
+    """Remove what trials that nobody goes on with have left on this machine."""
+    trials = found.study.get_trials(deepcopy=False)
+    needed = {attempts.run_to_go_on_with(trial) for trial in trials if not trial.state.is_finished()}
+    for trial in trials:
+        run = trial.user_attrs.get(attempts.RUN)
+        if run and trial.state.is_finished() and run not in needed:
+            shutil.rmtree(state_of(run), ignore_errors=True)

@@ -30,8 +30,6 @@ from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.models import log_model
 from beauty_mlflow.training.loop import FitOptions, FitResult, fit
 
-KEPT_ONLY = ("accuracy_low", "accuracy_high", "balanced_accuracy", "macro_f1", "top5_accuracy")
-
 
 @dataclass(frozen=True)
 class Trained:
@@ -161,7 +159,7 @@ def _report(current: Session, epoch: int, metrics: Mapping[str, float]) -> None:
 
 def _sizes(model: Any) -> Mapping[str, float]:  # noqa: ANN401 - Keras is untyped
     total, trainable = count_parameters(model)
-    return {"parameters_total": total, "parameters_trainable": trainable}
+    return {names.PARAMETERS_TOTAL: total, names.PARAMETERS_TRAINABLE: trainable}
 
 
 def _log_model(current: Session, settings: Settings, model: Any) -> str:  # noqa: ANN401 - Keras is untyped
@@ -186,7 +184,7 @@ def _kept(table: PredictionTable, result: FitResult) -> dict[str, float]:
         names.BEST_EPOCH: result.best_epoch,
         names.BEST_VAL_LOSS: result.best_val_loss,
         names.BEST_VAL_ACCURACY: result.best_val_accuracy,
-        **{f"best_val_{name}": figures[name] for name in KEPT_ONLY},
+        **{name: figures[name.removeprefix("best_val_")] for name in names.BEST_ONLY},
     }
 
 

@@ -46,7 +46,7 @@ def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
         continues=content["continues"],
         started=listener.started,
         epoch=listener.epoch,
-        keeps_model=lambda metrics: listener.keeps_model({**metrics, **_seconds(done[-1].run)}),
+        keeps_model=lambda metrics: listener.keeps_model({**metrics, names.SECONDS: _seconds(done[-1].run)}),
     )
     try:
         in_session(parameters, parameters.command(), follow, follower=follower)  # type: ignore[arg-type]
@@ -58,7 +58,14 @@ def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
         return Outcome("failed", reason=str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the search goes on with other values
         return Outcome("failed", reason=f"{type(error).__name__}: {error}")
-    return Outcome("complete", _figures(done[-1].run))
+    return Outcome("complete", figures_of(done[-1].run))
+
+
+def figures_of(run: Run) -> Mapping[str, float]:
+    """Return what a finished trial's run came to: ``names.OBJECTIVES``, and more."""
+    known = run.parameters()
+    sizes = {name: float(known[name]) for name in (names.PARAMETERS_TOTAL, names.PARAMETERS_TRAINABLE)}
+    return {**run.metrics(), **sizes, names.SECONDS: _seconds(run)}
 
 
 def _close_earlier(tags: Mapping[str, str]) -> None:
@@ -85,13 +92,8 @@ def _with_state(current: Session, work: Any) -> Summary:  # noqa: ANN401 - a fun
     return summary
 
 
-def _figures(run: Run) -> Mapping[str, float]:
-    sizes = {name: float(value) for name, value in run.parameters().items() if name.startswith("parameters_")}
-    return {**run.metrics(), **sizes, **_seconds(run)}
-
-
-def _seconds(run: Run) -> Mapping[str, float]:
-    return {"seconds": sum(run.metric_history("epoch_seconds").values())}
+def _seconds(run: Run) -> float:
+    return sum(run.metric_history("epoch_seconds").values())
 
 
 def main() -> None:

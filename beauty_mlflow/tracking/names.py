@@ -14,6 +14,23 @@ EPOCH_METRICS = (
 BEST_EPOCH = "best_epoch"
 BEST_VAL_LOSS = "best_val_loss"
 BEST_VAL_ACCURACY = "best_val_accuracy"
+BEST_ONLY = tuple(
+    f"best_val_{name}" for name in ("accuracy_low", "accuracy_high", "balanced_accuracy", "macro_f1", "top5_accuracy")
+)
+PARAMETERS_TOTAL = "parameters_total"
+PARAMETERS_TRAINABLE = "parameters_trainable"
+SECONDS = "seconds"
+# what a search may be for: a training's figures at its end
+OBJECTIVES = (
+    BEST_VAL_ACCURACY,
+    BEST_VAL_LOSS,
+    BEST_EPOCH,
+    *BEST_ONLY,
+    *EPOCH_METRICS,
+    PARAMETERS_TOTAL,
+    PARAMETERS_TRAINABLE,
+    SECONDS,
+)
 SYSTEM_PREFIX = "system/"
 
 FINGERPRINT = "dataset.fingerprint"

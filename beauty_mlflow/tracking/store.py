@@ -89,6 +89,12 @@ def checkout() -> Path | None:
     return folder if (folder / "MLproject").is_file() else None
 
 
+def store_folder(uri: str) -> Path | None:
+    """Return the folder that a local store lies in; None for a server's."""
+    path = sqlite_path(uri) or _file_store(uri)
+    return path.parent if path else None
+
+
 def default_uri(root: Path) -> str:
     """Return the URI of the SQLite store in a folder."""
     return f"sqlite:///{quote(str(root.absolute() / 'mlflow.db'), safe='/ #')}"
