@@ -150,7 +150,6 @@ def sweep(parameters: SweepParameters) -> Summary:
         name,
         wanted,
         fingerprint=split.fingerprint,
-        workers=parameters.workers,
         epochs=epochs,
         seed=wanted.seed,
     )

@@ -3,12 +3,29 @@
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Literal
 
 import optuna
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Strict, Tag, model_validator
+
+from beauty_mlflow.errors import did_you_mean
 
 Scalar = bool | int | float | str
+MOST_POINTS = 10_000  # of a grid
+_EXACT = 2**53  # up to here a float holds every whole number
+
+
+def _scalar(value: object) -> object:
+    if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
+        message = f"expected true, false, a finite number or text, got {value!r}"
+        raise ValueError(message)
+    return value
+
+
+Given = Annotated[Scalar, BeforeValidator(_scalar)]
+Number = Annotated[float, Strict()]
 
 
 class _Table(BaseModel):
@@ -18,30 +35,78 @@ class _Table(BaseModel):
 class Range(_Table):
     """A condition on a number: at least ``min``, at most ``max``."""
 
-    min: float = -math.inf
-    max: float = math.inf
+    min: Number = -math.inf
+    max: Number = math.inf
 
     def holds(self, value: Scalar) -> bool:
         """Return whether a value fulfils it."""
         return isinstance(value, int | float) and self.min <= value <= self.max
 
-    def example(self, dimension: "Dimension") -> Scalar:
-        """Return a value of the dimension that fulfils it."""
-        return next((value for value in dimension.some() if self.holds(value)), dimension.ends()[0])
+    def example(self, dimension: "Dimension") -> Scalar | None:
+        """Return a value of the dimension that fulfils it, if there is one."""
+        values = dimension.values if dimension.type == "choice" else dimension.least(self.min)
+        return next(filter(self.holds, values), None)
+
+    def check(self, name: str, dimension: "Dimension") -> None:
+        """Raise ValueError unless some value of the dimension fulfils it."""
+        if self.example(dimension) is None:
+            message = f"{name} is never fulfilled: no value lies between {self.min:g} and {self.max:g}"
+            raise ValueError(message)
+
+    def joined(self, other: "Condition") -> "Condition":
+        """Return what fulfils both."""
+        if isinstance(other, Among):
+            return other.joined(self)
+        return Range(min=max(self.min, other.min), max=min(self.max, other.max))
 
 
-class Among(_Table):
+@dataclass(frozen=True)
+class Among:
     """A condition on any value: to be one of these."""
 
-    values: tuple[Scalar, ...] = Field(min_length=1)
+    values: tuple[Scalar, ...]
 
     def holds(self, value: Scalar) -> bool:
         """Return whether a value fulfils it."""
         return value in self.values
 
-    def example(self, dimension: "Dimension") -> Scalar:  # noqa: ARG002 - as a range's
-        """Return a value that fulfils it."""
-        return self.values[0]
+    def example(self, dimension: "Dimension") -> Scalar | None:  # noqa: ARG002 - as a range's
+        """Return a value that fulfils it, if there is one."""
+        return next(iter(self.values), None)
+
+    def check(self, name: str, dimension: "Dimension") -> None:
+        """Raise ValueError unless there are values, and all are the dimension's."""
+        if not self.values:
+            message = f"{name} is never fulfilled: expected a list with one or more values"
+            raise ValueError(message)
+        for value in self.values:
+            dimension.check(name, value)
+
+    def joined(self, other: "Condition") -> "Condition":
+        """Return what fulfils both."""
+        return Among(tuple(filter(other.holds, self.values)))
+
+
+Condition = Range | Among
+
+
+KINDS_OF_CONDITION = _RANGE, _AMONG = "condition-range", "condition-among"
+
+
+def _kind(value: object) -> str | None:
+    if isinstance(value, dict | Range):
+        return _RANGE
+    return _AMONG if isinstance(value, list | tuple) else None
+
+
+_When = Annotated[
+    Annotated[Range, Tag(_RANGE)] | Annotated[tuple[Given, ...], Tag(_AMONG)],
+    Discriminator(
+        _kind,
+        custom_error_type="condition",
+        custom_error_message="Expected a list of values, or a table with min and max",
+    ),
+]
 
 
 class Dimension(_Table):
@@ -51,7 +116,7 @@ class Dimension(_Table):
         type: ``int`` and ``float`` take low and high, ``choice`` takes values.
         low: The least value.
         high: The greatest value, itself included.
-        step: Between the values of an int or float; none is 1 for an int, and no step for a float.
+        step: Between the values of an int or float; none is 1 for an int, and any value for a float.
         log: Whether factors matter rather than differences.
         values: What a choice is made of.
         parameter: The job's parameter; by default the dimension's own name.
@@ -61,13 +126,13 @@ class Dimension(_Table):
     """
 
     type: Literal["int", "float", "choice"]
-    low: float | None = None
-    high: float | None = None
-    step: float | None = Field(None, gt=0)
-    log: bool = False
-    values: tuple[Scalar, ...] = ()
+    low: Number | None = None
+    high: Number | None = None
+    step: Number | None = Field(None, gt=0, allow_inf_nan=False)
+    log: Annotated[bool, Strict()] = False
+    values: tuple[Given, ...] = ()
     parameter: str = ""
-    when: dict[str, Range | tuple[Scalar, ...]] = Field(default_factory=dict)
+    when: dict[str, _When] = Field(default_factory=dict)
     description: str = ""
 
     @model_validator(mode="after")
@@ -88,7 +153,7 @@ class Dimension(_Table):
             yield f"a choice has values alone, got {', '.join(extra)}"
         if not self.values:
             yield "a choice needs values: expected a list with one or more"
-        if len(set(map(repr, self.values))) < len(self.values):
+        if len(set(self.values)) < len(self.values):
             yield f"expected different values, got {list(self.values)}"
 
     def _problems_of_a_range(self) -> Iterator[str]:
@@ -101,18 +166,28 @@ class Dimension(_Table):
             yield f"expected finite numbers, got low {self.low:g} and high {self.high:g}"
         if self.low > self.high:
             yield f"the range is empty: expected low <= high, got {self.low:g} and {self.high:g}"
-        if self.type == "int" and not all(float(one).is_integer() for one in (self.low, self.high, self.step or 1)):
-            yield f"expected whole numbers for int, got low {self.low:g}, high {self.high:g}, step {self.step or 1:g}"
         if self.log and self.low <= 0:
             yield f"log needs low above 0, got {self.low:g}"
         if self.log and self.step:
             yield "log and step exclude each other"
+        yield from self._problems_of_its_steps(self.low, self.high)
+
+    def _problems_of_its_steps(self, low: float, high: float) -> Iterator[str]:
+        step = self.step or 1
+        if self.type == "int" and not all(_is_whole(number) for number in (low, high, step)):
+            yield f"expected whole numbers for int, got low {low:g}, high {high:g}, step {step:g}"
+        if not math.isfinite((high - low) / (self.step or 1)):
+            yield f"the range is too large, got low {low:g}, high {high:g}"
+        elif self.step and (high - low) / step > _EXACT:
+            yield f"the step is too small, got {step:g} from {low:g} to {high:g}"
+        elif self.step and not self._is_on_a_step(high):
+            yield f"expected high to be reached from low in whole steps, got low {low:g}, high {high:g}, step {step:g}"
 
     @property
-    def conditions(self) -> list[tuple[str, Range | Among]]:
+    def conditions(self) -> list[tuple[str, Condition]]:
         """The conditions, each with the name of the other dimension."""
         return [
-            (name, condition if isinstance(condition, Range) else Among(values=condition))
+            (name, condition if isinstance(condition, Range) else Among(condition))
             for name, condition in self.when.items()
         ]
 
@@ -121,80 +196,112 @@ class Dimension(_Table):
         """What Optuna draws from."""
         if self.type == "choice":
             return optuna.distributions.CategoricalDistribution(self.values)
+        low, high = self._limits
+        if self.type == "int":
+            return optuna.distributions.IntDistribution(int(low), int(high), self.log, int(self.step or 1))
+        return optuna.distributions.FloatDistribution(low, high, self.log, self.step)
+
+    @property
+    def _limits(self) -> tuple[float, float]:
         assert self.low is not None
         assert self.high is not None
-        if self.type == "int":
-            return optuna.distributions.IntDistribution(int(self.low), int(self.high), self.log, int(self.step or 1))
-        return optuna.distributions.FloatDistribution(self.low, self.high, self.log, self.step)
+        return self.low, self.high
+
+    @property
+    def _steps(self) -> float | None:
+        return self.step or (1 if self.type == "int" else None)
 
     def suggest(self, trial: Any, name: str) -> Scalar:  # noqa: ANN401 - optuna.Trial
         """Draw a value for a trial."""
         if self.type == "choice":
             value: Scalar = trial.suggest_categorical(name, self.values)
-        elif self.type == "int":
-            value = trial.suggest_int(
-                name, int(self.low or 0), int(self.high or 0), step=int(self.step or 1), log=self.log
-            )
+            return value
+        low, high = self._limits
+        if self.type == "int":
+            value = trial.suggest_int(name, int(low), int(high), step=int(self.step or 1), log=self.log)
         else:
-            value = trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+            value = trial.suggest_float(name, low, high, step=self.step, log=self.log)
         return value
 
     def ends(self) -> list[Scalar]:
         """Return the least and the greatest value, or all choices."""
         if self.type == "choice":
             return list(self.values)
-        distribution = self.distribution
-        return [distribution.low] if distribution.single() else [distribution.low, distribution.high]
+        kind = int if self.type == "int" else float
+        return list(dict.fromkeys(map(kind, self._limits)))
+
+    def least(self, minimum: float) -> Iterator[Scalar]:
+        """Yield the least value of an int or float that isn't below the minimum, if there is one."""
+        low, high = self._limits
+        if not minimum <= high:
+            return
+        if not self._steps:
+            yield max(low, minimum)
+            return
+        index = max(0, math.ceil((minimum - low) / self._steps)) if minimum > low else 0
+        yield self._at(index)
+
+    def count(self) -> float:
+        """Return how many values there are."""
+        if self.type == "choice":
+            return len(self.values)
+        low, high = self._limits
+        if low == high:
+            return 1
+        return round((high - low) / self._steps) + 1 if self._steps else math.inf
 
     def some(self) -> Iterator[Scalar]:
-        """Yield the values of an int or a choice, and the ends of a float."""
-        if self.type == "int":
-            distribution = self.distribution
-            yield from range(distribution.low, distribution.high + 1, distribution.step)
-        else:
+        """Yield every value; of a float without steps, its ends."""
+        if self.type == "choice" or not self._steps:
             yield from self.ends()
-
-    def grid(self, name: str) -> list[Scalar]:
-        """Return all values, for a search of all of them.
-
-        Raises:
-            ValueError: It is a float without steps.
-        """
-        if self.type != "float":
-            return list(self.some())
-        if not self.step:
-            message = f"space.{name} is a float without steps, which no grid can go through; expected step or a choice"
-            raise ValueError(message)
-        assert self.low is not None
-        assert self.high is not None
-        count = math.floor((self.high - self.low) / self.step + 1e-9)
-        return [self.low + self.step * index for index in range(count + 1)]
+        else:
+            yield from map(self._at, range(int(self.count())))
 
     def check(self, name: str, value: Scalar) -> None:
         """Raise ValueError unless the value is one of the dimension's."""
         if self.type == "choice":
             fits = value in self.values
-            expected = ", ".join(map(str, self.values))
+            expected = f"{', '.join(map(str, self.values))}.{did_you_mean(str(value), map(str, self.values))}"
         else:
+            low, high = self._limits
             number = not isinstance(value, bool) and isinstance(value, int | float)
-            fits = number and self.low <= value <= self.high and (self.type == "float" or float(value).is_integer())  # type: ignore[operator]
-            expected = f"{self.type} from {self.low:g} to {self.high:g}"
+            fits = number and low <= value <= high and self._is_on_a_step(value)  # type: ignore[operator, arg-type]
+            steps = f" in steps of {self.step:g}" if self.step else ""
+            expected = f"{self.type} from {low:g} to {high:g}{steps}"
         if not fits:
             message = f"{name} is {value!r}; expected {expected}"
             raise ValueError(message)
+
+    def _at(self, index: int) -> Scalar:
+        """Return the value at so many steps from the least: as its digits say, without a float's rounding."""
+        value = _decimal(self._limits[0]) + index * _decimal(self._steps or 0)
+        return int(value) if self.type == "int" else float(value)
+
+    def _is_on_a_step(self, value: float) -> bool:
+        return not self._steps or (_decimal(value) - _decimal(self._limits[0])) % _decimal(self._steps) == 0
 
 
 Space = Mapping[str, Dimension]
 
 
-def grid_of(space: Space) -> dict[str, list[Scalar]] | str:
-    """Return the grid of a space, or why there is none."""
-    try:
-        grid = {name: dimension.grid(name) for name, dimension in space.items()}
-    except ValueError as error:
-        return str(error)
-    conditional = [name for name, dimension in space.items() if dimension.when]
-    return f"space.{conditional[0]} has a condition, which no grid can follow" if conditional else grid
+def grid_of(space: Space) -> dict[str, list[Scalar]]:
+    """Return every value of every dimension, for a search of all their combinations.
+
+    Raises:
+        ValueError: The space has no grid, or one with too many points.
+    """
+    for name, dimension in space.items():
+        if dimension.when:
+            message = f"space.{name} has a condition, which no grid can follow; expected another sampler"
+            raise ValueError(message)
+        if math.isinf(dimension.count()):
+            message = f"space.{name} is a float without steps, which no grid can go through; expected step or a choice"
+            raise ValueError(message)
+    points = math.prod(dimension.count() for dimension in space.values())
+    if points > MOST_POINTS:
+        message = f"the grid has {points:g} points; expected at most {MOST_POINTS}: larger steps, or another sampler"
+        raise ValueError(message)
+    return {name: list(dimension.some()) for name, dimension in space.items()}
 
 
 def draw(trial: Any, space: Space) -> dict[str, Scalar]:  # noqa: ANN401 - optuna.Trial
@@ -204,9 +311,18 @@ def draw(trial: Any, space: Space) -> dict[str, Scalar]:  # noqa: ANN401 - optun
     """
     drawn: dict[str, Scalar] = {}
     for name in ordered(space):
-        dimension = space[name]
-        if all(other in drawn and condition.holds(drawn[other]) for other, condition in dimension.conditions):
-            drawn[name] = dimension.suggest(trial, name)
+        if is_searched(space[name], drawn):
+            drawn[name] = space[name].suggest(trial, name)
+    return by_parameter(drawn, space)
+
+
+def is_searched(dimension: Dimension, drawn: Mapping[str, Scalar]) -> bool:
+    """Return whether the values that were drawn before fulfil all conditions of a dimension."""
+    return all(other in drawn and condition.holds(drawn[other]) for other, condition in dimension.conditions)
+
+
+def by_parameter(drawn: Mapping[str, Scalar], space: Space) -> dict[str, Scalar]:
+    """Return values by the job's parameters instead of by dimensions."""
     return {space[name].parameter or name: value for name, value in drawn.items()}
 
 
@@ -228,6 +344,31 @@ def ordered(space: Space) -> Sequence[str]:
     return done
 
 
+def requirements(space: Space, name: str) -> dict[str, Condition]:
+    """Return what must hold for a dimension to be searched, by dimension, those of its conditions' own included.
+
+    Raises:
+        ValueError: It can never hold.
+    """
+    found: dict[str, Condition] = {}
+    for other, condition in space[name].conditions:
+        condition.check(f"space.{name}.when.{other}", space[other])
+        for place, one in [(other, condition), *requirements(space, other).items()]:
+            found[place] = found[place].joined(one) if place in found else one
+            if found[place].example(space[place]) is None:
+                message = f"space.{name} is never searched: what it needs of {place} excludes itself"
+                raise ValueError(message)
+    return found
+
+
+def exclude_each_other(space: Space, one: str, other: str) -> bool:
+    """Return whether no trial can have both dimensions."""
+    first, second = requirements(space, one), requirements(space, other)
+    return any(
+        first[place].joined(second[place]).example(space[place]) is None for place in first.keys() & second.keys()
+    )
+
+
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Return in words what differs between two nested tables, as JSON has them."""
     found: list[str] = []
@@ -242,3 +383,11 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
 
 def _words(value: object) -> str:
     return "absent" if value is None else repr(value)
+
+
+def _decimal(number: float) -> Decimal:
+    return Decimal(repr(number))
+
+
+def _is_whole(number: float) -> bool:
+    return abs(number) <= _EXACT and float(number).is_integer()

@@ -1,6 +1,7 @@
 """Studies: made once, gone on with by whoever names them again, never by a sweep that searches something else."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +13,10 @@ from beauty_mlflow.search.storages import Storage
 from beauty_mlflow.search.strategies import build_pruner, build_sampler
 from beauty_mlflow.search.sweep_file import Sweep
 
-IDENTITY = "sweep"
+IDENTITY, OPENED = "sweep", "opened"
 
 
-def open_study(
-    storage: Storage, name: str, sweep: Sweep, *, fingerprint: str, workers: int, epochs: int, seed: int
-) -> Any:  # noqa: ANN401 - Optuna's study
+def open_study(storage: Storage, name: str, sweep: Sweep, *, fingerprint: str, epochs: int, seed: int) -> Any:  # noqa: ANN401 - Optuna's
     """Return the study of that name; made, with the sweep's first values queued, where there is none.
 
     Args:
@@ -25,67 +24,69 @@ def open_study(
         name: Its name.
         sweep: What is searched.
         fingerprint: Of the pictures.
-        workers: Trials at a time.
         epochs: The most that a trial has.
-        seed: Of the sampler. A study that goes on draws other numbers than at its beginning, or it would repeat them.
+        seed: Of the sampler. Whoever opens the study after somebody else draws other numbers, or would repeat theirs.
 
     Raises:
         SweepError: The study is there, and searches something else.
     """
-    identity = {**sweep.identity(), "fingerprint": fingerprint}
     pruner = build_pruner(sweep.pruner.name, sweep.pruner.arguments, epochs=epochs)
     with storage.alone():
         if name not in optuna.study.get_all_study_names(storage.trials):
-            optuna.create_study(
-                storage=storage.trials,
-                study_name=name,
-                directions=[objective.direction for objective in sweep.objectives],
-            )
+            optuna.create_study(storage=storage.trials, study_name=name, directions=sweep.directions)
         study = optuna.load_study(study_name=name, storage=storage.trials, pruner=pruner)
-        begun = study.get_trials(deepcopy=False)
-        if not begun and IDENTITY not in study.user_attrs:
-            study.set_user_attr(IDENTITY, identity)
-        _require_same(study, name, identity)
+        _claim(study, sweep, {**sweep.identity(), "fingerprint": fingerprint})
         _queue(study, sweep)
-        study.sampler = build_sampler(
-            sweep.sampler.name, sweep.sampler.arguments, grid_of(sweep.space), seed=seed + len(begun), workers=workers
-        )
+        opened = study.user_attrs.get(OPENED, 0)
+        study.set_user_attr(OPENED, opened + 1)
+        study.sampler = build_sampler(sweep.sampler.name, sweep.sampler.arguments, seed=seed, opened=opened)
     return study
 
 
 def total(sweep: Sweep) -> int:
     """Return how many trials a sweep has: no more than its grid has points."""
-    points = _points(sweep)
-    return min(sweep.trials, len(points)) if points else sweep.trials
+    if sweep.sampler.name != "grid":
+        return sweep.trials
+    return min(sweep.trials, math.prod(map(len, grid_of(sweep.space).values())))
+
+
+def _claim(study: Any, sweep: Sweep, identity: dict[str, Any]) -> None:  # noqa: ANN401 - Optuna's
+    """Write down what a new study searches, also one that was left before that; require the same of an older one."""
+    before = study.user_attrs.get(IDENTITY)
+    if before is None:
+        directions = tuple(direction.name.lower() for direction in study.directions)
+        if study.get_trials(deepcopy=False) or directions != sweep.directions:
+            raise SweepError(
+                f"The study '{study.study_name}' wasn't made by a sweep; give another name as study, or "
+                "another storage."
+            )
+        study.set_user_attr(IDENTITY, identity)
+        return
+    differing = differences(before, identity)
+    if differing:
+        raise SweepError(
+            f"The study '{study.study_name}' searches something else: {'; '.join(differing)}. Give another name as "
+            "study, or undo the change; trials of different searches can't be compared."
+        )
 
 
 def _queue(study: Any, sweep: Sweep) -> None:  # noqa: ANN401 - Optuna's
     """Queue what is tried before the sampler chooses, without what the study has already."""
-    known = [trial.system_attrs.get("fixed_params") for trial in study.get_trials(deepcopy=False)]
-    for values in _points(sweep)[: sweep.trials] or sweep.start:
-        if dict(values) not in known:
-            study.enqueue_trial(dict(values))
+    trials = study.get_trials(deepcopy=False)
+    known = {frozenset(trial.system_attrs.get("fixed_params", {}).items()) for trial in trials}
+    for values in _first(sweep)[: sweep.trials]:
+        if frozenset(values.items()) not in known:
+            study.enqueue_trial(values)
+            known.add(frozenset(values.items()))
 
 
-def _points(sweep: Sweep) -> list[dict[str, Scalar]]:
-    """Return a grid's points, those to start with first; none where there is no grid."""
+def _first(sweep: Sweep) -> list[dict[str, Scalar]]:
+    """Return the values to start with: of a grid all of its points, with those that ``start`` names in front."""
+    if sweep.sampler.name != "grid":
+        return [dict(values) for values in sweep.start]
     grid = grid_of(sweep.space)
-    if sweep.sampler.name != "grid" or isinstance(grid, str):
-        return []
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    return sorted(points, key=lambda point: point not in sweep.start)
-
-
-def _require_same(study: Any, name: str, identity: dict[str, Any]) -> None:  # noqa: ANN401 - Optuna's
-    before = study.user_attrs.get(IDENTITY)
-    if before is None:
-        raise SweepError(f"The study '{name}' wasn't made by a sweep; give another name as study, or another storage.")
-    differing = differences(before, identity)
-    if differing:
-        raise SweepError(
-            f"The study '{name}' searches something else: {'; '.join(differing)}. Give another name as study, or undo "
-            "the change; trials of different searches can't be compared."
-        )
+    return sorted(points, key=lambda point: not any(values.items() <= point.items() for values in sweep.start))
 
 
 def best_trials(study: Any) -> Sequence[Any]:  # noqa: ANN401 - Optuna's

@@ -1,20 +1,36 @@
 """A sweep file: what is fixed, what is searched, how, and for how long; TOML, checked before anything starts."""
 
+import itertools
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from beauty_mlflow.errors import SweepError, did_you_mean
-from beauty_mlflow.search.space import Dimension, grid_of, ordered
-from beauty_mlflow.search.strategies import check_pruner, check_sampler
+from beauty_mlflow.search.space import (
+    KINDS_OF_CONDITION,
+    Dimension,
+    Given,
+    Number,
+    Range,
+    Scalar,
+    by_parameter,
+    exclude_each_other,
+    is_searched,
+    ordered,
+    requirements,
+)
+from beauty_mlflow.search.strategies import Direction, check_strategies
 
-Scalar = bool | int | float | str
-Directions = Literal["maximize", "minimize"]
+Whole = Annotated[int, Strict()]
 BEST_VAL_ACCURACY = "best_val_accuracy"
+_SHOWN = 80  # characters of a wrong value
+_KINDS = {"tuple_type": "expected a list", "dict_type": "expected a table", "model_type": "expected a table"}
+_NAME = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
 
 
 class _Table(BaseModel):
@@ -25,7 +41,7 @@ class Objective(_Table):
     """A figure of a trial's run, and which way is better."""
 
     metric: str = Field(min_length=1)
-    direction: Directions
+    direction: Direction
 
 
 class Strategy(_Table):
@@ -57,18 +73,18 @@ class Sweep(_Table):
 
     job: Literal["finetune", "train"] = "finetune"
     description: str = ""
-    trials: int = Field(30, ge=1)
-    timeout: float = Field(0, ge=0, allow_inf_nan=False)
-    seed: int = Field(0, ge=0, lt=2**31)
-    confirm: int = Field(3, ge=0)
-    confirm_seeds: int = Field(3, ge=1)
-    retries: int = Field(2, ge=0)
+    trials: Whole = Field(30, ge=1)
+    timeout: Number = Field(0, ge=0, allow_inf_nan=False)
+    seed: Whole = Field(0, ge=0, lt=2**31)
+    confirm: Whole = Field(3, ge=0)
+    confirm_seeds: Whole = Field(3, ge=1)
+    retries: Whole = Field(2, ge=0)
     objectives: tuple[Objective, ...] = Field(
-        (Objective(metric=BEST_VAL_ACCURACY, direction="maximize"),), alias="objective", min_length=1
+        (Objective(metric=BEST_VAL_ACCURACY, direction="maximize"),), alias="objective"
     )
-    parameters: dict[str, Scalar] = Field(default_factory=dict)
-    space: dict[str, Dimension] = Field(min_length=1)
-    start: tuple[dict[str, Scalar], ...] = ()
+    parameters: dict[str, Given] = Field(default_factory=dict)
+    space: dict[str, Dimension]
+    start: tuple[dict[str, Given], ...] = ()
     sampler: Strategy = Strategy(name="tpe")
     pruner: Strategy = Strategy(name="median")
 
@@ -76,11 +92,9 @@ class Sweep(_Table):
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         if isinstance(value, str):
-            direction = (
-                "minimize" if value.endswith(("loss", "seconds")) or value.startswith("parameters") else "maximize"
-            )
-            return ({"metric": value, "direction": direction},)
-        return value
+            falls = value.endswith(("loss", "seconds")) or value.startswith("parameters")
+            return ({"metric": value, "direction": "minimize" if falls else "maximize"},)
+        return (value,) if isinstance(value, dict) else value
 
     @field_validator("sampler", "pruner", mode="before")
     @classmethod
@@ -89,56 +103,96 @@ class Sweep(_Table):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Sweep":
+        message = next(self._problems(), "")
+        if message:
+            raise ValueError(message)
+        for name in ordered(self.space):
+            requirements(self.space, name)
+        self._require_one_dimension_a_parameter()
+        for values in self.start:
+            self._check_start(values)
+        check_strategies(
+            (self.sampler.name, self.sampler.arguments),
+            (self.pruner.name, self.pruner.arguments),
+            self.space,
+            self.directions,
+        )
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        if not self.space:
+            yield "space is empty; expected at least one table such as [space.blocks]"
+        if not self.objectives:
+            yield "objective is empty; expected the name of a figure, or tables with metric and direction"
         for name, dimension in self.space.items():
+            if not _NAME.fullmatch(name):
+                yield f"space has {name!r}; expected a name of letters, digits and _"
             parameter = dimension.parameter or name
             if parameter in self.parameters:
-                message = f"{parameter} is in [parameters] and in [space]; expected it in one of them"
-                raise ValueError(message)
+                yield f"{parameter} is in [parameters] and in [space]; expected it in one of them"
             for other, _ in dimension.conditions:
                 if other not in self.space:
-                    message = f"space.{name}.when names {other}, which isn't searched.{did_you_mean(other, self.space)}"
-                    raise ValueError(message)
-        ordered(self.space)
-        for values in self.start:
-            for name in values:
-                if name not in self.space:
-                    message = f"start has {name}, which isn't searched.{did_you_mean(name, self.space)}"
-                    raise ValueError(message)
-                self.space[name].check(f"start.{name}", values[name])
+                    yield f"space.{name}.when names {other}, which isn't searched.{did_you_mean(other, self.space)}"
+        if len(set(self.metrics)) < len(self.metrics):
+            yield f"expected different objectives, got {', '.join(self.metrics)}"
         if len(self.objectives) > 1 and self.pruner.name != "none":
-            message = (
-                'several objectives can\'t be pruned: Optuna compares one value an epoch; expected pruner = "none"'
-            )
-            raise ValueError(message)
-        check_sampler(self.sampler.name, self.sampler.arguments, grid_of(self.space))
-        check_pruner(self.pruner.name, self.pruner.arguments)
-        return self
+            yield 'several objectives can\'t be pruned: Optuna compares one value an epoch; expected pruner = "none"'
+
+    def _require_one_dimension_a_parameter(self) -> None:
+        for one, other in itertools.combinations(self.space, 2):
+            parameter = self.space[one].parameter or one
+            if parameter == (self.space[other].parameter or other) and not exclude_each_other(self.space, one, other):
+                message = (
+                    f"space.{one} and space.{other} both give {parameter}; "
+                    "expected conditions (when) that exclude each other"
+                )
+                raise ValueError(message)
+
+    def _check_start(self, values: Mapping[str, Scalar]) -> None:
+        for name, value in values.items():
+            if name not in self.space:
+                message = f"start has {name}, which isn't searched.{did_you_mean(name, self.space)}"
+                raise ValueError(message)
+            self.space[name].check(f"start.{name}", value)
+            for other, condition in self.space[name].conditions:
+                if other in values and not condition.holds(values[other]):
+                    message = f"start has {name}, which isn't searched where {other} is {values[other]!r}"
+                    raise ValueError(message)
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The objectives' names, in order."""
         return tuple(objective.metric for objective in self.objectives)
 
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """Which way is better, in the objectives' order."""
+        return tuple(objective.direction for objective in self.objectives)
+
     def examples(self) -> Iterator[Mapping[str, Scalar]]:
-        """Yield whole trials' values, beside what is fixed, such that each dimension is once at each of its ends."""
-        for name, dimension in self.space.items():
-            for value in dimension.ends():
-                fixed = {other: condition.example(self.space[other]) for other, condition in dimension.conditions}
-                yield {**self.parameters, **self._filled({**fixed, name: value})}
+        """Yield whole trials' values, beside what is fixed, such that any two dimensions meet at all their ends."""
+        ends = [(name, value) for name, dimension in self.space.items() for value in dimension.ends()]
+        for pair in itertools.combinations_with_replacement(ends, 2):
+            needed = {
+                place: condition.example(self.space[place])
+                for name, _ in pair
+                for place, condition in requirements(self.space, name).items()
+            }
+            yield {**self.parameters, **self._filled({**needed, **dict(pair)})}
 
     def identity(self) -> dict[str, Any]:
         """Return what must be the same for trials to belong to one study, as JSON has it."""
-        whole = self.model_dump(mode="json", by_alias=True)
+        whole = self.model_dump(mode="json", by_alias=True, exclude={"space": {"__all__": {"description"}}})
         return {name: whole[name] for name in ("job", "objective", "parameters", "space")}
 
-    def _filled(self, given: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    def _filled(self, given: Mapping[str, Scalar | None]) -> dict[str, Scalar]:
         """Return values for all dimensions whose conditions hold, the least of what isn't given."""
         chosen: dict[str, Scalar] = {}
         for name in ordered(self.space):
-            dimension = self.space[name]
-            if all(other in chosen and condition.holds(chosen[other]) for other, condition in dimension.conditions):
-                chosen[name] = given.get(name, dimension.ends()[0])
-        return {self.space[name].parameter or name: value for name, value in chosen.items()}
+            if is_searched(self.space[name], chosen):
+                value = given.get(name)
+                chosen[name] = self.space[name].ends()[0] if value is None else value
+        return by_parameter(chosen, self.space)
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -158,25 +212,46 @@ def read_sweep(path: Path) -> Sweep:
         raise SweepError(f"The sweep file '{path}' can't be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise SweepError(f"The sweep file '{path}' isn't UTF-8 text; expected a TOML file.") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, a number of 5000 digits, brackets in brackets
         raise SweepError(f"The sweep file '{path}' is no TOML: {error}.") from None
     try:
         return Sweep.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(_sentence(detail) for detail in error.errors())
-        raise SweepError(f"{path}: {problems}. docs/sweeps.md describes the keys.") from None
+        problems = "; ".join(_sentence(detail) for detail in error.errors()).rstrip(".")
+        stop = "" if problems.endswith("?") else "."
+        raise SweepError(f"{path}: {problems}{stop} docs/sweeps.md describes the keys.") from None
 
 
 def _sentence(detail: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
+    place = [str(part) for part in detail["loc"] if part not in KINDS_OF_CONDITION]
+    key = ".".join(place)
     if detail["type"] == "extra_forbidden":
-        known = {**Sweep.model_fields, **Dimension.model_fields, "objective": None}
-        return f"unknown key {key}.{did_you_mean(str(detail['loc'][-1]), known)}"
+        return f"unknown key {key}.{did_you_mean(place[-1], _known(place))}"
     if detail["type"] == "missing":
         return f"{key} is missing"
-    message = detail["msg"].removeprefix("Value error, ")
-    if not key or message.startswith(("space.", "start")):
+    message = _KINDS.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+    if not key:
         return message
     if detail["type"] == "value_error":
         return f"{key}: {message}"
-    return f"{key}: {message[0].lower()}{message[1:]}, got {detail['input']!r}"
+    message = re.sub("^Input should be ", "expected ", message)
+    return f"{key}: {message[0].lower()}{message[1:]}, got {_shown(detail['input'])}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _known(place: list[str]) -> Iterable[str]:
+    """Return the keys that there are beside an unknown one."""
+    match place:
+        case ["space", _, _]:
+            return Dimension.model_fields
+        case ["space", *_]:
+            return Range.model_fields
+        case ["objective", *_]:
+            return Objective.model_fields
+        case ["sampler" | "pruner", _]:
+            return Strategy.model_fields
+    return [field.alias or name for name, field in Sweep.model_fields.items()]
