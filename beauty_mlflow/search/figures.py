@@ -2,7 +2,8 @@
 
 import html
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,6 @@ import optuna
 from beauty_mlflow.files import atomic_path, write_text
 
 PAGE = "search.html"
-_PLAIN = ("optimization_history", "slice", "contour", "parallel_coordinate", "param_importances")
-_WHOLE = ("timeline", "intermediate_values")
 _TITLES = {
     "optimization_history": "History",
     "param_importances": "Which parameter matters",
@@ -23,6 +22,27 @@ _TITLES = {
     "intermediate_values": "Every epoch of every trial",
     "pareto_front": "Pareto front",
 }
+_OF_VALUES = ("optimization_history", "param_importances", "slice", "contour", "parallel_coordinate")
+_MOST_PAIRED = 5  # parameters whose pairs are drawn: 20 small maps; more can't be read
+_MOST_IN_FRONT = 3  # objectives
+_MOST_NAMED = 10  # lines in a legend
+
+State = optuna.trial.TrialState
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """One of Optuna's figures: its plot's name, what it is drawn from, and why it can't be, if so."""
+
+    name: str
+    study: Any
+    arguments: dict[str, Any] = field(default_factory=dict)
+    metric: str = ""
+    why_not: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"{_TITLES[self.name]}: {self.metric}" if self.metric else _TITLES[self.name]
 
 
 def draw_figures(study: Any, metrics: Sequence[str], folder: Path) -> list[str]:  # noqa: ANN401 - Optuna's
@@ -38,57 +58,130 @@ def draw_figures(study: Any, metrics: Sequence[str], folder: Path) -> list[str]:
     """
     left_out: list[str] = []
     parts: list[str] = []
-    for name, arguments, title in _wanted(metrics):
+    for figure in _wanted(study, metrics):
+        if figure.why_not:
+            left_out.append(f"{figure.title}: {figure.why_not}")
+            continue
         try:
-            with warnings.catch_warnings():  # about what is experimental, and about too few points for a contour
+            with warnings.catch_warnings():  # about what is experimental
                 warnings.simplefilter("ignore")
-                parts.append(_interactive(name, study, arguments, title, first=not parts))
-                _picture(name, study, arguments, folder / f"{_file(title)}.png")
+                part = _interactive(figure, first=not parts)
+                _picture(figure, folder / f"{figure.title.lower().replace(': ', '_').replace(' ', '_')}.png")
+            parts.append(part)
         except (ValueError, RuntimeError, ImportError, ZeroDivisionError, IndexError, KeyError) as error:
-            left_out.append(f"{title}: {' '.join(str(error).split())}")
+            left_out.append(f"{figure.title}: {' '.join(str(error).split())}")
     write_text(folder / PAGE, _page(study.study_name, parts, left_out))
     return left_out
 
 
-def _wanted(metrics: Sequence[str]) -> list[tuple[str, dict[str, Any], str]]:
-    if len(metrics) == 1:
-        return [(name, {}, _TITLES[name]) for name in (*_PLAIN, *_WHOLE)]
-    found: list[tuple[str, dict[str, Any], str]] = []
-    if len(metrics) <= 3:  # noqa: PLR2004 - a front of more dimensions can't be drawn
-        found.append(("pareto_front", {"target_names": list(metrics)}, _TITLES["pareto_front"]))
+def _wanted(study: Any, metrics: Sequence[str]) -> Iterator[_Figure]:  # noqa: ANN401 - Optuna's
+    trials = study.get_trials(deepcopy=False)
+    incomplete = "" if any(trial.state == State.COMPLETE for trial in trials) else "no trial is complete"
+    several = len(metrics) > 1
+    if 1 < len(metrics) <= _MOST_IN_FRONT:
+        yield _Figure("pareto_front", study, {"target_names": list(metrics)}, why_not=incomplete)
     for index, metric in enumerate(metrics):
-        target = {"target": _value(index), "target_name": metric}
-        found += [(name, target, f"{_TITLES[name]}: {metric}") for name in _PLAIN]
-    return [*found, ("timeline", {}, _TITLES["timeline"])]
+        alone = _of_one_objective(study, index) if several else study
+        paired = _paired(alone)
+        for name in _OF_VALUES:
+            arguments: dict[str, Any] = {"target_name": metric}
+            why_not = incomplete
+            if name == "contour":
+                arguments["params"] = paired
+                why_not = incomplete or ("" if len(paired) > 1 else "fewer than two parameters have several values")
+            yield _Figure(name, alone, arguments, metric if several else "", why_not)
+    if not several:
+        reported = any(trial.intermediate_values for trial in trials)
+        yield _Figure("intermediate_values", study, why_not="" if reported else "no trial has an epoch yet")
+    yield _Figure("timeline", study, why_not="" if trials else "there is no trial")
 
 
-def _value(index: int) -> Callable[[Any], float]:
-    return lambda trial: float(trial.values[index])
+def _of_one_objective(study: Any, index: int) -> Any:  # noqa: ANN401 - Optuna's
+    """Return a copy of a study in which one of its objectives is the only one."""
+    alone = optuna.create_study(study_name=study.study_name, direction=study.directions[index])
+    for trial in study.get_trials():
+        if trial.values:
+            trial.values = [trial.values[index]]
+        alone.add_trial(trial)
+    return alone
 
 
-def _interactive(name: str, study: Any, arguments: dict[str, Any], title: str, *, first: bool) -> str:  # noqa: ANN401 - Optuna's
-    figure = getattr(optuna.visualization, f"plot_{name}")(study, **arguments)
-    figure.update_layout(title=title)
-    return str(figure.to_html(full_html=False, include_plotlyjs=first, default_height="480px"))
+def _paired(study: Any) -> list[str]:  # noqa: ANN401 - Optuna's
+    """Return the parameters whose pairs are worth drawing, the more important first where there are many."""
+    complete = study.get_trials(deepcopy=False, states=[State.COMPLETE])
+    values: dict[str, set[Any]] = {}
+    for trial in complete:
+        for name, value in trial.params.items():
+            values.setdefault(name, set()).add(value)
+    several = [name for name, seen in values.items() if len(seen) > 1]
+    if len(several) <= _MOST_PAIRED:
+        return several
+    try:
+        importance = optuna.importance.get_param_importances(study)
+    except (ValueError, RuntimeError):  # of parameters that few trials have
+        importance = {}
+    return sorted(several, key=lambda name: -importance.get(name, 0))[:_MOST_PAIRED]
 
 
-def _picture(name: str, study: Any, arguments: dict[str, Any], path: Path) -> None:  # noqa: ANN401 - Optuna's
+def _interactive(figure: _Figure, *, first: bool) -> str:
+    drawn = getattr(optuna.visualization, f"plot_{figure.name}")(figure.study, **figure.arguments)
+    height = max(480, 220 * len(figure.arguments.get("params", ())))
+    drawn.update_layout(title=figure.title, width=None, height=height)
+    for each in (drawn.for_each_xaxis, drawn.for_each_yaxis):
+        each(lambda axis: axis.update(exponentformat="power", dtick=1) if axis.type == "log" else None)
+    if figure.name == "intermediate_values":
+        drawn.update_layout(xaxis_title="Epoch", yaxis_title="Value after it")
+    options = {"responsive": True, "displaylogo": False}
+    return str(drawn.to_html(full_html=False, include_plotlyjs=first, default_height=f"{height}px", config=options))
+
+
+def _picture(figure: _Figure, path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg", force=True)
     from matplotlib import pyplot as plt
 
     try:
-        axes = getattr(optuna.visualization.matplotlib, f"plot_{name}")(study, **arguments)
-        figure = (axes.flat[0] if hasattr(axes, "flat") else axes).figure
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=100, bbox_inches="tight", format="png")
+        with mpl.rc_context():  # Optuna sets a style for the whole process
+            axes = getattr(optuna.visualization.matplotlib, f"plot_{figure.name}")(figure.study, **figure.arguments)
+            several = list(axes.flat) if hasattr(axes, "flat") else [axes]
+            canvas = several[0].figure
+            _mend(figure, canvas, several)
+            with atomic_path(path) as temporary:
+                canvas.savefig(temporary, dpi=100, bbox_inches="tight", format="png")
     finally:
         plt.close("all")
 
 
-def _file(title: str) -> str:
-    return title.lower().replace(": ", "_").replace(" ", "_")
+def _mend(figure: _Figure, canvas: Any, axes: Sequence[Any]) -> None:  # noqa: ANN401 - Matplotlib's
+    """Give a figure our title, room for its parameters, and labels that don't lie on each other."""
+    width, height = canvas.get_size_inches()
+    first = axes[0]
+    parameters = len({name for trial in figure.study.get_trials(deepcopy=False) for name in trial.params})
+    if len(axes) > 1:
+        canvas.suptitle(figure.title)
+    else:
+        first.set_title("", loc="left")  # where one of Optuna's figures has its own
+        first.set_title(figure.title, pad=20)
+    match figure.name:
+        case "contour" if len(axes) > 1:
+            side = 2.6 * len(figure.arguments["params"])
+            canvas.set_size_inches(side + 2, side)
+            canvas.suptitle(figure.title, y=0.93)
+            for one in axes:
+                one.label_outer()
+                one.tick_params(axis="x", labelrotation=45)
+        case "slice":
+            for one in axes:
+                one.tick_params(axis="x", labelrotation=45)
+        case "parallel_coordinate":
+            canvas.set_size_inches(max(width, 2.2 * parameters + 2), height)
+        case "intermediate_values":
+            first.set(xlabel="Epoch", ylabel="Value after it")
+            canvas.set_size_inches(8, height)
+            legend = first.get_legend()
+            if legend and len(legend.get_texts()) > _MOST_NAMED:
+                legend.remove()
 
 
 def _page(name: str, parts: Sequence[str], left_out: Sequence[str]) -> str:
