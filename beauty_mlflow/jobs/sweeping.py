@@ -144,43 +144,44 @@ def sweep(parameters: SweepParameters) -> Summary:
     name = parameters.study or f"{path.stem} {split.fingerprint[:8]}"
     storage = open_storage(parameters.storage or str(_beside(store)))
     folder = state_folder().absolute() / "sweeps" / _folder_name(name, storage.words, split.fingerprint)
-    executor = _executor(parameters, folder)
-    study = open_study(
-        storage,
-        name,
-        wanted,
-        fingerprint=split.fingerprint,
-        epochs=epochs,
-        seed=wanted.seed,
-    )
-    say_notes([f"the study is '{name}' in the {storage.words}"])
-    with _parent(store, storage, study, name) as run, tracked(run):
-        found = Search(
-            parameters,
-            wanted,
-            split,
-            store,
+    data = _manifest(split, folder)
+    with _executor(parameters, folder, data) as executor:
+        study = open_study(
             storage,
-            study,
-            run,
-            run.experiment_id,
-            executor,
-            _manifest(split, folder),
+            name,
+            wanted,
+            fingerprint=split.fingerprint,
+            epochs=epochs,
+            seed=wanted.seed,
         )
-        _log_inputs(found, path)
-        books = Books(found.store, study, run, wanted)
-        goes_on = f"it goes on with: {redact(parameters.command())}"
-        say_notes([f"this is run {run.run_id}; interrupted, {goes_on}"])
-        try:
-            Driver(study, storage, wanted, executor, found.task, books).run()
-            with storage.alone():
-                summary = report(found, confirm(found))
-        except (KeyboardInterrupt, Interrupted, SearchError) as error:
-            _report_what_there_is(found)
-            if not isinstance(error, SearchError):
-                say_notes([f"the search is interrupted; {goes_on}"])
-            raise
-        _clear_states(found)
+        say_notes([f"the study is '{name}' in the {storage.words}"])
+        with _parent(store, storage, study, name) as run, tracked(run):
+            found = Search(
+                parameters,
+                wanted,
+                split,
+                store,
+                storage,
+                study,
+                run,
+                run.experiment_id,
+                executor,
+                data,
+            )
+            _log_inputs(found, path)
+            books = Books(found.store, study, run, wanted)
+            goes_on = f"it goes on with: {redact(parameters.command())}"
+            say_notes([f"this is run {run.run_id}; interrupted, {goes_on}"])
+            try:
+                Driver(study, storage, wanted, executor, found.task, books).run()
+                with storage.alone():
+                    summary = report(found, confirm(found))
+            except (KeyboardInterrupt, Interrupted, SearchError) as error:
+                _report_what_there_is(found)
+                if not isinstance(error, SearchError):
+                    say_notes([f"the search is interrupted; {goes_on}"])
+                raise
+            _clear_states(found)
     return [*split_counts(split), *summary, ("run_id", run.run_id)]
 
 
@@ -241,13 +242,16 @@ def _folder_name(study: str, storage: str, fingerprint: str) -> str:
     return f"{words}-{hashlib.sha256(repr((study, storage, fingerprint)).encode()).hexdigest()[:12]}".lstrip("-")
 
 
-def _executor(parameters: SweepParameters, folder: Path) -> Executor:
-    if parameters.executor == "ray":
-        from beauty_mlflow.jobs.trial import run_trial
-        from beauty_mlflow.search.executors.ray import RayExecutor
+@contextmanager
+def _executor(parameters: SweepParameters, folder: Path, data: str) -> Iterator[Executor]:
+    if parameters.executor == "local":
+        yield LocalExecutor(TRIAL_MODULE, slots=parameters.workers, logs=folder)
+        return
+    from beauty_mlflow.jobs.trial_elsewhere import run_trial_elsewhere, with_manifest
+    from beauty_mlflow.search.executors.ray import RayExecutor
 
-        return RayExecutor(run_trial, slots=parameters.workers)
-    return LocalExecutor(TRIAL_MODULE, slots=parameters.workers, logs=folder)
+    with RayExecutor(run_trial_elsewhere, slots=parameters.workers, common=with_manifest(Path(data))) as executor:
+        yield executor
 
 
 def _manifest(split: Split, folder: Path) -> str:
