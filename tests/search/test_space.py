@@ -1,0 +1,280 @@
+import itertools
+import math
+
+import optuna
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from beauty_mlflow.search.space import (
+    MOST_POINTS,
+    Dimension,
+    differences,
+    draw,
+    exclude_each_other,
+    grid_of,
+    ordered,
+    requirements,
+)
+
+WORDS = ("rmsprop", "adam", "sgd", "1", "true")
+
+
+@st.composite
+def ints(draw_one):
+    low, step = draw_one(st.integers(-1000, 1000)), draw_one(st.none() | st.integers(1, 20))
+    high = low + (step or 1) * draw_one(st.integers(0, 40))
+    return Dimension(
+        type="int", low=low, high=high, step=step, log=step is None and low > 0 and draw_one(st.booleans())
+    )
+
+
+@st.composite
+def floats(draw_one):
+    low = draw_one(st.floats(-1e9, 1e9))
+    return Dimension(
+        type="float", low=low, high=low + draw_one(st.floats(0, 1e9)), log=low > 0 and draw_one(st.booleans())
+    )
+
+
+@st.composite
+def stepped_floats(draw_one):
+    """Steps as people write them, such as 0.1, which no float holds exactly."""
+    digits = 10 ** draw_one(st.integers(0, 6))
+    low, step = draw_one(st.integers(-1000, 1000)), draw_one(st.integers(1, 50))
+    high = low + step * draw_one(st.integers(0, 60))
+    return Dimension(type="float", low=low / digits, high=high / digits, step=step / digits)
+
+
+def choices():
+    values = st.booleans() | st.integers(-5, 5) | st.floats(-2, 2) | st.sampled_from(WORDS)
+    return st.lists(values, min_size=1, max_size=5, unique=True).map(lambda some: Dimension(type="choice", values=some))
+
+
+@st.composite
+def conditional_spaces(draw_one):
+    """Up to five small dimensions in any order, some with conditions on others, which may exclude each other."""
+    names = ["a", "b", "c", "d", "e"][: draw_one(st.integers(1, 5))]
+    dimensions = {}
+    for index, name in enumerate(names):
+        others = draw_one(st.lists(st.sampled_from(names[:index]), unique=True, max_size=2)) if index else []
+        when = {other: draw_one(st.lists(st.integers(0, 2), min_size=1, unique=True)) for other in others}
+        for other in others:
+            if draw_one(st.booleans()):
+                when[other] = {"min": min(when[other]), "max": max(when[other])}
+        kind = draw_one(
+            st.sampled_from([{"type": "int", "low": 0, "high": 2}, {"type": "choice", "values": [0, 1, 2]}])
+        )
+        dimensions[name] = Dimension(**kind, when=when)
+    return {name: dimensions[name] for name in draw_one(st.permutations(names))}
+
+
+def all_draws(space):
+    """Every trial that a space of few values allows, found by trying all values of all dimensions."""
+    found = set()
+    for values in itertools.product(range(3), repeat=len(space)):
+        given_values = dict(zip(space, values, strict=True))
+        searched = set(space)
+        while True:
+            kept = {
+                name
+                for name in searched
+                if all(
+                    other in searched and condition.holds(given_values[other])
+                    for other, condition in space[name].conditions
+                )
+            }
+            if kept == searched:
+                break
+            searched = kept
+        found.add(frozenset((name, given_values[name]) for name in searched))
+    return found
+
+
+def a_trial(sampler=None):
+    return optuna.create_study(sampler=sampler or optuna.samplers.RandomSampler()).ask()
+
+
+@settings(deadline=None)
+@given(dimension=ints() | floats() | stepped_floats() | choices())
+def test_every_drawn_value_lies_in_its_dimension(dimension):
+    """Of the right type, within the limits, on a step."""
+    value = draw(a_trial(), {"x": dimension})["x"]
+    if dimension.type == "choice":
+        assert value in dimension.values
+        return
+    assert type(value) is {"int": int, "float": float}[dimension.type]
+    assert dimension.low <= value <= dimension.high
+    if dimension.step:
+        steps = (value - dimension.low) / dimension.step
+        assert steps == pytest.approx(round(steps), abs=1e-6)
+
+
+@settings(deadline=None)
+@given(space=conditional_spaces(), data=st.data())
+def test_conditions_decide_which_parameters_are_given(space, data):
+    """Whatever is drawn is one of the trials that trying everything finds, and each of those can be drawn."""
+    possible = sorted(all_draws(space), key=sorted)
+    assert frozenset(draw(a_trial(), space).items()) in possible
+
+    wanted = data.draw(st.sampled_from(possible))
+    study = optuna.create_study()
+    study.enqueue_trial(dict(wanted))
+    assert frozenset(draw(study.ask(), space).items()) == wanted
+
+
+@given(space=conditional_spaces())
+def test_dimensions_come_after_those_that_their_conditions_name(space):
+    order = ordered(space)
+    assert sorted(order) == sorted(space)
+    assert all(order.index(other) < order.index(name) for name in space for other in space[name].when)
+
+
+@settings(deadline=None)
+@given(space=conditional_spaces())
+def test_a_dimension_is_refused_exactly_where_no_trial_can_have_it(space):
+    drawn = {name for one in all_draws(space) for name, _ in one}
+    for name in space:
+        if name in drawn:
+            requirements(space, name)
+        else:
+            with pytest.raises(ValueError, match=r"^space\.\w is never searched: what it needs of \w excludes itself$"):
+                requirements(space, name)
+
+
+@settings(deadline=None)
+@given(space=conditional_spaces())
+def test_dimensions_exclude_each_other_exactly_where_no_trial_has_both(space):
+    draws = [{name for name, _ in one} for one in all_draws(space)]
+    assume(set.union(*draws) == set(space))
+    for one, other in itertools.permutations(space, 2):
+        assert exclude_each_other(space, one, other) == (not any({one, other} <= names for names in draws))
+
+
+def test_a_value_is_given_by_the_job_s_name_for_it():
+    """Two dimensions may take turns with one parameter."""
+    space = {
+        "kind": Dimension(type="choice", values=["small", "large"]),
+        "small_rate": Dimension(type="float", low=0, high=1, parameter="rate", when={"kind": ["small"]}),
+        "large_rate": Dimension(type="float", low=10, high=20, parameter="rate", when={"kind": ["large"]}),
+    }
+    seen = {}
+    for _ in range(50):
+        values = draw(a_trial(), space)
+        assert set(values) == {"kind", "rate"}
+        seen.setdefault(values["kind"], []).append(values["rate"])
+    assert max(seen["small"]) <= 1
+    assert min(seen["large"]) >= 10
+
+
+def test_conditions_that_go_round_in_a_circle_are_refused():
+    space = {
+        "a": Dimension(type="int", low=0, high=2),
+        "b": Dimension(type="int", low=0, high=2, when={"c": [1]}),
+        "c": Dimension(type="int", low=0, high=2, when={"b": [1]}),
+    }
+    with pytest.raises(ValueError, match=r"^the conditions of b, c go round in a circle$"):
+        ordered(space)
+
+
+@settings(deadline=None)
+@given(dimension=ints() | stepped_floats() | choices())
+def test_a_grid_holds_every_value_once_as_optuna_knows_it(dimension):
+    """From end to end; 0.1 three times is 0.3, not 0.30000000000000004, which Optuna would take for outside."""
+    values = grid_of({"x": dimension})["x"]
+    distribution = dimension.distribution
+    assert all(distribution._contains(distribution.to_internal_repr(value)) for value in values)
+    assert len(values) == len(set(values)) == dimension.count()
+    for value in values:
+        dimension.check("x", value)
+    if dimension.type != "choice":
+        assert values == sorted(values)
+        assert [values[0], values[-1]] == [dimension.low, dimension.high]
+        assert all(type(value) is {"int": int, "float": float}[dimension.type] for value in values)
+
+
+@pytest.mark.parametrize(
+    ("space", "reason"),
+    [
+        (
+            {"rate": Dimension(type="float", low=0, high=1)},
+            "space.rate is a float without steps, which no grid can go through; expected step or a choice",
+        ),
+        (
+            {
+                "blocks": Dimension(type="int", low=0, high=9),
+                "rate": Dimension(type="choice", values=[1], when={"blocks": [1]}),
+            },
+            "space.rate has a condition, which no grid can follow; expected another sampler",
+        ),
+        (
+            {"seed": Dimension(type="int", low=0, high=2**31 - 1)},
+            "the grid has 2.14748e+09 points; expected at most 10000: larger steps, or another sampler",
+        ),
+    ],
+)
+def test_a_space_without_a_grid_says_why(space, reason):
+    """Also where its points would fill the memory."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
+        grid_of(space)
+    assert str(caught.value) == reason
+
+
+def test_the_largest_grid():
+    assert len(grid_of({"x": Dimension(type="int", low=1, high=MOST_POINTS)})["x"]) == MOST_POINTS
+
+
+@settings(deadline=None)
+@given(dimension=ints() | floats() | stepped_floats(), minimum=st.floats(allow_nan=False))
+def test_the_least_value_that_is_not_below_a_minimum(dimension, minimum):
+    found = list(dimension.least(minimum))
+    if minimum > dimension.high:
+        assert found == []
+        return
+    (value,) = found
+    dimension.check("x", value)
+    assert value >= minimum or value == pytest.approx(minimum)
+    if dimension.step or dimension.type == "int":
+        before = value - (dimension.step or 1)
+        assert before < minimum or before < dimension.low or before == pytest.approx(minimum)
+    else:
+        assert value == max(minimum, dimension.low)
+
+
+@settings(deadline=None)
+@given(dimension=ints() | floats() | stepped_floats() | choices())
+def test_ends_and_values_between_are_accepted_and_others_refused(dimension):
+    for value in dimension.ends():
+        dimension.check("start.x", value)
+    with pytest.raises(ValueError, match=r"^start\.x is 'nowhere'; expected "):
+        dimension.check("start.x", "nowhere")
+    if dimension.type == "choice":
+        return
+    for value in (dimension.high + 1, dimension.low - 1, math.nan, True):
+        with pytest.raises(ValueError, match=rf"^start\.x is .*; expected {dimension.type} from "):
+            dimension.check("start.x", value)
+    if dimension.type == "int":
+        with pytest.raises(ValueError, match="expected int from"):
+            dimension.check("start.x", dimension.low + 0.5)
+    if dimension.step and dimension.low < dimension.high:
+        with pytest.raises(ValueError, match="in steps of"):
+            dimension.check("start.x", dimension.low + dimension.step / 3)
+
+
+def test_a_wrong_choice_suggests_the_nearest():
+    with pytest.raises(ValueError, match=r"is 'Adma'; expected adam, sgd\. Did you mean 'adam'\?$"):
+        Dimension(type="choice", values=["adam", "sgd"]).check("start.optimizer", "Adma")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        ({"a": {"low": 1, "high": 2}}, {"a": {"low": 1, "high": 2}}, []),
+        ({"a": {"low": 1, "high": 2}}, {"a": {"low": 1, "high": 3}}, ["a.high was 2, now 3"]),
+        ({"a": {"low": 1}}, {}, ["a was {'low': 1}, now absent"]),
+        ({}, {"a": 1, "b": "x"}, ["a was absent, now 1", "b was absent, now 'x'"]),
+        ({"a": {"b": {"c": 1}}}, {"a": {"b": {"c": [1]}}}, ["a.b.c was 1, now [1]"]),
+    ],
+)
+def test_differences_in_words(before, now, words):
+    assert differences(before, now) == words
