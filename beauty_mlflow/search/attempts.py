@@ -6,21 +6,36 @@ knows that it died, and its values are queued once more, as often as the sweep's
 """
 
 import platform
+import shlex
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import optuna
 import psutil
 
-from beauty_mlflow.search.storages import GRACE, Storage
+from beauty_mlflow.errors import StorageError
+from beauty_mlflow.search.storages import Storage
 
 WORKER, RUN, REASON, PRUNED_AT = "worker", "run", "reason", "pruned_at"
-RETRY_OF, RETRIES, RETRIED_RUN, INTERRUPTED = "retry_of", "retries", "retried_run", "interrupted"
-EXACT = 0.01  # seconds by which a process's start may differ from what was written down
+RETRY_OF, RETRIES, RETRIED_RUN = "retry_of", "retries", "retried_run"
+INTERRUPTED = "interrupted"
+DEATH = "death"  # what is known of how a trial's process died
+GIVEN_UP = "given_up"  # the study's: the trials that died and were not repeated
+_FIXED = "fixed_params"  # Optuna's: what a trial was queued with
+_PROCESSES, _HOSTS_PROCESSES = Path("/proc/self/ns/pid"), "pid:[4026531836]"
+_TICK = 0.01  # seconds: how exactly a process's start is known
 
 State = optuna.trial.TrialState
+
+
+class TellDeath(Protocol):
+    """Is told of a trial whose worker has died."""
+
+    def __call__(self, trial: Any, *, again: bool) -> None:  # noqa: ANN401 - Optuna's trial
+        """Take it, and whether it is tried again."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +45,7 @@ class Worker:
     Attributes:
         host: The machine's name.
         process: Its number.
-        started: When it started, in seconds since 1970; numbers are used again.
+        started: When it started, in seconds since the machine did; numbers are used again.
     """
 
     host: str
@@ -41,7 +56,7 @@ class Worker:
     def this(cls) -> "Worker":
         """Return who asks."""
         process = psutil.Process()
-        return cls(platform.node(), process.pid, process.create_time())
+        return cls(this_host(), process.pid, _started(process))
 
     @classmethod
     def of(cls, trial: Any) -> "Worker | None":  # noqa: ANN401 - Optuna's trial
@@ -52,31 +67,79 @@ class Worker:
     def lives(self) -> bool:
         """Return whether the process is there, on this very machine."""
         try:
-            return abs(psutil.Process(self.process).create_time() - self.started) < EXACT
+            process = psutil.Process(self.process)
+            same = abs(_started(process) - self.started) < _TICK
+            return same and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
         except psutil.NoSuchProcess:
             return False
 
 
+def this_host() -> str:
+    """Return this machine's name, and the container's where it has processes of its own but maybe its host's name."""
+    name = platform.node()
+    with suppress(OSError):
+        space = str(_PROCESSES.readlink())
+        return name if space == _HOSTS_PROCESSES else f"{name} {space}"
+    return name
+
+
+def _started(process: psutil.Process) -> float:
+    return process.create_time() - psutil.boot_time()  # both move as the clock is set
+
+
 def fail_dead(study: Any, storage: Storage) -> None:  # noqa: ANN401 - Optuna's study
-    """Fail the trials whose worker has died; elsewhere than on this machine only a missing heartbeat tells."""
-    host = platform.node()
-    for trial in study.get_trials(deepcopy=False, states=[State.RUNNING]):
-        worker = Worker.of(trial)
-        if worker is None:
-            begun = trial.datetime_start
-            dead = begun is None or datetime.now() - begun > timedelta(seconds=GRACE)  # noqa: DTZ005 - as Optuna's
-        else:
-            dead = worker.host == host and not worker.lives()
-        if dead:
+    """Fail the trials whose worker has died; elsewhere than on this machine only a missing heartbeat tells.
+
+    Whoever calls this is alone, as are those that take a trial and write down who they are: a trial without a worker
+    was taken by somebody who died meanwhile.
+
+    Raises:
+        StorageError: There is no heartbeat, and a trial's worker is elsewhere.
+    """
+    require_noticeable(study, storage)
+    for trial in _running(study):
+        if _is_dead(trial):
             study.tell(trial.number, state=State.FAIL, skip_if_finished=True)
     if storage.heartbeat:
         optuna.storages.fail_stale_trials(study)
 
 
+def require_noticeable(study: Any, storage: Storage) -> None:  # noqa: ANN401 - Optuna's study
+    """Raise StorageError where a trial runs of which nobody here could ever say that its worker has died."""
+    if storage.heartbeat:
+        return
+    for trial in _running(study):
+        worker = Worker.of(trial)
+        if worker and worker.host != this_host():
+            name, number = study.study_name, trial.number
+            path = storage.words.removeprefix("journal file ")
+            raise StorageError(
+                f"Trial {number} of the study '{name}' is at work on the machine {worker.host}. The {storage.words} "
+                "has no sign of life of it: if it died, that wouldn't be noticed here. Go on on that machine, or take "
+                "a PostgreSQL storage for several machines. If that machine is gone, end the trial first: "
+                f"optuna tell --storage {shlex.quote(path)} --storage-class JournalFileBackend "
+                f"--study-name {shlex.quote(name)} --trial-number {number} --state fail"
+            )
+
+
+def any_dead(trials: Iterable[Any]) -> bool:
+    """Return whether a worker of this machine has died, as far as one can tell who isn't alone."""
+    return any(trial.state == State.RUNNING and _is_dead(trial) for trial in trials)
+
+
+def _is_dead(trial: Any) -> bool:  # noqa: ANN401 - Optuna's
+    worker = Worker.of(trial)
+    return worker is None or (worker.host == this_host() and not worker.lives())
+
+
+def _running(study: Any) -> list[Any]:  # noqa: ANN401 - Optuna's
+    return list(study.get_trials(deepcopy=False, states=[State.RUNNING]))
+
+
 def died(trials: Iterable[Any]) -> list[Any]:
     """Return the trials that failed because their worker died or was interrupted, and that nothing repeats yet."""
     trials = list(trials)
-    repeated = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+    repeated = _repeated(trials)
     return [
         trial
         for trial in trials
@@ -84,23 +147,50 @@ def died(trials: Iterable[Any]) -> list[Any]:
     ]
 
 
-def queue_again(study: Any, trial: Any, retries: int) -> bool:  # noqa: ANN401 - Optuna's
-    """Queue the values of a trial that died once more; return whether that is still allowed.
+def may_be_repeated(trial: Any, retries: int) -> bool:  # noqa: ANN401 - Optuna's
+    """Return whether a trial that died is allowed another attempt. An interruption by the user doesn't count as one."""
+    return _attempts(trial) <= retries
 
-    An interruption by the user doesn't count.
+
+def repeat(study: Any, retries: int, tell: TellDeath) -> None:  # noqa: ANN401 - Optuna's
+    """Queue once more what died, and tell of each death. Whoever calls this is alone.
+
+    It is told before it is written down: who dies in between is followed by somebody who tells it again.
     """
-    used = trial.user_attrs.get(RETRIES, 0) + (0 if INTERRUPTED in trial.user_attrs else 1)
-    if used > retries or not trial.params:
-        return False
-    attributes = {RETRY_OF: trial.number, RETRIES: used}
+    for trial in died(study.get_trials(deepcopy=False)):
+        if may_be_repeated(trial, retries):
+            tell(trial, again=True)
+            _queue_again(study, trial)
+        elif trial.number not in (given_up := study.user_attrs.get(GIVEN_UP, [])):
+            tell(trial, again=False)
+            study.set_user_attr(GIVEN_UP, [*given_up, trial.number])
+
+
+def _queue_again(study: Any, trial: Any) -> None:  # noqa: ANN401 - Optuna's
+    attributes = {RETRY_OF: trial.number, RETRIES: _attempts(trial)}
     if RUN in trial.user_attrs:
         attributes[RETRIED_RUN] = trial.user_attrs[RUN]
     study.add_trial(
         optuna.trial.create_trial(
-            state=State.WAITING, params=trial.params, distributions=trial.distributions, user_attrs=attributes
+            state=State.WAITING,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs=attributes,
+            system_attrs={name: value for name, value in trial.system_attrs.items() if name == _FIXED},
         )
     )
-    return True
+
+
+def _attempts(trial: Any) -> int:  # noqa: ANN401 - Optuna's
+    """Return how many attempts a trial that died was, those that it repeats included."""
+    return int(trial.user_attrs.get(RETRIES, 0)) + (INTERRUPTED not in trial.user_attrs)
+
+
+def why(trial: Any) -> str:  # noqa: ANN401 - Optuna's
+    """Return why a trial failed."""
+    known = trial.user_attrs
+    otherwise = "it was interrupted" if INTERRUPTED in known else "its worker died"
+    return str(known.get(REASON) or known.get(DEATH) or otherwise)
 
 
 def run_to_go_on_with(trial: Any) -> str:  # noqa: ANN401 - Optuna's
@@ -110,20 +200,9 @@ def run_to_go_on_with(trial: Any) -> str:  # noqa: ANN401 - Optuna's
 
 def counted(trials: Sequence[Any]) -> list[Any]:
     """Return the trials that count towards the sweep's number: all that ran or run, but those that are repeated."""
-    repeated = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+    repeated = _repeated(trials)
     return [trial for trial in trials if trial.state != State.WAITING and trial.number not in repeated]
 
 
-def failures_in_a_row(trials: Iterable[Any], since: datetime) -> list[str]:
-    """Return the reasons of the trials that failed one after the other, up to the last one that finished."""
-    finished = sorted(
-        (one for one in trials if one.state.is_finished() and one.datetime_complete and one.datetime_complete >= since),
-        key=lambda one: one.datetime_complete,
-        reverse=True,
-    )
-    reasons: list[str] = []
-    for trial in finished:
-        if trial.state != State.FAIL:
-            break
-        reasons.append(str(trial.user_attrs.get(REASON, "its worker died")))
-    return reasons
+def _repeated(trials: Iterable[Any]) -> set[int]:
+    return {trial.user_attrs[RETRY_OF] for trial in trials if RETRY_OF in trial.user_attrs}

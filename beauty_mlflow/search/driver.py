@@ -4,28 +4,32 @@ Any number of drivers, on any machines, may work on one study. Whatever must not
 the dead, counting, and taking the next trial.
 """
 
+import concurrent.futures
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-import optuna
+from optuna.exceptions import OptunaError, UpdateFinishedTrialError
+from sqlalchemy.exc import SQLAlchemyError
 
-from beauty_mlflow.errors import Interrupted, SearchError
+from beauty_mlflow.errors import SearchError
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State, Worker
 from beauty_mlflow.search.executors.base import Executor, Outcome, Task
 from beauty_mlflow.search.space import Scalar, draw
-from beauty_mlflow.search.storages import HEARTBEAT, Storage
+from beauty_mlflow.search.storages import HEARTBEAT, Storage, reason_of
 from beauty_mlflow.search.studies import is_among_the_best, total
 from beauty_mlflow.search.sweep_file import Sweep
 
 MOST_FAILURES = 10  # in a row
-_PAUSE = 0.5  # seconds between two looks at a study that has nothing to do for us
+_PAUSES = 0.1, 5.0  # seconds between two looks at a study that has nothing to do for us: at first, and at most
+_PATIENTLY = 0.1  # a pause's part of the time that has been waited already
+_SIGNALS_MEET = 1.0  # seconds within which a signal to all our processes reaches each of them
 # what an epoch reports of the figure that a run has at its end
 _EPOCH_METRICS = {"best_val_accuracy": "val_accuracy", "best_val_loss": "val_loss"}
 
@@ -40,7 +44,10 @@ class Bookkeeping(Protocol):
         """A trial has ended: well, pruned, or failed."""
 
     def died(self, trial: Any, *, again: bool) -> None:  # noqa: ANN401 - Optuna's
-        """A trial's worker is gone; whether it is tried again. Called by one driver for each."""
+        """A trial's worker is gone; whether it is tried again.
+
+        Called by one driver for each, and by another once more where that one died meanwhile.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +59,7 @@ class Driver:
         storage: Where it is kept.
         sweep: What is searched.
         executor: Runs the trials.
-        task: From a trial's number, its values, its place among the slots and the run that it goes on with (or an empty
-            text) to what is run.
+        task: From a trial's number, its values, and the run that it goes on with (or an empty text) to what is run.
         books: Told of every trial.
     """
 
@@ -68,144 +74,187 @@ class Driver:
         """Return as the study has its trials and none is running any more, or no further one may start.
 
         Raises:
-            SearchError: Too many trials failed one after the other.
+            SearchError: Too many trials failed one after the other, or the storage doesn't answer any more.
+            StorageError: The storage can't tell whether a trial on another machine lives.
             KeyboardInterrupt, Interrupted: after what ran was ended and told.
         """
         state = _State()
-        with ThreadPoolExecutor(self.executor.slots, thread_name_prefix="slot") as threads:
-            slots = [threads.submit(self._work, slot, state) for slot in range(self.executor.slots)]
+        try:
             try:
-                self._watch(slots, state)
-            except (KeyboardInterrupt, Interrupted):
-                state.stopped.set()
-                self.executor.stop()
-                raise
+                self._work_in_slots(state)
             finally:
-                state.stopped.set()
-                for slot in slots:
-                    slot.exception()
-        with self.storage.alone():
-            self._mend(state)
-        for slot in slots:
-            slot.result()
+                with self.storage.alone():
+                    self._mend()
+        except (OptunaError, SQLAlchemyError) as error:
+            raise SearchError(
+                f"The {self.storage.words} doesn't answer any more: {reason_of(error)}. The same command goes on with "
+                "the study as soon as it does."
+            ) from error
         if state.failure:
             raise SearchError(state.failure)
 
-    def _watch(self, slots: list[Any], state: "_State") -> None:
-        """Give signs of life until all slots are done."""
-        signalled = 0.0
-        while not all(slot.done() for slot in slots):
-            if any(slot.done() and slot.exception() for slot in slots):
-                state.stopped.set()
-                self.executor.stop()
-            if time.monotonic() - signalled >= HEARTBEAT:
-                signalled = time.monotonic()
-                for trial_id in list(state.running):
-                    self._signal(trial_id)
-            time.sleep(0.1)
+    def _work_in_slots(self, state: "_State") -> None:
+        with ThreadPoolExecutor(self.executor.slots, thread_name_prefix="slot") as threads:
+            try:
+                slots = [threads.submit(self._work, slot, state) for slot in range(self.executor.slots)]
+                self._watch(slots, state)
+            except BaseException:
+                self._stop(state)
+                raise
+
+    def _watch(self, slots: Sequence[Future[None]], state: "_State") -> None:
+        """Give signs of life until all slots are done, or one fails."""
+        while concurrent.futures.wait(slots, self._heartbeat, concurrent.futures.FIRST_EXCEPTION).not_done:
+            for slot in slots:
+                if slot.done():
+                    slot.result()
+            for trial_id in list(state.running):
+                self._signal(trial_id)
+        for slot in slots:
+            slot.result()
 
     def _work(self, slot: int, state: "_State") -> None:
-        while not state.stopped.is_set():
-            trial, values = self._next(state)
-            if trial is None:
-                if not self._others_run(state):
-                    return
-                state.stopped.wait(_PAUSE)
-                continue
-            state.running.add(trial._trial_id)  # noqa: SLF001 - heartbeats go by it
-            try:
-                self._try(trial, values, slot, state)
-            finally:
-                state.running.discard(trial._trial_id)  # noqa: SLF001 - as above
+        while taken := self._take(state):
+            self._try(taken, slot, state)
 
-    def _next(self, state: "_State") -> tuple[Any, Mapping[str, Scalar]]:
+    def _take(self, state: "_State") -> "_Taken | None":
+        """Wait for something to do, and take it; none where nothing more will come. One slot waits for all."""
+        with state.turn:
+            since = time.monotonic()
+            while not state.stopped.is_set():
+                trials = self.study.get_trials(deepcopy=False)
+                if self._wants_more(trials, state) or self._needs_mending(trials, state):
+                    taken = self._next(state)
+                    if taken:
+                        return taken
+                elif not any(trial.state == State.RUNNING for trial in trials):
+                    break
+                shortest, longest = _PAUSES
+                state.stopped.wait(min(max(shortest, (time.monotonic() - since) * _PATIENTLY), longest))
+        return None
+
+    def _wants_more(self, trials: Sequence[Any], state: "_State") -> bool:
+        over = self.sweep.timeout and time.monotonic() - state.begun >= self.sweep.timeout
+        return not over and len(attempts.counted(trials)) < total(self.sweep)
+
+    def _needs_mending(self, trials: Sequence[Any], state: "_State") -> bool:
+        """Return whether it is worth being alone: something died on this machine, or it is time to ask about others."""
+        return (
+            time.monotonic() - state.mended >= self._heartbeat
+            or attempts.any_dead(trials)
+            or any(attempts.may_be_repeated(trial, self.sweep.retries) for trial in attempts.died(trials))
+        )
+
+    def _next(self, state: "_State") -> "_Taken | None":
         """Take the next trial with its values; none where the study has enough, or time is over."""
         with self.storage.alone():
-            self._mend(state)
-            over = self.sweep.timeout and time.monotonic() - state.begun >= self.sweep.timeout
-            if over or state.stopped.is_set() or len(attempts.counted(self._trials())) >= total(self.sweep):
-                return None, {}
+            self._mend()
+            state.mended = time.monotonic()
+            if state.stopped.is_set() or not self._wants_more(self.study.get_trials(deepcopy=False), state):
+                return None
             trial = self.study.ask()
             trial.set_user_attr(attempts.WORKER, asdict(Worker.this()))
-            self._signal(trial._trial_id)  # noqa: SLF001 - as above
-            return trial, draw(trial, self.sweep.space)
+            self._signal(trial._trial_id)  # noqa: SLF001 - heartbeats go by it
+            state.running.add(trial._trial_id)  # noqa: SLF001 - as above
+            return _Taken(trial, draw(trial, self.sweep.space))
 
-    def _mend(self, state: "_State") -> None:
+    def _mend(self) -> None:
         """Fail the trials of dead workers, and queue what died once more."""
         attempts.fail_dead(self.study, self.storage)
-        for trial in attempts.died(self._trials()):
-            if trial.number not in state.given_up:
-                again = attempts.queue_again(self.study, trial, self.sweep.retries)
-                if not again:
-                    state.given_up.add(trial.number)
-                self.books.died(trial, again=again)
+        attempts.repeat(self.study, self.sweep.retries, self.books.died)
 
-    def _others_run(self, state: "_State") -> bool:
-        running = self.study.get_trials(deepcopy=False, states=[State.RUNNING])
-        over = self.sweep.timeout and time.monotonic() - state.begun >= self.sweep.timeout
-        waiting = not over and self._waiting_count() and len(attempts.counted(self._trials())) < total(self.sweep)
-        return bool(running or waiting)
-
-    def _waiting_count(self) -> int:
-        return len(self.study.get_trials(deepcopy=False, states=[State.WAITING]))
-
-    def _try(self, trial: Any, values: Mapping[str, Scalar], slot: int, state: "_State") -> None:  # noqa: ANN401 - Optuna's
-        known = self.study.get_trials(deepcopy=False)[trial.number]
-        task = self.task(trial.number, values, attempts.run_to_go_on_with(known))
-        self.books.started(trial, values)
-        outcome = self.executor.run(task, _Listener(self.study, trial, self.sweep), slot)
-        self._tell(trial, outcome)
-        finished = self.study.get_trials(deepcopy=False)[trial.number]
-        if outcome.end in ("complete", "pruned", "failed"):
-            self.books.finished(finished)
-        reasons = attempts.failures_in_a_row(self._trials(), state.since)
-        if len(reasons) >= MOST_FAILURES and not state.stopped.is_set():
-            state.failure = f"{len(reasons)} trials failed one after the other; the last one: {reasons[0]}"
-            state.stopped.set()
-            self.executor.stop()
-
-    def _tell(self, trial: Any, outcome: Outcome) -> None:  # noqa: ANN401 - Optuna's
-        end, reason = outcome.end, outcome.reason
-        if end == "complete":
-            values = [outcome.metrics.get(metric) for metric in self.sweep.metrics]
-            missing = [name for name, value in zip(self.sweep.metrics, values, strict=True) if value is None]
-            if not missing:
-                self.study.tell(trial, values, skip_if_finished=True)
-                return
-            end, reason = (
-                "failed",
-                f"the run has no figure {', '.join(missing)}; it has {', '.join(sorted(outcome.metrics))}",
-            )
-        if end == "pruned":
-            self.study.tell(trial, state=State.PRUNED, skip_if_finished=True)
-            return
+    def _try(self, taken: "_Taken", slot: int, state: "_State") -> None:
+        trial = taken.trial
         try:
-            if end == "failed":
-                trial.set_user_attr(attempts.REASON, reason)
-            elif end == "interrupted":
-                trial.set_user_attr(attempts.INTERRUPTED, value=True)
-        except optuna.exceptions.UpdateFinishedTrialError:  # another machine took us for dead
+            self.books.started(trial, taken.values)
+            task = self.task(trial.number, taken.values, attempts.run_to_go_on_with(trial))
+            outcome = self.executor.run(task, _Listener(self.study, trial, self.sweep), slot)
+            if outcome.end == "interrupted" and not state.stopped.wait(_SIGNALS_MEET):  # by somebody, not by our user
+                outcome = Outcome("died", reason="its process was ended from outside")
+            told = self._tell(trial, outcome)
+        except BaseException:
+            self._tell(trial, Outcome("interrupted"))
+            raise
+        finally:
+            state.running.discard(trial._trial_id)  # noqa: SLF001 - as above
+        if told is None:
             return
-        self.study.tell(trial, state=State.FAIL, skip_if_finished=True)
+        if outcome.end not in ("died", "interrupted"):
+            self.books.finished(told)
+        self._count_failures(told, state)
 
-    def _trials(self) -> list[Any]:
-        return list(self.study.get_trials(deepcopy=False))
+    def _tell(self, trial: Any, outcome: Outcome) -> Any:  # noqa: ANN401 - Optuna's
+        """Write a trial's end down and return it; None where somebody took us for dead, and the trial is theirs."""
+        values, attributes = self._verdict(outcome)
+        end = State.COMPLETE if values else State.PRUNED if outcome.end == "pruned" else State.FAIL
+        with suppress(UpdateFinishedTrialError):
+            for name, value in attributes.items():
+                trial.set_user_attr(name, value)
+            told = self.study.tell(trial, values, end, skip_if_finished=True)
+            return told if told.state == end else None
+        return None
+
+    def _verdict(self, outcome: Outcome) -> tuple[list[float] | None, Mapping[str, Any]]:
+        """Return the objectives' values, or why there are none."""
+        if outcome.end == "complete":
+            found = {name: outcome.metrics[name] for name in self.sweep.metrics if name in outcome.metrics}
+            missing = [name for name in self.sweep.metrics if name not in found]
+            if missing:
+                has = ", ".join(sorted(outcome.metrics))
+                return None, {attempts.REASON: f"the run has no figure {', '.join(missing)}; it has {has}"}
+            wrong = [f"{name} is {value}" for name, value in found.items() if not math.isfinite(value)]
+            if wrong:
+                return None, {attempts.REASON: ", ".join(wrong)}
+            return list(found.values()), {}
+        reasons = {"failed": attempts.REASON, "died": attempts.DEATH}
+        if outcome.end in reasons:
+            return None, {reasons[outcome.end]: outcome.reason}
+        return None, {attempts.INTERRUPTED: True} if outcome.end == "interrupted" else {}
+
+    def _count_failures(self, told: Any, state: "_State") -> None:  # noqa: ANN401 - Optuna's
+        """Stop where too many trials of this driver failed since one came to something."""
+        if told.state != State.FAIL:
+            state.failures.clear()
+        elif attempts.INTERRUPTED not in told.user_attrs:
+            state.failures.append(attempts.why(told))
+        if len(state.failures) >= MOST_FAILURES and not state.stopped.is_set():
+            count, last = len(state.failures), state.failures[-1]
+            state.failure = f"{count} trials failed one after the other; the last one: {last}"
+            self._stop(state)
+
+    def _stop(self, state: "_State") -> None:
+        state.stopped.set()
+        self.executor.stop()
+
+    @property
+    def _heartbeat(self) -> int:
+        return self.storage.heartbeat or HEARTBEAT
 
     def _signal(self, trial_id: int) -> None:
         if self.storage.heartbeat:
-            self.storage.trials.record_heartbeat(trial_id)
+            with suppress(OptunaError, SQLAlchemyError):  # the next one may come through
+                self.storage.trials.record_heartbeat(trial_id)
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """A trial that is ours."""
+
+    trial: Any
+    values: Mapping[str, Scalar]
+
+
+@dataclass(eq=False)
 class _State:
     """What the slots of one driver share."""
 
-    def __init__(self) -> None:
-        self.begun = time.monotonic()
-        self.since = datetime.now()  # noqa: DTZ005 - Optuna's times have no zone
-        self.stopped = threading.Event()
-        self.running: set[int] = set()
-        self.given_up: set[int] = set()
-        self.failure = ""
+    begun: float = field(default_factory=time.monotonic)
+    mended: float = -math.inf
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    running: set[int] = field(default_factory=set)
+    failures: list[str] = field(default_factory=list)
+    failure: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,22 +266,26 @@ class _Listener:
     sweep: Sweep
 
     def started(self, run: str) -> None:
-        with suppress(optuna.exceptions.UpdateFinishedTrialError):
+        with suppress(UpdateFinishedTrialError):
             self.trial.set_user_attr(attempts.RUN, run)
 
     def epoch(self, number: int, metrics: Mapping[str, float]) -> bool:
         name = _EPOCH_METRICS.get(self.sweep.metrics[0], self.sweep.metrics[0])
         if len(self.sweep.metrics) > 1 or name not in metrics:
-            return True
+            return not self._is_lost()
         try:
             self.trial.report(metrics[name], number)
             if not self.trial.should_prune():
                 return True
             self.trial.set_user_attr(attempts.PRUNED_AT, number)
-        except optuna.exceptions.UpdateFinishedTrialError:  # another machine took us for dead, and repeats it
+        except UpdateFinishedTrialError:  # somebody took us for dead, and repeats it
             return False
         return False
 
     def keeps_model(self, metrics: Mapping[str, float]) -> bool:
         values = [metrics[name] for name in self.sweep.metrics if name in metrics]
         return len(values) == len(self.sweep.metrics) and is_among_the_best(self.study, values)
+
+    def _is_lost(self) -> bool:
+        known = self.study.get_trials(deepcopy=False)[self.trial.number]
+        return bool(known.state.is_finished())

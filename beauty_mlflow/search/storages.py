@@ -1,20 +1,24 @@
 """Where trials are kept: SQLite with a write-ahead log, a database server, a journal file, or memory."""
 
+import errno
 import fcntl
+import hashlib
 import os
+import re
 import sqlite3
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import optuna
 import sqlalchemy
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.exc import SQLAlchemyError
 
 from beauty_mlflow.errors import StorageError
 
@@ -22,10 +26,11 @@ MEMORY = "memory"
 JOURNAL_SUFFIXES = (".journal", ".log")
 HEARTBEAT = 20  # seconds between two signs of life
 GRACE = 90  # seconds without one after which a worker counts as dead
-_PATIENCE = 60.0  # seconds that a locked SQLite file is waited for
-_LOCK_NUMBER = 5_462_018  # of PostgreSQL's advisory locks: any, but always the same one
+_PATIENCE = 60.0  # seconds that a locked SQLite file, or a free connection, is waited for
+_DATABASES = ("postgresql", "mysql", "mariadb")
+_OWN_TABLE = "studies"
 
-_memory_lock = threading.Lock()
+Lock = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,27 @@ class Storage:
     Attributes:
         trials: Optuna's storage.
         words: What it is, without passwords.
-        heartbeat: Whether a worker's death is noticed from any machine.
+        heartbeat: Seconds between two signs of life of a worker; 0 where its death is noticed on its own machine only.
     """
 
     trials: Any
     words: str
-    heartbeat: bool
-    _lock: Callable[[], Any]
+    heartbeat: int
+    _lock: Lock
 
-    def alone(self) -> Any:  # noqa: ANN401 - a context manager
-        """Keep all other processes out that use the same storage and ask for this, as long as the block runs."""
-        return self._lock()
+    def alone(self, what: str = "") -> AbstractContextManager[None]:
+        """Keep all others out that use the same storage and ask for the same, as long as the block runs.
+
+        Args:
+            what: Is to be done; empty for what is done to trials, which takes moments.
+        """
+        return self._lock(what)
+
+    def close(self) -> None:
+        """Close its connections."""
+        if isinstance(self.trials, optuna.storages.RDBStorage):
+            self.trials.remove_session()
+            self.trials.engine.dispose()
 
 
 def open_storage(text: str, *, heartbeat: int = HEARTBEAT, grace: int = GRACE) -> Storage:
@@ -61,82 +76,132 @@ def open_storage(text: str, *, heartbeat: int = HEARTBEAT, grace: int = GRACE) -
         StorageError: It can't be reached, made or read.
     """
     if text == MEMORY:
-        return Storage(optuna.storages.InMemoryStorage(), "memory", False, lambda: _memory_lock)
+        locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        return Storage(optuna.storages.InMemoryStorage(), "memory", 0, lambda what: _thread_lock(locks[what]))
     if "://" not in text:
-        path = Path(text).absolute()
+        if re.match(rf"(postgres|sqlite|{'|'.join(_DATABASES)})[\w+]*:", text):
+            raise StorageError(f"'{_hidden(text)}' is no storage URL: expected :// after the kind of database.")
+        path = _absolute(text)
         return _journal(path) if path.suffix in JOURNAL_SUFFIXES else _sqlite(path, heartbeat, grace)
     try:
         url = sqlalchemy.make_url(text)
-    except sqlalchemy.exc.ArgumentError:
-        raise StorageError(f"'{_hidden(text)}' is no storage: expected memory, a file's path, or a URL.") from None
+    except (SQLAlchemyError, ValueError):
+        raise StorageError(
+            f"'{_hidden(text)}' is no storage: expected memory, a file's path, or a URL such as "
+            "postgresql://user:password@host:5432/database."
+        ) from None
+    if "@" in (url.host or ""):
+        raise StorageError(f"'{_hidden(text)}' has more than one @; write one in a password or a user's name as %40.")
     if url.get_backend_name() == "sqlite":
-        if not url.database or url.database == ":memory:":
+        if not url.database or ":memory:" in url.database or url.query:
             raise StorageError(
-                "A SQLite storage in memory can't be shared; expected a file's path, or the word memory."
+                "A SQLite storage is a file, without options; expected sqlite:///path or the path alone, or the word "
+                "memory for trials that nobody else sees."
             )
-        return _sqlite(Path(url.database).absolute(), heartbeat, grace)
+        return _sqlite(_absolute(url.database), heartbeat, grace)
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
     return _server(url, heartbeat, grace)
 
 
 def _sqlite(path: Path, heartbeat: int, grace: int) -> Storage:
     words = f"SQLite file {path}"
-    lock = path.with_name(f"{path.name}.lock")
-
-    def alone() -> Any:  # noqa: ANN401 - a context manager
-        return _file_lock(lock)
-
+    alone = _file_locks(path)
+    url = sqlalchemy.URL.create("sqlite", database=str(path))
+    options = {"connect_args": {"timeout": _PATIENCE}, "pool_timeout": _PATIENCE}
     try:
+        _require_usable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with alone():
+        with alone(""):
             with closing(sqlite3.connect(path, timeout=_PATIENCE)) as connection:
+                tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+                if tables and _OWN_TABLE not in tables:
+                    raise StorageError(f"The {words} belongs to another program. Give another path as storage.")
                 connection.execute("PRAGMA journal_mode=WAL")
-            url = f"sqlite:///{quote(str(path), safe='/ ')}" if "?" in str(path) else f"sqlite:///{path}"
-            trials = _database(url, {"connect_args": {"timeout": _PATIENCE}}, heartbeat, grace)
-    except (OSError, sqlite3.Error, sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
-        raise StorageError(f"The {words} can't be used: {_reason(error)}. Give another path as storage.") from None
-    return Storage(trials, words, True, alone)
+            trials = _database(url, options, heartbeat, grace)
+    except (OSError, sqlite3.Error, SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
+        raise StorageError(f"The {words} can't be used: {reason_of(error)}. Give another path as storage.") from None
+    return Storage(trials, words, heartbeat, alone)
 
 
 def _server(url: sqlalchemy.URL, heartbeat: int, grace: int) -> Storage:
-    words = f"database {url.render_as_string(hide_password=True)}"
+    kind = url.get_backend_name()
+    if kind not in _DATABASES:
+        raise StorageError(f"'{kind}' is no kind of storage: expected sqlite, {', '.join(_DATABASES)}.")
+    words = f"database {url.set(query={}).render_as_string(hide_password=True)}"
+    options = {"connect_args": {"connect_timeout": 10}, "pool_pre_ping": True}
     try:
-        engine = sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=_connect_arguments(url))
+        # a lock's connection is really closed after it: whatever happens, the lock goes with it
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, **options)
         with engine.connect():
             pass
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        hint = ": pip install 'beauty-mlflow[postgresql]'" if error.name == "psycopg" else ""
         raise StorageError(
-            f"The {words} needs the Python package {error.name}; for PostgreSQL: "
-            "pip install 'beauty-mlflow[postgresql]', and a URL that begins with postgresql+psycopg://."
+            f"The {words} needs the Python package {error.name or url.get_driver_name()}{hint}."
         ) from None
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        raise StorageError(
-            f"The {words} can't be reached: {_reason(error)}. Is it started, and the URL right?"
-        ) from None
+    except sqlalchemy.exc.NoSuchModuleError:
+        raise StorageError(f"'{url.drivername}' is no kind of storage; expected postgresql+psycopg, say.") from None
+    except SQLAlchemyError as error:
+        reason = reason_of(error, url.password)
+        raise StorageError(f"The {words} can't be reached: {reason}. Is it started, and the URL right?") from None
 
-    def alone() -> Any:  # noqa: ANN401 - a context manager
-        return _server_lock(engine)
+    def alone(what: str) -> AbstractContextManager[None]:
+        return _server_lock(engine, what)
 
     try:
-        with alone():
-            options = {"pool_pre_ping": True, "connect_args": _connect_arguments(url)}
-            trials = _database(url.render_as_string(hide_password=False), options, heartbeat, grace)
-    except (sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
-        raise StorageError(f"The {words} can't be used: {_reason(error)}.") from None
-    return Storage(trials, words, True, alone)
+        with alone(""):
+            tables = sqlalchemy.inspect(engine).get_table_names()
+            if "alembic_version" in tables and _OWN_TABLE not in tables:
+                raise StorageError(
+                    f"The {words} belongs to another program, MLflow's tracking server perhaps; make one of its own "
+                    "for trials, on the same server if you like."
+                )
+            trials = _database(url, {**options, "pool_timeout": _PATIENCE}, heartbeat, grace)
+    except (SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
+        raise StorageError(f"The {words} can't be used: {reason_of(error, url.password)}.") from None
+    return Storage(trials, words, heartbeat, alone)
 
 
 def _journal(path: Path) -> Storage:
+    words = f"journal file {path}"
+    alone = _file_locks(path)
     try:
+        _require_usable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        trials = JournalStorage(JournalFileBackend(str(path)))
-    except (OSError, ValueError) as error:
-        raise StorageError(f"The journal file {path} can't be used: {_reason(error)}.") from None
-    lock = path.with_name(f"{path.name}.study-lock")
-    return Storage(trials, f"journal file {path}", False, lambda: _file_lock(lock))
+        with alone(""):
+            trials = JournalStorage(JournalFileBackend(str(path)))
+    except OSError as error:
+        raise StorageError(f"The {words} can't be used: {reason_of(error)}. Give another path as storage.") from None
+    except (ValueError, LookupError, TypeError, AssertionError):
+        raise StorageError(f"{path} is no journal of trials, or damaged. Give another path as storage.") from None
+    return Storage(trials, words, 0, alone)
 
 
-def _database(url: str, options: dict[str, Any], heartbeat: int, grace: int) -> Any:  # noqa: ANN401 - Optuna's
-    return optuna.storages.RDBStorage(url, engine_kwargs=options, heartbeat_interval=heartbeat, grace_period=grace)
+def _database(url: sqlalchemy.URL, options: dict[str, Any], heartbeat: int, grace: int) -> Any:  # noqa: ANN401 - Optuna's
+    text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")  # Optuna formats it
+    return optuna.storages.RDBStorage(text, engine_kwargs=options, heartbeat_interval=heartbeat, grace_period=grace)
+
+
+def _require_usable(path: Path) -> None:
+    """Raise OSError where a file can't be written. It isn't opened: closing it would end this process's locks on it."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+@contextmanager
+def _thread_lock(lock: threading.Lock) -> Iterator[None]:
+    with lock:
+        yield
+
+
+def _file_locks(path: Path) -> Lock:
+    def alone(what: str) -> AbstractContextManager[None]:
+        return _file_lock(path.with_name(f"{path.name}{_key(what)[:8] if what else ''}.study-lock"))
+
+    return alone
 
 
 @contextmanager
@@ -150,33 +215,36 @@ def _file_lock(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _server_lock(engine: Any) -> Iterator[None]:  # noqa: ANN401 - SQLAlchemy's
-    """Hold an advisory lock where the server has them; it ends with the connection, however that ends."""
-    with engine.connect() as connection:
-        match engine.dialect.name:
-            case "postgresql":
-                connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({_LOCK_NUMBER})"))
-                release = f"SELECT pg_advisory_unlock({_LOCK_NUMBER})"
-            case "mysql" | "mariadb":
-                connection.execute(sqlalchemy.text(f"SELECT GET_LOCK('beauty-{_LOCK_NUMBER}', -1)"))
-                release = f"SELECT RELEASE_LOCK('beauty-{_LOCK_NUMBER}')"
-            case other:
-                raise StorageError(f"{other} isn't supported as a storage; expected SQLite, PostgreSQL or MySQL.")
-        try:
-            yield
-        finally:
-            connection.execute(sqlalchemy.text(release))
+def _server_lock(engine: sqlalchemy.Engine, what: str) -> Iterator[None]:
+    """Hold an advisory lock; it ends with the connection, however that ends."""
+    key = _key(what)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if engine.dialect.name == "postgresql":
+            number = int.from_bytes(bytes.fromhex(key), signed=True)
+            connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({number})"))
+        else:
+            connection.execute(sqlalchemy.text(f"SELECT GET_LOCK('{key}', -1)"))
+        yield
 
 
-def _connect_arguments(url: sqlalchemy.URL) -> dict[str, Any]:
-    return {"connect_timeout": 10} if url.get_backend_name() in ("postgresql", "mysql", "mariadb") else {}
+def _key(what: str) -> str:
+    return hashlib.sha256(f"beauty-mlflow {what}".encode()).hexdigest()[:16]
 
 
-def _reason(error: BaseException) -> str:
-    cause = getattr(error, "orig", None) or error
-    return " ".join(str(cause).split()).rstrip(".")
+def _absolute(text: str) -> Path:
+    with suppress(RuntimeError):  # nobody's home
+        return Path(text).expanduser().absolute()
+    return Path(text).absolute()
+
+
+def reason_of(error: BaseException, secret: object = None) -> str:
+    """Return in one line what lies at the bottom of an error, without a password."""
+    while error.__cause__:
+        error = error.__cause__
+    words = " ".join(str(error).split()).rstrip(".")
+    return words.replace(str(secret), "***") if secret else words
 
 
 def _hidden(text: str) -> str:
-    scheme, _, rest = text.partition("://")
-    return f"{scheme}://…@{rest.rpartition('@')[2]}" if "@" in rest else text
+    scheme, _, rest = text.partition(":")
+    return f"{scheme}://…@{rest.rpartition('@')[2]}".partition("?")[0] if "@" in rest else text.partition("?")[0]

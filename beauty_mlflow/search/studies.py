@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 
 from beauty_mlflow.errors import SweepError
+from beauty_mlflow.search import attempts
 from beauty_mlflow.search.space import Scalar, differences, grid_of
 from beauty_mlflow.search.storages import Storage
 from beauty_mlflow.search.strategies import build_pruner, build_sampler
@@ -29,6 +30,7 @@ def open_study(storage: Storage, name: str, sweep: Sweep, *, fingerprint: str, e
 
     Raises:
         SweepError: The study is there, and searches something else.
+        StorageError: A trial is at work on another machine, whose death wouldn't be noticed.
     """
     pruner = build_pruner(sweep.pruner.name, sweep.pruner.arguments, epochs=epochs)
     with storage.alone():
@@ -36,6 +38,7 @@ def open_study(storage: Storage, name: str, sweep: Sweep, *, fingerprint: str, e
             optuna.create_study(storage=storage.trials, study_name=name, directions=sweep.directions)
         study = optuna.load_study(study_name=name, storage=storage.trials, pruner=pruner)
         _claim(study, sweep, {**sweep.identity(), "fingerprint": fingerprint})
+        attempts.require_noticeable(study, storage)
         _queue(study, sweep)
         opened = study.user_attrs.get(OPENED, 0)
         study.set_user_attr(OPENED, opened + 1)

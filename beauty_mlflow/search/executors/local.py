@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from beauty_mlflow.search.executors.base import Listener, Outcome, Task
@@ -43,26 +44,25 @@ class LocalExecutor:
     def run(self, task: Task, listener: Listener, slot: int) -> Outcome:
         """See ``Executor``."""
         path = self.log(task.number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as log:
-            process = self._start(log.fileno(), slot)
-            if process is None:
-                return Outcome("interrupted")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as log:
+                process = self._start(log.fileno(), slot)
+        except OSError as error:
+            return Outcome("died", reason=f"its process can't be started: {error}")
+        if process is None:
+            return Outcome("interrupted")
+        with process:
             try:
-                assert process.stdin is not None
-                assert process.stdout is not None
-                with suppress(BrokenPipeError):
-                    process.stdin.write(json.dumps(dict(task.content)) + "\n")
-                    process.stdin.flush()
-                outcome = attend(process.stdout, process.stdin, listener)
-                with suppress(BrokenPipeError):
-                    process.stdin.close()
-                process.wait()
+                outcome = self._attend(process, task, listener)
             except BaseException:
                 process.kill()
-                process.wait()
                 raise
             finally:
+                with suppress(BrokenPipeError):
+                    assert process.stdin is not None
+                    process.stdin.close()
+                self._wait_or_kill(process)
                 with self._lock:
                     self._processes.discard(process)
         return outcome or self._vanished(process.returncode, path)
@@ -73,37 +73,48 @@ class LocalExecutor:
             self._stopped = True
             processes = list(self._processes)
         for process in processes:
-            with suppress(ProcessLookupError):
-                process.terminate()
+            process.terminate()
+        until = time.monotonic() + _GRACE
         for process in processes:
-            try:
-                process.wait(_GRACE)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            self._wait_or_kill(process, max(until - time.monotonic(), 0))
 
     def _start(self, log: int, slot: int) -> "subprocess.Popen[str] | None":
         with self._lock:
             if self._stopped:
                 return None
-            process = subprocess.Popen(  # noqa: S603 - a module of ours
-                [sys.executable, "-m", self._module],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=self._environment(slot),
-                start_new_session=True,  # a Ctrl-C is ours to hand on
-            )
+            with _pinned(self._cores[slot]):
+                process = subprocess.Popen(  # noqa: S603 - a module of ours
+                    [sys.executable, "-m", self._module],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    env=self._environment(slot),
+                    start_new_session=True,  # a Ctrl-C is ours to hand on
+                )
             self._processes.add(process)
-        if self._cores[slot] and hasattr(os, "sched_setaffinity"):
-            with suppress(ProcessLookupError):
-                os.sched_setaffinity(process.pid, map(int, self._cores[slot]))
         return process
+
+    def _attend(self, process: "subprocess.Popen[str]", task: Task, listener: Listener) -> Outcome | None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(dict(task.content)) + "\n")
+            process.stdin.flush()
+        return attend(process.stdout, process.stdin, listener)
+
+    def _wait_or_kill(self, process: "subprocess.Popen[str]", seconds: float = _GRACE) -> None:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     def _environment(self, slot: int) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_RUN_ID"}
         if any(self._gpus):
             environment[_GPUS] = ",".join(self._gpus[slot])
+            environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several may share one
         return environment
 
     def _vanished(self, status: int, log: Path) -> Outcome:
@@ -115,9 +126,21 @@ class LocalExecutor:
 
 
 def _cores() -> list[str]:
-    if hasattr(os, "sched_getaffinity"):
-        return [str(core) for core in sorted(os.sched_getaffinity(0))]
-    return []
+    return [str(core) for core in sorted(os.sched_getaffinity(0))] if hasattr(os, "sched_getaffinity") else []
+
+
+@contextmanager
+def _pinned(cores: Sequence[str]) -> Iterator[None]:
+    """Keep this thread, and so what it starts from its first moment on, on some of the cores."""
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, map(int, cores))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _shares(things: Sequence[str], slots: int) -> list[list[str]]:

@@ -6,6 +6,7 @@ import queue
 import signal
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import IO, Any
 
 from beauty_mlflow.search.executors.base import Listener, Outcome
@@ -30,7 +31,8 @@ class PipeListener:
 
     def started(self, run: str) -> None:
         """See ``Listener``."""
-        self._send({STARTED: run})
+        with suppress(BrokenPipeError):  # the driver is gone, and the interruption on its way
+            self._send({STARTED: run})
 
     def epoch(self, number: int, metrics: Mapping[str, float]) -> bool:
         """See ``Listener``."""
@@ -41,13 +43,18 @@ class PipeListener:
         return self._ask({KEEPS_MODEL: dict(metrics)})
 
     def ended(self, outcome: Outcome) -> None:
-        """Say how the trial ended, as the last thing."""
+        """Say how the trial ended, as the last thing.
+
+        Raises:
+            BrokenPipeError: The driver is gone.
+        """
         self._over = True
         self._send({ENDED: [outcome.end, dict(outcome.metrics), outcome.reason]})
 
     def _ask(self, question: Mapping[str, Any]) -> bool:
         with self._lock:
-            self._send(question)
+            with suppress(BrokenPipeError):  # as above
+                self._send(question)
             return bool(self._answers.get())
 
     def _send(self, message: Mapping[str, Any]) -> None:
@@ -70,13 +77,13 @@ def attend(from_trial: IO[str], to_trial: IO[str], listener: Listener) -> Outcom
         listener: Knows the answers.
     """
     for line in from_trial:
-        message = json.loads(line)
+        message = _understood(line)
         if STARTED in message:
             listener.started(message[STARTED])
         elif ENDED in message:
             end, metrics, reason = message[ENDED]
             return Outcome(end, metrics, reason)
-        else:
+        elif EPOCH in message or KEEPS_MODEL in message:
             answer = listener.epoch(*message[EPOCH]) if EPOCH in message else listener.keeps_model(message[KEEPS_MODEL])
             try:
                 to_trial.write(json.dumps(answer) + "\n")
@@ -84,3 +91,12 @@ def attend(from_trial: IO[str], to_trial: IO[str], listener: Listener) -> Outcom
             except BrokenPipeError:
                 return None
     return None
+
+
+def _understood(line: str) -> dict[str, Any]:
+    """Return a message; an empty one for what a library printed, or half a line of a process that was killed."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
