@@ -116,8 +116,9 @@ def try_out(sampler: Any, pruner: Any, space: Space, directions: Sequence[Direct
 
 def _report(trial: Any, directions: Sequence[Direction]) -> None:  # noqa: ANN401 - Optuna's
     if len(directions) == 1:
+        worse = -1.0 if directions[0] == "maximize" else 1.0
         for epoch in range(1, _TRIED + 1):
-            trial.report(0.5, epoch)
+            trial.report(worse * epoch, epoch)
             trial.should_prune()
 
 

@@ -217,7 +217,7 @@ def read_sweep(path: Path) -> Sweep:
     try:
         return Sweep.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(_sentence(detail) for detail in error.errors()).rstrip(".")
+        problems = "; ".join(_sentence(detail).rstrip(".") for detail in error.errors())
         stop = "" if problems.endswith("?") else "."
         raise SweepError(f"{path}: {problems}{stop} docs/sweeps.md describes the keys.") from None
 

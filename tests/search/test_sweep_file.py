@@ -354,24 +354,44 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=12,
 )
-DIMENSION = st.fixed_dictionaries(
-    {"type": st.sampled_from(["int", "float", "choice"])},
-    optional={
-        "low": st.integers(-3, 3) | st.floats(),
-        "high": st.integers(-3, 9) | st.floats(),
-        "step": st.integers(0, 3) | st.floats(),
-        "log": st.booleans(),
-        "values": st.lists(st.integers(0, 2) | st.text(max_size=2), max_size=3),
-        "when": st.dictionaries(st.sampled_from(["blocks", "rate"]), VALUES, max_size=2),
-    },
+NAMES = st.sampled_from(["blocks", "rate", "kind"])
+WHEN = st.dictionaries(NAMES, st.lists(st.integers(0, 3), min_size=1, max_size=2) | st.just({"max": 2}), max_size=1)
+DIMENSIONS = st.one_of(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["int", "float"]), "low": st.integers(-1, 2), "high": st.integers(2, 9)},
+        optional={"step": st.integers(1, 2), "log": st.booleans(), "when": WHEN},
+    ),
+    st.fixed_dictionaries(
+        {"type": st.just("float"), "low": st.floats(-2, 1), "high": st.floats(1) | st.floats()},
+        optional={"step": st.floats(0), "log": st.booleans(), "when": WHEN},
+    ),
+    st.fixed_dictionaries(
+        {"type": st.just("choice"), "values": st.lists(st.integers(0, 3) | st.text(max_size=2), max_size=3)},
+        optional={"when": WHEN | VALUES},
+    ),
+    st.dictionaries(KEYS, VALUES, max_size=4),
 )
+STRATEGIES = (
+    st.sampled_from(
+        ["tpe", "random", "grid", "none", "hyperband", "NSGAIISampler", "PercentilePruner", "ThresholdPruner"]
+    )
+    | st.fixed_dictionaries({"name": st.sampled_from(["tpe", "median", "QMCSampler"]), "arguments": VALUES})
+    | VALUES
+)
+STARTS = st.lists(st.dictionaries(NAMES, st.integers(0, 9)), max_size=2)
 
 
-@fuzzing
+@settings(fuzzing, max_examples=300)
 @given(
     content=st.fixed_dictionaries(
-        {"space": st.dictionaries(st.sampled_from(["blocks", "rate", "kind"]), DIMENSION, max_size=3)},
-        optional=dict.fromkeys(("sampler", "pruner", "objective", "start", "parameters", "trials", "seed"), VALUES),
+        {"space": st.dictionaries(NAMES, DIMENSIONS, max_size=2)},
+        optional={
+            "sampler": STRATEGIES,
+            "pruner": STRATEGIES,
+            "start": STARTS | VALUES,
+            "objective": st.just("seconds") | VALUES,
+            "trials": st.integers(),
+        },
     )
     | st.dictionaries(KEYS, VALUES, max_size=5)
 )
