@@ -6,11 +6,12 @@ import math
 import os
 import signal
 import socket
+import sys
 import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -65,16 +66,16 @@ class RayExecutor:
         self._tasks: set[Any] = set()
         self._lock = threading.Lock()
         self._stopped = False
-        self._begun = _connect()
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(redirect_stdout(sys.stderr))  # where Ray says that a node or a task has died
+            stack.enter_context(_connected())
             self._cpus, self._gpus = _shares(slots)
             here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
             options = {"num_cpus": 0, "scheduling_strategy": here, "max_concurrency": 4 * slots + 10}
-            self._mailbox: Any = ray.remote(_Mailbox).options(**options).remote()
-            self._common = ray.put(dict(common or {}))
-        except BaseException:
-            self._disconnect()
-            raise
+            mailbox: Any = ray.remote(_Mailbox).options(**options).remote()
+            stack.callback(ray.kill, mailbox)
+            self._common: Any = ray.put(dict(common or {}))
+            self._mailbox, self._open = mailbox, stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -86,9 +87,7 @@ class RayExecutor:
 
     def close(self) -> None:
         """Leave the cluster; end it if it was started here."""
-        with suppress(ray.exceptions.RayError):
-            ray.kill(self._mailbox)
-        self._disconnect()
+        self._open.close()
 
     def run(self, task: Task, listener: Listener, slot: int) -> Outcome:
         """See ``Executor``."""
@@ -150,11 +149,6 @@ class RayExecutor:
                 case "keeps_model":
                     answer = listener.keeps_model(message)
             self._mailbox.answer.remote(number, answer)
-
-    def _disconnect(self) -> None:
-        if self._begun:
-            with _signal_handlers_kept():
-                ray.shutdown()
 
 
 @ray.remote(max_calls=1)  # what a trial took ends with its process
@@ -257,13 +251,15 @@ def _shares(slots: int) -> tuple[int, float]:
     return cpus, gpus
 
 
-def _connect() -> bool:
-    """Reach the cluster, or start one; return whether that is ours to end."""
+@contextmanager
+def _connected() -> Iterator[None]:
+    """Reach the cluster, or start one, which ends with the block."""
     if ray.is_initialized():
-        return False
+        yield
+        return
     address = os.environ.get(ADDRESS, "")
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     where = f"The Ray cluster at {address} ({ADDRESS})" if address else "A Ray cluster of this machine"
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     try:
         with _signal_handlers_kept():
             if address:
@@ -274,7 +270,11 @@ def _connect() -> bool:
     except (OSError, ValueError, RuntimeError) as error:
         what = "can't be reached" if address else "can't be started"
         raise SweepError(f"{where} {what}: {_one_line(error)}. docs/decisions/ray.md says what it needs.") from None
-    return True
+    try:
+        yield
+    finally:
+        with _signal_handlers_kept():
+            ray.shutdown()
 
 
 def _require_answer(address: str) -> None:

@@ -1,0 +1,207 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from beauty_mlflow.errors import SweepError
+from beauty_mlflow.search.executors.base import Task
+from beauty_mlflow.search.executors.ray import ADDRESS, RayExecutor, share
+
+HERE = Path(__file__).parent
+
+
+def task(number=0, **content):
+    return Task(number, {"name": f"trial {number}", "continues": "", "number": number, **content})
+
+
+@pytest.mark.slow
+def test_a_trial_completes_with_what_it_was_told_and_what_all_share(executor, work, asked):
+    listener = asked(keeps=False)
+    with executor(work.complete, common={"common": 7}) as ray:
+        outcome = ray.run(task(3), listener, 0)
+        again = ray.run(task(4), asked(), 0)
+    assert (outcome.end, outcome.metrics["kept"], outcome.metrics["common"]) == ("complete", 0, 7)
+    assert listener.runs == ["run of trial 3"]
+    assert again.metrics["kept"] == 1
+    assert again.metrics["process"] != outcome.metrics["process"], "a trial's memory ends with its process"
+
+
+@pytest.mark.slow
+def test_a_trial_is_pruned_at_the_epoch_that_the_driver_says(executor, work, asked):
+    listener = asked(lambda number, _: number < 3)
+    outcome = executor(work.pruned).run(task(), listener, 0)
+    assert (outcome.end, outcome.metrics) == ("pruned", {"epochs": 2})
+    assert listener.epochs == [(number, {"val_accuracy": 0.1}) for number in (1, 2, 3)]
+
+
+@pytest.mark.slow
+def test_a_failure_carries_its_reason(executor, work, asked):
+    """Both what the work says itself and what it didn't expect."""
+    outcome = executor(work.failed).run(task(), asked(), 0)
+    assert (outcome.end, outcome.reason) == ("failed", "it doesn't fit")
+    outcome = executor(work.raising).run(task(), asked(), 0)
+    assert (outcome.end, outcome.reason) == ("failed", "ValueError: a value that can't be")
+
+
+@pytest.mark.slow
+def test_questions_and_answers_of_many_tasks_do_not_mix(executor, work, asked, slots):
+    """Several times the same trial, too, as when it is confirmed on several seeds."""
+    ray = executor(work.echo)
+    numbers = [0, 1, 2, 3, 3, 3]
+    listeners = [asked(lambda _, metrics, own=number: metrics["of"] == own) for number in numbers]
+    running = [slots.submit(ray.run, task(number), one, 0) for number, one in zip(numbers, listeners, strict=True)]
+    assert [one.result().metrics["own"] for one in running] == [40] * len(numbers)
+    assert [len(one.epochs) for one in listeners] == [40] * len(numbers)
+
+
+@pytest.mark.slow
+def test_a_trial_whose_process_dies_is_begun_again_from_its_run_until_retries_are_used_up(
+    executor, work, asked, tmp_path
+):
+    listener = asked()
+    outcome = executor(work.vanishing, retries=2).run(task(folder=str(tmp_path)), listener, 0)
+    assert outcome.end == "died"
+    assert "died" in outcome.reason
+    assert listener.runs == ["+", "++", "+++"], "each attempt goes on with the run of the one before"
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.slow
+def test_stopping_interrupts_what_runs_and_starts_nothing_more(executor, work, asked, slots, tmp_path, wait_until):
+    """Those that wait for a core are interrupted, too."""
+    ray = executor(work.stubborn)
+    folders = [tmp_path / str(number) for number in range(3)]
+    for folder in folders:
+        folder.mkdir()
+    running = [slots.submit(ray.run, task(folder=str(folder)), asked(), 0) for folder in folders]
+    wait_until(lambda: sum((folder / "begun").exists() for folder in folders) == 2)
+    ray.stop()
+    assert [one.result().end for one in running] == ["interrupted"] * 3
+    assert sum((folder / "closed").exists() for folder in folders) == 2
+    assert ray.run(task(folder=str(tmp_path)), asked(), 0).end == "interrupted"
+    assert not (tmp_path / "begun").exists()
+
+
+@pytest.mark.slow
+def test_a_node_that_is_killed_loses_no_trial(cluster, executor, work, asked, slots, tmp_path, small_node):
+    """The trial is begun again on another node, and goes on from the run that it had told."""
+    node = cluster.add_node(**small_node)
+    cluster.wait_for_nodes()
+    ray = executor(work.until_told, slots=3)
+    listeners = [asked() for _ in range(3)]
+    tasks = [task(number, folder=str(tmp_path)) for number in range(3)]
+    running = [slots.submit(ray.run, one, listener, 0) for one, listener in zip(tasks, listeners, strict=True)]
+    first = [listener.wait_for_runs(1)[0] for listener in listeners]
+    (victim,) = [number for number in range(3) if node.node_id in first[number]]
+    cluster.remove_node(node, allow_graceful=False)
+    for number in {0, 1, 2} - {victim}:
+        (tmp_path / f"end {number}").touch()
+    second = listeners[victim].wait_for_runs(2)[1]
+    assert node.node_id not in second
+    assert f"after [{first[victim]}]" in second
+    (tmp_path / f"end {victim}").touch()
+    outcomes = [one.result() for one in running]
+    assert [outcome.end for outcome in outcomes] == ["complete"] * 3
+    assert [bool(outcome.metrics["continued"]) for outcome in outcomes] == [number == victim for number in range(3)]
+
+
+@pytest.mark.slow
+def test_more_workers_than_cores_is_an_error(executor, work):
+    with pytest.raises(SweepError, match="has 2 cores for 3 workers; give fewer workers"):
+        executor(work.complete, slots=3)
+
+
+@pytest.mark.parametrize(
+    ("address", "match"),
+    [
+        ("127.0.0.1:{closed}", r"127\.0\.0\.1:\d+ \(RAY_ADDRESS\) can't be reached: .*refused"),
+        ("127.0.0.1:{deaf}", "can't be reached: timed out"),
+        ("no-such-host.invalid:6379", "no-such-host.invalid:6379 .* can't be reached"),
+        ("127.0.0.1", "expected the head node's host:port"),
+        ("ray://127.0.0.1:10001", "expected the head node's host:port, from a machine of the cluster"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_said_within_30_seconds(monkeypatch, work, address, match):
+    with socket.socket() as closed, socket.socket() as deaf:
+        closed.bind(("127.0.0.1", 0))
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        ports = {"closed": closed.getsockname()[1], "deaf": deaf.getsockname()[1]}
+        monkeypatch.setenv(ADDRESS, address.format(**ports))
+        begun = time.monotonic()
+        with pytest.raises(SweepError, match=match):
+            RayExecutor(work.complete, slots=1)
+        assert time.monotonic() - begun < 30
+
+
+def test_a_server_of_another_kind_is_not_taken_for_ray(monkeypatch, work, slots):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv(ADDRESS, f"127.0.0.1:{server.getsockname()[1]}")
+        answered = slots.submit(answer_as_a_web_server, server)
+        with pytest.raises(SweepError, match="what answers there isn't Ray"):
+            RayExecutor(work.complete, slots=1)
+        answered.result()
+
+
+def answer_as_a_web_server(server):
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "slots", "expected"),
+    [
+        ([(4, 0)], 2, (2, 0)),
+        ([(2, 0), (2, 0)], 1, (2, 0)),  # no node has the four that there are in all
+        ([(3, 0), (2, 0)], 3, (1, 0)),
+        ([(8, 0), (2, 0)], 3, (2, 0)),
+        ([(1, 0)], 2, (0, 0)),
+        ([], 1, (0, 0)),
+        ([(8, 2), (64, 0)], 2, (4, 1)),  # who has a GPU needs no node without one
+        ([(8, 4), (8, 4)], 2, (8, 4)),
+        ([(8, 1)], 3, (2, 0.3333)),
+        ([(8, 3)], 2, (4, 1)),
+    ],
+)
+def test_each_trial_gets_what_fits_on_the_nodes(nodes, slots, expected):
+    assert share(nodes, slots) == expected
+
+
+LOCAL = """
+import json, signal, sys
+import psutil
+from beauty_mlflow.search.executors.base import Task
+from beauty_mlflow.search.executors.ray import RayExecutor
+import ray_work
+
+def ours(number, frame): ...
+signal.signal(signal.SIGTERM, ours)
+
+class Nobody:
+    def started(self, run): ...
+    def keeps_model(self, metrics): return True
+
+with RayExecutor(ray_work.complete, slots=1, common={"common": 1}) as executor:
+    during = psutil.Process().children(recursive=True)
+    outcome = executor.run(Task(0, {"name": "x"}), Nobody(), 0)
+    kept_handler = signal.getsignal(signal.SIGTERM) is ours
+_, left = psutil.wait_procs(during, timeout=60)
+kept_handler = kept_handler and signal.getsignal(signal.SIGTERM) is ours
+print(json.dumps([outcome.end, len(during) > 1, [str(one) for one in left], kept_handler]))
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_that_was_started_here_ends_quietly_with_its_last_process(monkeypatch):
+    """It also leaves what a signal does: the command line closes its runs at SIGTERM, Ray would just end."""
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    done = subprocess.run(
+        [sys.executable, "-c", LOCAL], env=environment, capture_output=True, text=True, check=False, cwd=HERE
+    )
+    assert (done.stdout.strip(), done.stderr) == ('["complete", true, [], true]', "")
