@@ -1,16 +1,56 @@
 """What the machine says of itself."""
 
 import hashlib
+import itertools
 import os
 import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 CPU_INFO = Path("/proc/cpuinfo")
+VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+_GPU = re.compile(r"\d+|(GPU|MIG)-\S+")
+_LISTED = re.compile(r"^(GPU \d+:|\s+MIG ).*\(UUID: (\S+)\)$")
+_PATIENCE = 60.0  # seconds that a driver may take to answer
 
 
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> Sequence[str]:
+    """Return the NVIDIA GPUs that this process may use, by names that CUDA_VISIBLE_DEVICES takes.
+
+    That variable's own where it is set, up to the first that is no name, as CUDA reads it; else what ``nvidia-smi``
+    lists, a GPU that is split by its parts.
+    """
+    chosen = os.environ.get(VISIBLE_GPUS)
+    if chosen is not None:
+        return list(itertools.takewhile(_GPU.fullmatch, (name.strip() for name in chosen.split(","))))
+    program = shutil.which("nvidia-smi")
+    if not program:
+        return []
+    try:
+        listed = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=_PATIENCE, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return _listed(listed.stdout)
+
+
+def _listed(lines: str) -> list[str]:
+    names: list[str] = []
+    split = ""  # the GPU whose parts follow
+    for found in filter(None, map(_LISTED.match, lines.splitlines())):
+        if found[1].startswith("GPU"):
+            split = found[2]
+        elif split in names:
+            names.remove(split)
+        names.append(found[2])
+    return names
 
 
 def cpu_flags(cpu_info: Path = CPU_INFO) -> set[str]:

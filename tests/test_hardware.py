@@ -1,8 +1,9 @@
+import os
 import re
 
 import pytest
 
-from beauty_mlflow.hardware import cpu_flags, processor
+from beauty_mlflow.hardware import cpu_flags, gpus, processor
 
 LINUX = "processor\t: 0\nmodel name\t: {name}\nflags\t\t: {flags}\n\nprocessor\t: 1\nmodel name\t: other\n"
 
@@ -39,3 +40,60 @@ def test_a_machine_that_lists_nothing_has_a_name_too(tmp_path):
 def test_this_machine_stays_the_same():
     """What was measured on it is found again."""
     assert processor() == processor()
+
+
+SPLIT = """\
+GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5d5ba0d6)
+  MIG 3g.20gb     Device  0: (UUID: MIG-1b1d)
+  MIG 3g.20gb     Device  1: (UUID: MIG-c07a)
+GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-77f0)
+"""
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path, monkeypatch):
+    """Make a function that puts a program of that name, which does this, before all others."""
+
+    def nvidia_smi(script):
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return nvidia_smi
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        ("", []),
+        ("-1", []),
+        ("NoDevFiles", []),
+        ("0", ["0"]),
+        (" 2, GPU-5d ,MIG-1/2", ["2", "GPU-5d", "MIG-1/2"]),
+        ("1,-1,2", ["1"]),
+    ],
+)
+def test_the_gpus_that_were_chosen(chosen, names, nvidia_smi, monkeypatch):
+    """Up to the first that isn't one, as CUDA reads it; the machine isn't asked."""
+    nvidia_smi("echo 'GPU 0: Other (UUID: GPU-other)'")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert gpus() == names
+
+
+def test_the_gpus_of_the_machine(nvidia_smi):
+    """By names that don't depend on their order; one that is split is named by its parts."""
+    nvidia_smi(f"test \"$1\" = -L && cat <<'END'\n{SPLIT}END")
+    assert gpus() == ["MIG-1b1d", "MIG-c07a", "GPU-77f0"]
+
+
+def test_a_machine_whose_driver_is_broken_has_no_gpus(nvidia_smi):
+    nvidia_smi('echo "NVIDIA-SMI has failed because it couldn\'t communicate with the NVIDIA driver."; exit 9')
+    assert gpus() == []
+
+
+def test_a_machine_without_nvidia_s_program_has_no_gpus(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus() == []

@@ -23,6 +23,7 @@ from beauty_mlflow.errors import (
     did_you_mean,
 )
 from beauty_mlflow.files import state_folder
+from beauty_mlflow.hardware import gpus
 from beauty_mlflow.jobs import load_job
 from beauty_mlflow.jobs.opening import open_named, say_notes, split_counts
 from beauty_mlflow.jobs.parameters import Parameters, Summary, to_text
@@ -174,7 +175,7 @@ def sweep(parameters: SweepParameters) -> Summary:
             say_notes([f"this is run {run.run_id}; interrupted, {goes_on}"])
             try:
                 Driver(study, storage, wanted, executor, found.task, books).run()
-                with storage.alone():
+                with storage.alone(f"confirm {name}"):  # hours perhaps, in which other studies' trials go on
                     summary = report(found, confirm(found))
             except (KeyboardInterrupt, Interrupted, SearchError) as error:
                 _report_what_there_is(found)
@@ -245,7 +246,7 @@ def _folder_name(study: str, storage: str, fingerprint: str) -> str:
 @contextmanager
 def _executor(parameters: SweepParameters, folder: Path, data: str) -> Iterator[Executor]:
     if parameters.executor == "local":
-        yield LocalExecutor(TRIAL_MODULE, slots=parameters.workers, logs=folder)
+        yield LocalExecutor(TRIAL_MODULE, slots=parameters.workers, logs=folder, gpus=gpus())
         return
     from beauty_mlflow.jobs.trial_elsewhere import run_trial_elsewhere, with_manifest
     from beauty_mlflow.search.executors.ray import RayExecutor
