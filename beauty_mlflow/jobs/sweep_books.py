@@ -43,8 +43,7 @@ class Books:
     def died(self, trial: Any, *, again: bool) -> None:  # noqa: ANN401 - Optuna's
         """Close the trial's run, whatever became of its process."""
         then = "is tried again" if again else "is not tried again"
-        interrupted = attempts.INTERRUPTED in trial.user_attrs
-        reason = "it was interrupted" if interrupted else "its worker died"
+        reason = attempts.why(trial)
         _say(f"trial {trial.number}: {reason}; it {then}")
         for run in child_runs(self.store, self.run, {names.TRIAL_NUMBER: str(trial.number)}):
             if run.status == "RUNNING":
@@ -65,7 +64,7 @@ class Books:
         if trial.state == State.PRUNED:
             return f"pruned after epoch {trial.user_attrs.get(attempts.PRUNED_AT, '?')}"
         if trial.state == State.FAIL:
-            return f"failed: {trial.user_attrs.get(attempts.REASON, 'its worker died')}"
+            return f"failed: {attempts.why(trial)}"
         figures = ", ".join(f"{name} {value:.4g}" for name, value in zip(self.sweep.metrics, trial.values, strict=True))
         best = ranked(self.study)[0]
         return f"{figures} (best: {best.values[0]:.4g}, trial {best.number})"

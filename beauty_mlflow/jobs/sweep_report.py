@@ -78,9 +78,7 @@ def _reason(trial: Any) -> str:  # noqa: ANN401 - Optuna's
         return f"pruned after epoch {trial.user_attrs.get(attempts.PRUNED_AT, '?')}"
     if trial.state != State.FAIL:
         return f"repeats trial {trial.user_attrs[attempts.RETRY_OF]}" if attempts.RETRY_OF in trial.user_attrs else ""
-    if attempts.INTERRUPTED in trial.user_attrs:
-        return "interrupted"
-    return str(trial.user_attrs.get(attempts.REASON, "its worker died"))
+    return attempts.why(trial)
 
 
 def _counts(trials: Sequence[Any]) -> str:
