@@ -1,0 +1,216 @@
+"""What a trial's attributes say of its life, and how the dead are followed."""
+
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import optuna
+import pytest
+from light_search import open_for, sweep_of, wait_until
+
+from beauty_mlflow.search import attempts
+from beauty_mlflow.search.attempts import State, Worker
+
+SPACE = {name: {"type": "float", "low": 0, "high": 1} for name in "xyz"}
+
+
+@pytest.fixture
+def kind():
+    return "memory"
+
+
+@pytest.fixture
+def study(opened):
+    return open_for(opened(), sweep_of(space=SPACE))
+
+
+@pytest.fixture
+def deaths():
+    """What was told of deaths: (number, again)."""
+    return []
+
+
+@pytest.fixture
+def repeat(study, deaths):
+    """Repeat what died, and keep what is told."""
+
+    def call(retries=2):
+        attempts.repeat(study, retries, lambda trial, *, again: deaths.append((trial.number, again)))
+        return study.get_trials(states=[State.WAITING])
+
+    return call
+
+
+def die(study, *drawn, **attributes):
+    """Take the next trial, draw some of its values, and fail without a reason."""
+    trial = study.ask()
+    for name in drawn:
+        trial.suggest_float(name, 0, 1)
+    for name, value in attributes.items():
+        trial.set_user_attr(name, value)
+    return study.tell(trial, state=State.FAIL)
+
+
+def test_this_process_lives():
+    worker = Worker.this()
+    assert (worker.process, worker.lives()) == (os.getpid(), True)
+
+
+def test_another_process_of_the_same_number_is_another():
+    """Numbers are used again; the start tells them apart, to a hundredth of a second."""
+    assert not replace(Worker.this(), started=Worker.this().started - 0.02).lives()
+
+
+def test_a_process_is_the_same_seen_by_itself_and_by_others():
+    """What it writes down of itself is what others find."""
+    script = (
+        "from beauty_mlflow.search.attempts import Worker; import sys; print(repr(Worker.this())); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        worker = eval(process.stdout.readline(), {"Worker": Worker})  # noqa: S307 - of our own process
+        assert worker.host == Worker.this().host
+        assert worker.lives()
+        process.stdin.close()
+    assert not worker.lives()
+
+
+def test_who_has_ended_and_whom_nobody_buries_is_dead(tmp_path):
+    """A container without an init process keeps its zombies for ever."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    here = Worker.this()
+    process = subprocess.Popen(["cat", gate])
+    try:
+        worker = replace(here, process=process.pid, started=attempts._started(attempts.psutil.Process(process.pid)))
+        assert worker.lives()
+        gate.open("w").close()
+        wait_until(lambda: not worker.lives())
+        assert process.returncode is None
+    finally:
+        process.wait()
+
+
+def test_a_container_isn_t_its_host(tmp_path, monkeypatch):
+    """It may have its host's name, but none of its processes."""
+    name = attempts.this_host()
+    (tmp_path / "pid").symlink_to("pid:[4026539999]")
+    monkeypatch.setattr(attempts, "_PROCESSES", tmp_path / "pid")
+    assert attempts.this_host() != name
+    monkeypatch.setattr(attempts, "_PROCESSES", tmp_path / "missing")
+    assert attempts.this_host()
+
+
+def test_what_died_is_repeated_with_its_values_and_its_run(study, repeat, deaths):
+    """Once, in a trial of its own that says what it repeats."""
+    first = die(study, "x", "y", "z", run="some run")
+    (waiting,) = repeat()
+    assert waiting.params == first.params
+    assert waiting.user_attrs == {"retry_of": 0, "retries": 1, "retried_run": "some run"}
+    assert repeat() == [waiting]
+    assert deaths == [(0, True)]
+
+
+def test_values_that_weren_t_drawn_yet_are_drawn_by_the_repetition(study, repeat):
+    """A worker may die between two of them; those that were queued from outside stay."""
+    study.enqueue_trial({"y": 0.25})
+    drawn = die(study, "x").params["x"]
+    repeat()
+    again = study.ask()
+    assert (again.suggest_float("x", 0, 1), again.suggest_float("y", 0, 1)) == (drawn, 0.25)
+    again.suggest_float("z", 0, 1)
+
+
+def test_a_trial_that_died_before_its_first_value_is_repeated(study, repeat):
+    die(study)
+    assert [trial.params for trial in repeat()] == [{}]
+
+
+def test_a_reason_is_no_death(study, repeat, deaths):
+    """What fails by itself would fail again."""
+    die(study, "x", reason="nan")
+    assert repeat() == []
+    assert deaths == []
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_as_often_as_allowed(retries, study, repeat, deaths):
+    """Then it is given up, which is told once."""
+    for _ in range(6):
+        if not study.get_trials() or study.get_trials(states=[State.WAITING]):
+            die(study, "x")
+        repeat(retries)
+    assert len(study.get_trials()) == retries + 1
+    assert deaths == [*((number, True) for number in range(retries)), (retries, False)]
+
+
+def test_what_was_given_up_is_told_once_in_the_study_s_life(study, repeat, deaths, opened):
+    """Not again by the next command; one that allows more retries goes on."""
+    die(study, "x")
+    repeat(0)
+    attempts.repeat(open_for(opened(), sweep_of(space=SPACE)), 0, pytest.fail)
+    assert deaths == [(0, False)]
+    assert len(repeat(1)) == 1
+
+
+def test_an_interruption_doesn_t_count(study, repeat):
+    """However often the user stops it; a death in between does."""
+    for _ in range(3):
+        die(study, "x", interrupted=True)
+        (waiting,) = repeat(0)
+        assert waiting.user_attrs["retries"] == 0
+    die(study, "x")
+    assert repeat(0) == []
+
+
+def test_a_death_is_told_before_it_is_written_down(study):
+    """Who dies in between is followed by somebody who tells it again, rather than by nobody."""
+    die(study, "x")
+
+    class KilledError(Exception):
+        pass
+
+    def kill(trial, *, again):
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        attempts.repeat(study, 2, kill)
+    assert study.get_trials(states=[State.WAITING]) == []
+
+
+def test_counted_are_those_that_ran_or_run(study, repeat):
+    """A repeated one doesn't count, the one that repeats it does as soon as it runs."""
+    study.tell(study.ask(), 0.5)
+    die(study, "x")
+    study.enqueue_trial({"x": 0.5})
+    repeat()
+    assert [trial.number for trial in attempts.counted(study.get_trials())] == [0]
+    study.ask()
+    study.ask()
+    assert [trial.number for trial in attempts.counted(study.get_trials())] == [0, 2, 3]
+
+
+def test_a_running_trial_without_a_worker_is_dead(study, opened):
+    """Who takes one writes down who it is before anybody else is let in."""
+    study.ask()
+    attempts.fail_dead(study, opened())
+    assert [trial.state for trial in study.get_trials()] == [State.FAIL]
+
+
+def test_a_running_trial_of_this_process_stays(study, opened):
+    study.ask().set_user_attr("worker", asdict(Worker.this()))
+    attempts.fail_dead(study, opened())
+    assert [trial.state for trial in study.get_trials()] == [State.RUNNING]
+
+
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        ({"reason": "nan"}, "nan"),
+        ({"death": "its process was killed by SIGKILL"}, "its process was killed by SIGKILL"),
+        ({"interrupted": True}, "it was interrupted"),
+        ({}, "its worker died"),
+    ],
+)
+def test_why_a_trial_failed(known, why):
+    assert attempts.why(optuna.trial.create_trial(state=State.FAIL, user_attrs=known)) == why
