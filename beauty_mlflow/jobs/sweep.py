@@ -27,7 +27,7 @@ class Sweep(Parameters):
         "URL, or memory; empty is a SQLite file beside the tracking store.",
     )
     study: Annotated[str, AfterValidator(_one_line)] = Field(
-        "", description="The study's name; empty is the file's name and the data's fingerprint."
+        "", max_length=500, description="The study's name; empty is the file's name and the data's fingerprint."
     )
     executor: Literal["local", "ray"] = Field(
         "local", description="local: each trial a process of this machine; ray: a task of a Ray cluster."

@@ -15,8 +15,8 @@ import click
 from beauty_mlflow.data.splits.manifest import Split, write_split
 from beauty_mlflow.errors import (
     BeautyError,
+    InputError,
     Interrupted,
-    ParameterError,
     SearchError,
     SweepError,
     TrackingError,
@@ -207,7 +207,7 @@ def check_against_job(wanted: Sweep, path: Path, data: str) -> int:
     for values in wanted.examples():
         try:
             parsed = kind.parse({name: to_text(value) for name, value in values.items()} | {"data": data})
-        except ParameterError as error:
+        except InputError as error:
             raise SweepError(f"{path}: {error}") from None
         epochs.append(int(getattr(parsed, "epochs", 1)))
     return max(epochs)
