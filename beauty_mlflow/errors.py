@@ -63,6 +63,10 @@ class StorageError(InputError):
     """Where trials are kept can't be reached or used."""
 
 
+class GateError(InputError):
+    """A gate file says something that can't be."""
+
+
 class CheckpointError(InputError):
     """A run can't go on, because its checkpoint is missing, damaged or another run's."""
 
