@@ -1,3 +1,5 @@
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -24,6 +26,132 @@ TINY = {
     "dense_units": "8",
     "weights": "random",
 }
+
+
+# rates whose ends are sure: val_loss can hardly reach 5 unless a step is huge, and 1e30 gives nan
+RATES = {"learns": 0.003, "is pruned": 10.0, "fails": 1e30, "learns nothing": 1e-30}
+SWEEP = {
+    "description": "Depths and rates of a test.",
+    "objective": "best_val_loss",
+    "confirm": 0,
+    "sampler": "grid",
+    "pruner": {"name": "ThresholdPruner", "arguments": {"upper": 5.0}},
+    "parameters": {name: value for name, value in TINY.items() if name != "blocks"},
+    "space": {
+        "blocks": {"type": "int", "low": 0, "high": 1},
+        "learning_rate": {"type": "choice", "values": list(RATES.values())},
+    },
+}
+
+
+class SweepPlace:
+    """Stores, state and cache of sweeps that run as processes of their own, as a user would start them."""
+
+    content = SWEEP
+
+    def __init__(self, folder, data, uri=None):
+        self.folder, self.data = folder, data
+        self.uri = uri or f"sqlite:///{folder / 'mlflow.db'}"
+        self.state = folder / "state"
+
+    @property
+    def environment(self):
+        return {
+            **os.environ,
+            "MLFLOW_TRACKING_URI": self.uri,
+            "BEAUTY_STATE_DIR": str(self.state),
+            "BEAUTY_CACHE_DIR": str(self.folder / "cache"),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
+
+    def file(self, name="rates.toml", **changes):
+        """Write a sweep file: ``SWEEP`` with these changes."""
+        content = {**SWEEP, **changes}
+        path = self.folder / name
+        path.write_text("".join(f"{key} = {_toml(value)}\n" for key, value in content.items()))
+        return path
+
+    def command(self, config, **given):
+        options = {"config": config, "data": self.data, **given}
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        return [sys.executable, "-m", "beauty_mlflow", "sweep", *words]
+
+    def start(self, config, **given):
+        """Start a sweep, and return its process."""
+        return subprocess.Popen(
+            self.command(config, **given),
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def sweep(self, config, **given):
+        """Run a sweep to its end."""
+        command = self.command(config, **given)
+        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
+
+    def light(self, config, *, environment=(), **given):
+        """Start a sweep whose trials have no network."""
+        script = str(Path(__file__).with_name("light_sweep.py"))
+        return subprocess.Popen(
+            [sys.executable, script, *self.command(config, **given)[4:]],
+            cwd=ROOT,
+            env={**self.environment, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}", **dict(environment)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def use(self, monkeypatch):
+        """Let this process see the place as well."""
+        for name, value in self.environment.items():
+            if name.startswith(("MLFLOW_", "BEAUTY_")):
+                monkeypatch.setenv(name, value)
+
+    @property
+    def leftovers(self):
+        """What trials have left of their state."""
+        return list((self.state / "runs").iterdir())
+
+
+def _toml(value):
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_toml(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)
+
+
+@pytest.fixture
+def sweep_place(tmp_path, manifest, sqlite_template, monkeypatch):
+    """An empty place for sweeps, which the test sees as well."""
+    shutil.copy(sqlite_template, tmp_path / "mlflow.db")
+    place = SweepPlace(tmp_path, manifest)
+    place.use(monkeypatch)
+    return place
+
+
+@pytest.fixture(scope="session")
+def shared_sweep(tmp_path_factory, shared_manifest, sqlite_template):
+    """A place where a sweep has ended: four trials complete, one pruned, one failed, the best two confirmed."""
+    folder = tmp_path_factory.mktemp("sweep")
+    shutil.copy(sqlite_template, folder / "mlflow.db")
+    place = SweepPlace(folder, shared_manifest)
+    order = [(1, "learns nothing"), (0, "learns"), (1, "is pruned"), (1, "fails"), (1, "learns"), (0, "learns nothing")]
+    start = [{"blocks": blocks, "learning_rate": RATES[word]} for blocks, word in order]
+    place.config = place.file(trials=6, confirm=2, confirm_seeds=2, start=start)
+    place.done = place.sweep(place.config)
+    assert place.done.returncode == 0, place.done.stderr[-3000:]
+    return place
+
+
+@pytest.fixture
+def finished_sweep(shared_sweep, monkeypatch):
+    """The shared sweep, seen by the test; a test leaves it as it was."""
+    shared_sweep.use(monkeypatch)
+    return shared_sweep
 
 
 @pytest.fixture(scope="session")
