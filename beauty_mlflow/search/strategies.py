@@ -26,11 +26,11 @@ _PRUNER_CLASSES = {
     "none": "NopPruner",
 }
 # with constant liar TPE counts a running trial as a bad one, so that workers don't all try the same place
-_SAMPLER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+SAMPLER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "tpe": {"multivariate": True, "group": True, "constant_liar": True, "n_startup_trials": 8}
 }
 # trials before the median counts, and epochs before a trial may go: see docs/decisions/search.md
-_PRUNER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+PRUNER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "median": {"n_startup_trials": 4, "n_warmup_steps": 2},
     "hyperband": {"min_resource": 2, "reduction_factor": 3},
     "successive_halving": {"min_resource": 2, "reduction_factor": 3},
@@ -64,7 +64,7 @@ def build_sampler(name: str, arguments: Mapping[str, Any], *, seed: int, opened:
     seeded = {}
     if _SEED in inspect.signature(made_by).parameters:
         seeded[_SEED] = seed if made_by.__name__ in _ONE_SEQUENCE else seed + opened
-    return _made("sampler", name, made_by, {**_SAMPLER_DEFAULTS.get(name, {}), **arguments}, seeded)
+    return _made("sampler", name, made_by, {**SAMPLER_DEFAULTS.get(name, {}), **arguments}, seeded)
 
 
 def build_pruner(name: str, arguments: Mapping[str, Any], *, epochs: int) -> Any:  # noqa: ANN401 - Optuna's
@@ -78,7 +78,7 @@ def build_pruner(name: str, arguments: Mapping[str, Any], *, epochs: int) -> Any
     Raises:
         SweepError: There is none of that name, or it can't be made of such arguments.
     """
-    ours = dict(_PRUNER_DEFAULTS.get(name, {}))
+    ours = dict(PRUNER_DEFAULTS.get(name, {}))
     if name == "hyperband":
         ours["max_resource"] = max(epochs, 2)
     if isinstance(arguments.get(_WRAPPED), str):

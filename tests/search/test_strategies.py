@@ -5,7 +5,15 @@ import pytest
 
 from beauty_mlflow.errors import SweepError
 from beauty_mlflow.search.space import Dimension, draw
-from beauty_mlflow.search.strategies import PRUNERS, build_pruner, build_sampler, check_strategies, try_out
+from beauty_mlflow.search.strategies import (
+    PRUNER_DEFAULTS,
+    PRUNERS,
+    SAMPLER_DEFAULTS,
+    build_pruner,
+    build_sampler,
+    check_strategies,
+    try_out,
+)
 
 SPACE = {
     "blocks": Dimension(type="int", low=0, high=9),
@@ -56,23 +64,28 @@ def test_pruners_by_our_names_and_by_optuna_s(name, made):
     assert type(build_pruner(name, {}, epochs=10)) is made
 
 
-def test_our_defaults():
-    """What docs/sweeps.md says of them."""
-    tpe = build_sampler("tpe", {}, seed=0)
-    assert (tpe._multivariate, tpe._group, tpe._constant_liar, tpe._n_startup_trials) == (True, True, True, 8)
-    median = build_pruner("median", {}, epochs=10)
-    assert (median._n_startup_trials, median._n_warmup_steps) == (4, 2)
-    hyperband = build_pruner("hyperband", {}, epochs=17)
-    assert (hyperband._min_resource, hyperband._max_resource, hyperband._reduction_factor) == (2, 17, 3)
-    halving = build_pruner("successive_halving", {}, epochs=10)
-    assert (halving._min_resource, halving._reduction_factor) == (2, 3)
+@pytest.mark.parametrize("name", SAMPLER_DEFAULTS)
+def test_our_defaults_reach_the_sampler(name):
+    sampler = build_sampler(name, {}, seed=0)
+    assert {argument: getattr(sampler, f"_{argument}") for argument in SAMPLER_DEFAULTS[name]} == SAMPLER_DEFAULTS[name]
+
+
+@pytest.mark.parametrize("name", PRUNER_DEFAULTS)
+def test_our_defaults_reach_the_pruner(name):
+    pruner = build_pruner(name, {}, epochs=17)
+    assert {argument: getattr(pruner, f"_{argument}") for argument in PRUNER_DEFAULTS[name]} == PRUNER_DEFAULTS[name]
+
+
+@pytest.mark.parametrize(("epochs", "most"), [(17, 17), (1, 2)])
+def test_hyperband_s_longest_trials_have_all_epochs(epochs, most):
+    assert build_pruner("hyperband", {}, epochs=epochs)._max_resource == most
 
 
 def test_arguments_go_over_our_defaults():
     sampler = build_sampler("tpe", {"n_startup_trials": 20, "multivariate": False, "group": False}, seed=0)
     assert (sampler._n_startup_trials, sampler._multivariate, sampler._constant_liar) == (20, False, True)
-    pruner = build_pruner("median", {"n_warmup_steps": 5}, epochs=10)
-    assert (pruner._n_startup_trials, pruner._n_warmup_steps) == (4, 5)
+    pruner = build_pruner("median", {"n_warmup_steps": 50}, epochs=10)
+    assert (pruner._n_startup_trials, pruner._n_warmup_steps) == (PRUNER_DEFAULTS["median"]["n_startup_trials"], 50)
     assert build_pruner("hyperband", {"max_resource": 30}, epochs=10)._max_resource == 30
 
 

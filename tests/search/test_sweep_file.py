@@ -108,6 +108,11 @@ def test_an_objective_s_name_tells_its_direction(tmp_path, metric, direction):
     assert read(tmp_path, f'objective = "{metric}"\n{BLOCKS}').directions == (direction,)
 
 
+def test_what_to_start_with_need_not_give_what_a_condition_asks_for(tmp_path):
+    sweep = read(tmp_path, f"{BLOCKS}{RATE}when = {{ blocks = [1] }}\n[[start]]\nrate = 1e-3")
+    assert sweep.start == ({"rate": 1e-3},)
+
+
 def test_objectives_as_tables(tmp_path):
     one = '[objective]\nmetric = "val_loss"\ndirection = "maximize"\n'
     assert read(tmp_path, one + BLOCKS).objectives == (Objective(metric="val_loss", direction="maximize"),)
