@@ -1,0 +1,213 @@
+"""One trial of a search, with a listener that stands where the search would."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from beauty_mlflow.errors import ParameterError
+from beauty_mlflow.files import state_folder
+from beauty_mlflow.jobs.trial import run_trial
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.children import child_runs
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import connect
+
+pytestmark = pytest.mark.slow
+
+
+class Search:
+    """What a search answers, and what it was told in turn."""
+
+    def __init__(self, *, prunes_at=None, interrupts_at=None, keeps=True):
+        self.prunes_at, self.interrupts_at, self.keeps = prunes_at, interrupts_at, keeps
+        self.runs, self.epochs, self.figures = [], {}, None
+
+    def started(self, run):
+        assert not self.epochs
+        self.runs.append(run)
+
+    def epoch(self, number, metrics):
+        self.epochs[number] = metrics
+        if number == self.interrupts_at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return number != self.prunes_at
+
+    def keeps_model(self, metrics):
+        self.figures = metrics
+        return self.keeps
+
+
+@pytest.fixture
+def parent(local_store):
+    return Run.create(connect(), "the sweep")
+
+
+@pytest.fixture
+def task(parent, tiny):
+    """Return a trial's content, with other parameters where given."""
+
+    def make(number=0, continues="", **changes):
+        return {
+            "job": "finetune",
+            "parameters": {**tiny, "epochs": "3", **changes},
+            "name": f"trial {number}",
+            "tags": {
+                names.PARENT: parent.run_id,
+                names.STUDY: "a study",
+                names.TRIAL_NUMBER: str(number),
+                names.TRIAL_STATE: "RUNNING",
+            },
+            "continues": continues,
+            "store": connect().uri,
+            "experiment": parent.experiment_id,
+        }
+
+    return make
+
+
+def run_of(search):
+    (run,) = search.runs
+    return Run.find(connect(), run)
+
+
+def state(run):
+    return state_folder() / "runs" / run.run_id
+
+
+def test_a_trial_to_its_end(task, parent):
+    """The search hears of the run, of every epoch as it is logged, and gets all that it could be after."""
+    search = Search()
+    outcome = run_trial(task(), search)
+    run = run_of(search)
+    assert outcome.end == "complete"
+    assert set(names.OBJECTIVES) <= set(outcome.metrics)
+    assert run.status == "FINISHED"
+    assert run.tags[names.TRIAL_STATE] == "COMPLETE"
+    assert [child.run_id for child in child_runs(connect(), parent)] == [run.run_id]
+    assert {epoch: told["val_loss"] for epoch, told in search.epochs.items()} == run.metric_history("val_loss")
+    assert outcome.metrics["best_val_loss"] == min(run.metric_history("val_loss").values())
+    assert outcome.metrics["parameters_trainable"] == float(run.parameters()["parameters_trainable"])
+    assert outcome.metrics["seconds"] == pytest.approx(sum(run.metric_history("epoch_seconds").values()))
+    assert run.model_id()
+    assert not state(run).exists()
+
+
+def test_the_search_decides_on_the_model_by_the_final_figures(task):
+    """It is asked with the very figures that it gets in the end; told no, no model is uploaded."""
+    search = Search(keeps=False)
+    outcome = run_trial(task(), search)
+    assert {name: search.figures[name] for name in names.OBJECTIVES} == {
+        name: outcome.metrics[name] for name in names.OBJECTIVES
+    }
+    assert outcome.end == "complete"
+    assert run_of(search).models() == []
+
+
+def test_a_pruned_trial(task):
+    """It ends after the epoch that the search didn't like: KILLED, with a tag, and without a state."""
+    search = Search(prunes_at=2)
+    assert run_trial(task(), search).end == "pruned"
+    run = run_of(search)
+    assert list(run.metric_history("val_loss")) == list(search.epochs) == [1, 2]
+    assert run.status == "KILLED"
+    assert run.tags[names.PRUNED] == "after epoch 2"
+    assert run.tags[names.TRIAL_STATE] == "PRUNED"
+    assert names.STATE not in run.tags
+    assert not state(run).exists()
+
+
+def test_a_failing_trial(task):
+    """The reason is the outcome's and the run's; its state goes, since nobody goes on with it."""
+    search = Search()
+    outcome = run_trial(task(learning_rate="1e30"), search)
+    run = run_of(search)
+    assert outcome.end == "failed"
+    assert "nan" in outcome.reason
+    assert run.tags[names.ERROR] == outcome.reason
+    assert run.status == "FAILED"
+    assert run.tags[names.TRIAL_STATE] == "FAIL"
+    assert not state(run).exists()
+
+
+def test_an_interrupted_trial_is_gone_on_with(task, capsys):
+    """Its run is KILLED and its state stays; the trial that repeats it has all epochs, and trains the missing ones."""
+    whole = Search()
+    run_trial(task(0), whole)
+    search = Search(interrupts_at=2)
+    assert run_trial(task(1), search).end == "interrupted"
+    first = run_of(search)
+    assert first.status == "KILLED"
+    assert first.tags[names.TRIAL_STATE] == "FAIL"
+    assert state(first).is_dir()
+
+    capsys.readouterr()
+    again = Search()
+    assert run_trial(task(2, continues=first.run_id), again).end == "complete"
+    second = run_of(again)
+    printed = capsys.readouterr().err
+    assert "epoch 3/3" in printed
+    assert "epoch 2/3" not in printed
+    assert list(again.epochs) == [1, 2, 3]
+    assert second.run_id != first.run_id
+    assert second.metric_history("val_loss") == pytest.approx(run_of(whole).metric_history("val_loss"), rel=1e-4)
+    assert not state(first).exists()
+    assert not state(second).exists()
+
+
+def test_a_state_that_is_gone_is_begun_anew(task):
+    """What a dead machine has kept to itself is computed again."""
+    search = Search()
+    assert run_trial(task(continues="0" * 32), search).end == "complete"
+    assert list(run_of(search).metric_history("val_loss")) == [1, 2, 3]
+
+
+def test_an_earlier_run_of_the_same_trial_is_closed(task, parent):
+    """Where a whole machine died and its task came back, nothing of it stays RUNNING; other trials' runs do."""
+    store = connect()
+    dead = Run.create(store, "trial 0", task(0)["tags"])
+    other = Run.create(store, "trial 1", task(1)["tags"])
+    run_trial(task(0, epochs="1"), Search())
+    assert dead.status == "FAILED"
+    assert dead.tags[names.ERROR] == "its worker died"
+    assert dead.tags[names.TRIAL_STATE] == "FAIL"
+    assert other.status == "RUNNING"
+
+
+def test_a_parameter_that_cannot_be(task):
+    """Nothing begins: no run is made."""
+    search = Search()
+    with pytest.raises(ParameterError, match="epochs"):
+        run_trial(task(epochs="none"), search)
+    assert search.runs == []
+
+
+def test_in_a_process_of_its_own(task):
+    """Its lines are messages alone, whatever libraries print; when the search goes away, it ends its run as KILLED."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "beauty_mlflow.jobs.trial"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    ) as process:
+        process.stdin.write(json.dumps(task(epochs="500", patience="500")) + "\n")
+        process.stdin.flush()
+        run = Run.find(connect(), json.loads(process.stdout.readline())["started"])
+        for epoch in (1, 2):
+            assert json.loads(process.stdout.readline())["epoch"][0] == epoch
+            process.stdin.write("true\n")
+            process.stdin.flush()
+        process.stdin.close()
+        process.stdout.read()
+        said = process.stderr.read()
+        process.wait()
+    assert run.status == "KILLED"
+    assert 2 <= max(run.metric_history("val_loss")) < 500
+    assert state(run).is_dir()
+    assert "interrupted" in said
+    assert "Traceback" not in said
