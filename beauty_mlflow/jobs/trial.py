@@ -33,7 +33,7 @@ def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
     os.environ["MLFLOW_TRACKING_URI"], os.environ["MLFLOW_EXPERIMENT_ID"] = content["store"], content["experiment"]
     parameters = load_job(content["job"]).parameters.parse(content["parameters"])
     work = getattr(importlib.import_module(f"beauty_mlflow.jobs.{content['job']}"), f"{content['job']}_in")
-    _close_earlier(content["tags"])
+    _close_earlier(content["tags"], content["continues"])
     done: list[Session] = []
 
     def follow(current: Session) -> Summary:
@@ -68,14 +68,20 @@ def figures_of(run: Run) -> Mapping[str, float]:
     return {**run.metrics(), **sizes, names.SECONDS: _seconds(run)}
 
 
-def _close_earlier(tags: Mapping[str, str]) -> None:
+def _close_earlier(tags: Mapping[str, str], continues: str) -> None:
     """Close the runs of this very trial that a process or a node has left RUNNING when it died."""
-    if names.TRIAL_NUMBER not in tags:
-        return
     store = connect()
-    for run in child_runs(store, Run.find(store, tags[names.PARENT]), {names.TRIAL_NUMBER: tags[names.TRIAL_NUMBER]}):
+    parent = Run.find(store, tags[names.PARENT])
+    if names.TRIAL_NUMBER in tags:
+        earlier = child_runs(store, parent, {names.TRIAL_NUMBER: tags[names.TRIAL_NUMBER]})
+        closing = {names.ERROR: "its worker died", names.TRIAL_STATE: "FAIL"}
+    else:  # of those that confirm a trial, the others are at work on other seeds
+        confirming = child_runs(store, parent, {names.CONFIRM: tags[names.CONFIRM]}) if continues else []
+        earlier = [run for run in confirming if run.run_id == continues]
+        closing = {names.ERROR: "its worker died"}
+    for run in earlier:
         if run.status == "RUNNING":
-            run.finish("FAILED", {names.ERROR: "its worker died", names.TRIAL_STATE: "FAIL"})
+            run.finish("FAILED", closing)
 
 
 def _with_state(current: Session, work: Any) -> Summary:  # noqa: ANN401 - a function of the session

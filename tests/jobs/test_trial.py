@@ -177,6 +177,16 @@ def test_an_earlier_run_of_the_same_trial_is_closed(task, parent):
     assert other.status == "RUNNING"
 
 
+def test_of_the_runs_that_confirm_a_trial_only_its_own_earlier_one_is_closed(task, parent):
+    """The others are at work on other seeds."""
+    store = connect()
+    tags = {names.PARENT: parent.run_id, names.CONFIRM: "0"}
+    dead, other = (Run.create(store, f"confirm 0, seed {seed}", tags) for seed in (1, 2))
+    content = {**task(continues=dead.run_id, epochs="1"), "tags": tags}
+    assert run_trial(content, Search()).end == "complete"
+    assert (dead.status, other.status) == ("FAILED", "RUNNING")
+
+
 def test_a_parameter_that_cannot_be(task):
     """Nothing begins: no run is made."""
     search = Search()
