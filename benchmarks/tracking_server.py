@@ -33,7 +33,7 @@ def tracking_server(folder: Path, database: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(database, folder / "mlflow.db")
     log = folder / "server.log"
-    port = _free_port()
+    port = free_port()
     uri = f"http://127.0.0.1:{port}"
     with log.open("wb") as stream:
         server = subprocess.Popen(
@@ -62,7 +62,8 @@ def _command(folder: Path, port: int) -> list[str]:
     ]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

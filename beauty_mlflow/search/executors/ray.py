@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from types import TracebackType
 from typing import Any, Self
 
-from beauty_mlflow.errors import SweepError
+from beauty_mlflow.errors import BeautyError, SweepError
 from beauty_mlflow.search.executors.base import End, Listener, Outcome, Task
 
 _SETTINGS = {
@@ -106,8 +106,8 @@ class RayExecutor:
         except ray.exceptions.TaskCancelledError:
             return Outcome("interrupted")
         except ray.exceptions.RayTaskError as error:
-            cause = error.cause
-            return Outcome("failed", reason=f"{type(cause).__name__}: {_one_line(cause)}")
+            name = "" if isinstance(error.cause, BeautyError) else f"{type(error.cause).__name__}: "
+            return Outcome("failed", reason=f"{name}{_one_line(error.cause)}")
         except ray.exceptions.RayError as error:
             return Outcome("interrupted") if self._stopped else Outcome("died", reason=_one_line(error))
         finally:
@@ -259,7 +259,8 @@ def _connected() -> Iterator[None]:
         return
     address = os.environ.get(ADDRESS, "")
     where = f"The Ray cluster at {address} ({ADDRESS})" if address else "A Ray cluster of this machine"
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         with _signal_handlers_kept():
             if address:

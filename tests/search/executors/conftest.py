@@ -1,6 +1,5 @@
 """A real Ray cluster of two nodes on this machine, and what a driver does with one."""
 
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ import pytest
 from beauty_mlflow.search.executors.ray import ADDRESS, RayExecutor
 
 HERE = Path(__file__).parent
-SMALL = {"num_cpus": 1, "object_store_memory": 100 * 1024**2}
+SMALL = {"num_cpus": 1, "object_store_memory": 100 * 1024**2, "env_vars": {"PYTHONPATH": str(HERE)}}
 PATIENCE = 240  # seconds; generous, since other work may keep the machine busy
 
 
@@ -20,14 +19,9 @@ def cluster():
     """Two nodes of one core each, which find the tests' work functions."""
     from ray.cluster_utils import Cluster
 
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(HERE)
     made = Cluster(initialize_head=True, head_node_args={**SMALL, "include_dashboard": False})
     made.add_node(**SMALL)
     made.wait_for_nodes()
-    os.environ.pop("PYTHONPATH")
-    if before is not None:
-        os.environ["PYTHONPATH"] = before
     yield made
     made.shutdown()
 
@@ -53,6 +47,7 @@ def executor(cluster, monkeypatch):
 
     yield make
     for one in made:
+        one.stop()
         one.close()
 
 
@@ -111,5 +106,6 @@ def wait_until():
 @pytest.fixture
 def slots():
     """Threads that wait for trials, as a driver's do."""
-    with ThreadPoolExecutor(8) as threads:
-        yield threads
+    threads = ThreadPoolExecutor(8)
+    yield threads
+    threads.shutdown(wait=False, cancel_futures=True)

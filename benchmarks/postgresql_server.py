@@ -1,0 +1,64 @@
+"""A PostgreSQL server of a benchmark's own, on loopback."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from machine import BenchmarkError
+from tracking_server import free_port
+
+START_SECONDS, END_SECONDS = 120, 60
+USERS = ("postgres", "nobody")  # whom it may run as where we are root, which it refuses
+
+
+@contextmanager
+def postgresql_server() -> Iterator[str]:
+    """Yield the URL of an empty database in a new server, which is gone at the end.
+
+    Raises:
+        BenchmarkError: PostgreSQL isn't installed, or doesn't start.
+    """
+    found = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
+    if not found:
+        raise BenchmarkError("PostgreSQL isn't installed: apt-get install postgresql, or leave it out of --storages")
+    programs, folder, port = Path(found).resolve().parent, Path(tempfile.mkdtemp(prefix="pg-")), free_port()
+    log = folder / "log"
+    other = _other_user()
+    folder.chmod(0o755)
+    if other:
+        shutil.chown(folder, str(other["user"]))
+    address = ["-h", "127.0.0.1", "-p", str(port)]
+    with log.open("wb") as stream:
+        options = {"cwd": folder, "stdout": stream, "stderr": stream, **other}
+        made = [programs / "initdb", "-D", folder / "data", "-U", "bench", "-A", "trust", "-N"]
+        if subprocess.run(made, check=False, **options).returncode:
+            raise BenchmarkError(f"initdb failed: {log.read_text()[-1000:]}")
+        command = [programs / "postgres", "-D", folder / "data", *address, "-k", folder]
+        server = subprocess.Popen(command, **options)
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while subprocess.run([programs / "pg_isready", *address, "-q"], check=False).returncode:
+                if time.monotonic() > deadline or server.poll() is not None:
+                    raise BenchmarkError(f"PostgreSQL didn't start: {log.read_text()[-1000:]}")
+                time.sleep(0.1)
+            yield f"postgresql://bench@127.0.0.1:{port}/postgres"
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(END_SECONDS)
+            shutil.rmtree(folder)
+
+
+def _other_user() -> dict[str, object]:
+    if os.geteuid():
+        return {}
+    import pwd
+
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    user = next(name for name in USERS if name in names)
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
