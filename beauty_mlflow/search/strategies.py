@@ -96,6 +96,15 @@ def try_out(sampler: Any, pruner: Any, space: Space, directions: Sequence[Direct
     Raises:
         SweepError: They can't.
     """
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what it warns of is said of the study's own trials
+    try:
+        _try_out(sampler, pruner, space, directions)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _try_out(sampler: Any, pruner: Any, space: Space, directions: Sequence[Direction]) -> None:  # noqa: ANN401 - Optuna's
     study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(0))
     for number in range(_TRIED):
         trial = study.ask()

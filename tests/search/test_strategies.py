@@ -235,3 +235,18 @@ def test_a_grid_is_checked_against_the_space():
     check_strategies(("grid", {}), ("none", {}), WITHOUT_RATE, ONE)
     with pytest.raises(ValueError, match=r"^space\.rate is a float without steps"):
         check_strategies(("grid", {}), ("none", {}), SPACE, ONE)
+
+
+def test_optuna_warns_of_real_trials_only():
+    """What it would log while a sampler is tried out names trials that nobody sees."""
+    heard = []
+
+    class Listening(optuna.samplers.RandomSampler):
+        def sample_relative(self, study, trial, search_space):
+            heard.append(optuna.logging.get_verbosity())
+            return super().sample_relative(study, trial, search_space)
+
+    before = optuna.logging.get_verbosity()
+    try_out(Listening(), NONE, SPACE, ONE)
+    assert heard == [optuna.logging.ERROR]
+    assert optuna.logging.get_verbosity() == before == optuna.logging.WARNING

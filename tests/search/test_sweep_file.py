@@ -386,7 +386,7 @@ STRATEGIES = (
 STARTS = st.lists(st.dictionaries(NAMES, st.integers(0, 9)), max_size=2)
 
 
-@settings(fuzzing, max_examples=300)
+@settings(fuzzing, max_examples=200)
 @given(
     content=st.fixed_dictionaries(
         {"space": st.dictionaries(NAMES, DIMENSIONS, max_size=2)},
