@@ -24,10 +24,10 @@ def postgresql_server() -> Iterator[str]:
     Raises:
         BenchmarkError: PostgreSQL isn't installed, or doesn't start.
     """
-    found = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
-    if not found:
-        raise BenchmarkError("PostgreSQL isn't installed: apt-get install postgresql, or leave it out of --storages")
-    programs, folder, port = Path(found).resolve().parent, Path(tempfile.mkdtemp(prefix="pg-")), free_port()
+    programs = find_programs()
+    if not programs:
+        raise BenchmarkError("PostgreSQL isn't installed: apt-get install postgresql, or leave it out")
+    folder, port = Path(tempfile.mkdtemp(prefix="pg-")), free_port()
     log = folder / "log"
     other = _other_user()
     folder.chmod(0o755)
@@ -52,6 +52,12 @@ def postgresql_server() -> Iterator[str]:
             server.send_signal(signal.SIGINT)
             server.wait(END_SECONDS)
             shutil.rmtree(folder)
+
+
+def find_programs() -> Path | None:
+    """Return the folder of PostgreSQL's programs; Debian's aren't on the path."""
+    found = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
+    return Path(found).resolve().parent if found else None
 
 
 def _other_user() -> dict[str, object]:

@@ -32,7 +32,7 @@ from typing import Any
 import mlflow  # noqa: F401 - here, so that every worker has it from the start
 import psutil
 from machine import facts, table, write_json
-from postgresql_server import postgresql_server
+from postgresql_server import find_programs, postgresql_server
 from tracking_server import tracking_server
 
 from beauty_mlflow.data.progress import console_progress
@@ -82,7 +82,8 @@ class Place:
 
     storage: str
     tracking: str
-    servers: tuple[int, ...] = ()
+    files: Path  # that each trial logs
+    servers: tuple[int, ...]
 
 
 @dataclass(eq=False)
@@ -148,7 +149,7 @@ class NoBooks:
         """Nothing."""
 
 
-def work(place: Place, study_name: str, given: argparse.Namespace, files: Path, start: Any, results: Any) -> None:  # noqa: ANN401 - multiprocessing's
+def work(place: Place, study_name: str, given: argparse.Namespace, start: Any, results: Any) -> None:  # noqa: ANN401 - multiprocessing's
     """Be one worker: open what all use, begin with the others, and report how many trials came to their end."""
     with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):  # a line a trial
         sweep = Sweep.model_validate({**SWEEP, "timeout": given.seconds})
@@ -163,21 +164,20 @@ def work(place: Place, study_name: str, given: argparse.Namespace, files: Path, 
                 parent = study.user_attrs.get("run") or Run.create(store, "sweep").run_id
                 study.set_user_attr("run", parent)
             books = Books(store, study, Run.find(store, parent), sweep)
-        executor = Sleeping(store, parent, given.epochs, given.epoch_seconds, files)
+        executor = Sleeping(store, parent, given.epochs, given.epoch_seconds, place.files)
         start.wait()
         begun, used = time.monotonic(), time.process_time()
         Driver(study, storage, sweep, executor, lambda number, values, _: Task(number, values), books).run()
         results.put((executor.done, begun, time.monotonic(), time.process_time() - used))
 
 
-def measure(place: Place, workers: int, given: argparse.Namespace, files: Path) -> dict[str, Any]:
+def measure(place: Place, workers: int, given: argparse.Namespace) -> dict[str, Any]:
     """Return what so many workers come to in one place."""
     context = multiprocessing.get_context("fork")  # they have everything imported, and nothing opened
     start, results = context.Barrier(workers), context.Queue()
     before = sum(map(_processor_seconds, place.servers))
     processes = [
-        context.Process(target=work, args=(place, f"{workers} workers", given, files, start, results))
-        for _ in range(workers)
+        context.Process(target=work, args=(place, f"{workers} workers", given, start, results)) for _ in range(workers)
     ]
     for process in processes:
         process.start()
@@ -214,7 +214,9 @@ def prepared(storage: str, tracking: str, folder: Path) -> Iterator[Place]:
         _maybe(postgresql_server, storage == "postgresql") as database,
         _maybe(lambda: tracking_server(folder / "server", template), tracking == "server") as server,
     ):
-        yield Place(database or str(paths[storage]), server or uri, tuple(_children() - before))
+        yield Place(
+            database or str(paths[storage]), server or uri, _make_files(folder / "files"), tuple(_children() - before)
+        )
 
 
 @contextmanager
@@ -252,7 +254,7 @@ def main() -> None:
     parser.add_argument(
         "--pairs",
         nargs="+",
-        default=["+".join(pair) for pair in PAIRS],
+        default=[],
         choices=known,
         metavar="PAIR",
         help=f"storage and tracking store: {', '.join(known)}",
@@ -262,6 +264,10 @@ def main() -> None:
     parser.add_argument("--epoch-seconds", type=float, default=0.2)
     parser.add_argument("--json", type=Path, help="where to write the result")
     given = parser.parse_args()
+    if not given.pairs:
+        given.pairs = ["+".join(pair) for pair in PAIRS if pair[0] != "postgresql" or find_programs()]
+        if len(given.pairs) < len(PAIRS):
+            print("PostgreSQL isn't installed (apt-get install postgresql): left out", file=sys.stderr)
     report: dict[str, Any] = {"machine": facts(), "settings": {name: str(value) for name, value in vars(given).items()}}
     report["pairs"] = {}
     with console_progress("measurements", len(given.pairs) * len(given.workers)) as bar:
@@ -269,10 +275,9 @@ def main() -> None:
             rows = report["pairs"][pair] = []
             with tempfile.TemporaryDirectory() as temporary:
                 folder = Path(temporary)
-                files = _make_files(folder / "files")
                 with prepared(*pair.split("+"), folder) as place:
                     for workers in given.workers:
-                        rows.append(measure(place, workers, given, files))
+                        rows.append(measure(place, workers, given))
                         bar.update()
     for pair, rows in report["pairs"].items():
         print(f"\n{pair}\n\n{_table(rows)}")
