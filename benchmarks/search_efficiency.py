@@ -181,10 +181,11 @@ def simulate(names: Sequence[str], tasks: range) -> dict[str, Any]:
                 for kind, seconds in zip(KINDS, (random.seconds, again, found), strict=True):
                     ratios[name][kind].append(seconds / taken)
             bar.update()
-    return {name: {kind: _median(values) for kind, values in both.items()} for name, both in ratios.items()}
+    return {name: {kind: median_of(values) for kind, values in both.items()} for name, both in ratios.items()}
 
 
-def _median(values: Sequence[float]) -> dict[str, Any]:
+def median_of(values: Sequence[float]) -> dict[str, Any]:
+    """Return the median, its interval, and the part of the values that are above 0."""
     generator = np.random.default_rng(0)
     resampled = np.median(generator.choice(values, (2_000, len(values))), axis=1)
     low, high = np.quantile(resampled, (0.025, 0.975))

@@ -34,8 +34,8 @@ PATIENCE = 3
 class Curve:
     """A recorded training, fitted."""
 
-    accuracy: np.ndarray  # a, b
-    loss: np.ndarray  # l0, l1, l2
+    accuracy: tuple[float, ...]  # a, b
+    loss: tuple[float, ...]  # l0, l1, l2
     noise: tuple[float, float]  # standard deviations, of accuracy and of loss
     seconds: float  # an epoch's
 
@@ -82,7 +82,7 @@ class Simulation:
         offset = generator.normal(0, OFFSET)
         lowest, waited = np.inf, 0
         for number in range(1, epochs + 1):
-            (accuracy, loss), noise = _at(curve, number * speed), generator.normal(0, curve.noise)
+            (accuracy, loss), noise = at(curve, number * speed), generator.normal(0, curve.noise)
             accuracy = max(accuracy * (1 - harm) + offset + noise[0], 0.0)
             loss = loss * (1 + harm) + noise[1]
             yield Epoch(number, curve.seconds, float(accuracy), float(loss))
@@ -104,7 +104,8 @@ def recorded() -> Mapping[str, Mapping[int, Curve]]:
     return found
 
 
-def _at(curve: Curve, epoch: float) -> tuple[float, float]:
+def at(curve: Curve, epoch: float) -> tuple[float, float]:
+    """Return accuracy and loss after so many epochs, without noise."""
     a, b = curve.accuracy
     l0, l1, l2 = curve.loss
     # before the first recorded epoch the curves are not known; they are taken to come from nothing, in a line
@@ -118,9 +119,13 @@ def _fitted(values: np.ndarray) -> Curve:
     ones = np.ones_like(epochs)
     of_accuracy = np.stack([ones, -(epochs**-SHAPE)], axis=1)
     of_loss = np.stack([ones, 1 / epochs, epochs], axis=1)
-    accuracy_weights, loss_weights = (
-        np.linalg.lstsq(of_accuracy, accuracy, rcond=None)[0],
-        np.linalg.lstsq(of_loss, loss, rcond=None)[0],
+    accuracy_weights = np.linalg.lstsq(of_accuracy, accuracy, rcond=None)[0]
+    loss_weights = np.linalg.lstsq(of_loss, loss, rcond=None)[0]
+    accuracy_noise = (accuracy - of_accuracy @ accuracy_weights).std(ddof=2)
+    loss_noise = (loss - of_loss @ loss_weights).std(ddof=3)
+    return Curve(
+        accuracy=tuple(map(float, accuracy_weights)),
+        loss=tuple(map(float, loss_weights)),
+        noise=(float(accuracy_noise), float(loss_noise)),
+        seconds=float(seconds[1:].mean()),
     )
-    noise = (accuracy - of_accuracy @ accuracy_weights).std(ddof=2), (loss - of_loss @ loss_weights).std(ddof=3)
-    return Curve(accuracy_weights, loss_weights, (float(noise[0]), float(noise[1])), float(seconds[1:].mean()))
