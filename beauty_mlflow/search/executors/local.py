@@ -62,7 +62,7 @@ class LocalExecutor:
                 with suppress(BrokenPipeError):
                     assert process.stdin is not None
                     process.stdin.close()
-                self._wait_or_kill(process)
+                _end(process, _GRACE)
                 with self._lock:
                     self._processes.discard(process)
         return outcome or self._vanished(process.returncode, path)
@@ -76,7 +76,7 @@ class LocalExecutor:
             process.terminate()
         until = time.monotonic() + _GRACE
         for process in processes:
-            self._wait_or_kill(process, max(until - time.monotonic(), 0))
+            _end(process, max(until - time.monotonic(), 0))
 
     def _start(self, log: int, slot: int) -> "subprocess.Popen[str] | None":
         with self._lock:
@@ -103,13 +103,6 @@ class LocalExecutor:
             process.stdin.flush()
         return attend(process.stdout, process.stdin, listener)
 
-    def _wait_or_kill(self, process: "subprocess.Popen[str]", seconds: float = _GRACE) -> None:
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
     def _environment(self, slot: int) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_RUN_ID"}
         if any(self._gpus):
@@ -123,6 +116,16 @@ class LocalExecutor:
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         hint = "; out of memory?" if status == -signal.SIGKILL else ""
         return Outcome("died", reason=f"its process {how}{hint} (see {log})")
+
+
+def _end(process: "subprocess.Popen[str]", seconds: float) -> None:
+    """Let a process end by itself for a while; whatever happens, it has ended then."""
+    try:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _cores() -> list[str]:
