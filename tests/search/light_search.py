@@ -84,12 +84,13 @@ def wait_until(condition, *, seconds=120):
 
 
 def require_accounted_for(study, trials, retries=2):
-    """Require that a study has its trials, each once, none left over, and all deaths repeated as often as allowed."""
-    found = study.get_trials()
+    """Require that a study, or a list of all its trials, has that many, and all deaths repeated as often as allowed."""
+    found = study if isinstance(study, list) else study.get_trials()
     assert [trial for trial in found if not trial.state.is_finished()] == []
     assert len(counted(found)) == trials
     repeated = [trial.user_attrs["retry_of"] for trial in found if "retry_of" in trial.user_attrs]
     assert len(set(repeated)) == len(repeated)
     for trial in found:
         if trial.state == State.FAIL and "reason" not in trial.user_attrs and trial.number not in repeated:
+            assert "interrupted" not in trial.user_attrs
             assert trial.user_attrs.get("retries", 0) + 1 > retries
