@@ -33,7 +33,7 @@ class Books:
 
     def started(self, trial: Any, values: Mapping[str, Scalar]) -> None:  # noqa: ANN401 - Optuna's
         """Say what a trial tries."""
-        _say(f"trial {trial.number}: {_words(values)}")
+        _say(f"trial {trial.number}: {in_words(values)}")
 
     def finished(self, trial: Any) -> None:  # noqa: ANN401 - Optuna's
         """Say how it ended, and log the sweep's progress at the number of trials that have ended."""
@@ -70,7 +70,8 @@ class Books:
         return f"{figures} (best: {best.values[0]:.4g}, trial {best.number})"
 
 
-def _words(values: Mapping[str, Scalar]) -> str:
+def in_words(values: Mapping[str, Scalar]) -> str:
+    """Return values as one reads them, rounded to three figures."""
     return ", ".join(
         f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
     )

@@ -9,6 +9,7 @@ from beauty_mlflow.data.csv_tables import csv_text
 from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
+from beauty_mlflow.jobs.sweep_books import in_words
 from beauty_mlflow.jobs.sweep_confirm import Confirmed
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State
@@ -47,9 +48,9 @@ def report(search: "Search", confirmed: Sequence[Confirmed]) -> Summary:
 
 
 def trials_table(trials: Sequence[Any], metrics: Sequence[str]) -> list[Row]:
-    """Return a row a trial: number, state, values, parameters, duration in seconds, run, and why it failed or ended."""
+    """Return a row a trial that has begun: number, state, values, parameters, duration in seconds, run, and why it failed or ended."""
     rows = []
-    for trial in trials:
+    for trial in (trial for trial in trials if trial.state != State.WAITING):
         values = trial.values or [None] * len(metrics)
         seconds = trial.duration.total_seconds() if trial.duration else None
         rows.append(
@@ -85,9 +86,9 @@ def _counts(trials: Sequence[Any]) -> str:
     counted = attempts.counted(trials)
     words = {State.COMPLETE: "complete", State.PRUNED: "pruned", State.FAIL: "failed", State.RUNNING: "running"}
     numbers = {word: sum(trial.state == state for trial in counted) for state, word in words.items()}
-    repeated = sum(trial.state != State.WAITING for trial in trials) - len(counted)
+    again = sum(trial.state != State.WAITING for trial in trials) - len(counted)
     parts = [f"{number} {word}" for word, number in numbers.items() if number or word in ("complete", "pruned")]
-    return ", ".join([*parts, *([f"{repeated} repeated after their worker died"] if repeated else [])])
+    return ", ".join([*parts, *([f"{again} begun again"] if again else [])])
 
 
 def _confirmed_table(confirmed: Sequence[Confirmed]) -> list[Row]:
@@ -109,7 +110,7 @@ def _winner(search: "Search", confirmed: Sequence[Confirmed], counts: str) -> Su
         first = confirmed[0]
         spread = f"{first.mean:.4f} ± {first.deviation:.4f} over {len(first.values)} other seeds"
         value = f"{value} in the search, {spread}"
-    values = ", ".join(f"{name}={number}" for name, number in winner.params.items())
+    values = in_words(winner.params)
     link = f"[its run](#/experiments/{search.experiment}/runs/{run})"
     then = f"mlflow run . -e evaluate -P model={run}"
     others = (

@@ -20,6 +20,7 @@ from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
 pytestmark = pytest.mark.slow
+SMALL = {"epochs": 6, "batch_size": 8, "dense_units": 8}
 PNGS = {
     "history",
     "which_parameter_matters",
@@ -303,6 +304,21 @@ def test_the_page_loads_nothing_from_elsewhere(parent):
     markup = re.sub(r"(<script[^>]*>).*?</script>", r"\1", page, flags=re.DOTALL)
     assert not re.findall(r"(?:src|href)\s*=", markup)
     assert page.count('class="plotly-graph-div"') == len(PNGS)
+
+
+def test_only_the_first_trial_extracts(sweep_place):
+    """With the recipe fast, the second depth finds in the cache what the first one's pass has put there."""
+    config = sweep_place.file(
+        trials=2,
+        pruner="none",
+        parameters={**SMALL, "network": "efficientnet_lite0", "weights": "auto", "recipe": "fast"},
+        space={"blocks": {"type": "int", "low": 0, "high": 1}},
+    )
+    done = sweep_place.sweep(config)
+    assert done.returncode == 0, done.stderr
+    first, second = (path.read_text() for path in sorted(sweep_place.state.glob("sweeps/*/trial-*.log")))
+    assert re.search(r"The activation cache gets .*block6d and pooled", first)
+    assert re.search(r"The activation cache has .*block6d and pooled already", second)
 
 
 @pytest.mark.system

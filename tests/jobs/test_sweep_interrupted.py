@@ -88,7 +88,7 @@ def test_ctrl_c_and_on(sweep_place, config, tmp_path):
     ]
     (again,) = [run for name, run in found.items() if name != "trial 0" and _repeats(parent, run)]
     assert_went_on(sweep_place, found["trial 0"], again)
-    assert "trials: 2 complete, 0 pruned, 1 repeated" in done.stdout
+    assert "trials: 2 complete, 0 pruned, 1 begun again" in done.stdout
     assert [run.status for name, run in found.items() if name != "trial 0"] == ["FINISHED"] * 4
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.errors import SearchError
 from beauty_mlflow.jobs import sweeping
 from beauty_mlflow.jobs.sweep import Sweep
 from beauty_mlflow.jobs.sweeping import sweep
+from beauty_mlflow.search.executors.base import Task
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
@@ -58,6 +60,16 @@ def test_raising_trials_goes_on_in_the_same_run(sweep_place):
     assert list(parent.metric_history("trials_done")) == [1, 2, 3, 4, 5]
     assert len({row["params.learning_rate"] for row in rows(parent)}) == 5
     assert parent.status == "FINISHED"
+
+
+def test_depths_that_are_searched_share_the_cache(sweep_place, monkeypatch):
+    """Each trial knows all depths of the search, and all trials read one manifest, so that they need one pass."""
+    tasks = []
+    monkeypatch.setattr(sweeping, "Task", lambda number, content: tasks.append(content) or Task(number, content))
+    do(sweep_place, light(sweep_place))
+    assert {content["parameters"]["cache_depths"] for content in tasks} == {"0,1,2,3"}
+    (data,) = {content["parameters"]["data"] for content in tasks}
+    assert read_split(Path(data)).fingerprint == read_split(sweep_place.data).fingerprint
 
 
 def test_ten_failures_in_a_row_end_the_sweep_and_are_reported(sweep_place):
@@ -157,8 +169,6 @@ def test_a_sweep_stays_in_its_experiment(sweep_place, monkeypatch):
     tasks = []
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
     monkeypatch.setattr(sweeping, "Task", lambda number, content: tasks.append(content) or Task(number, content))
-    from beauty_mlflow.search.executors.base import Task
-
     do(sweep_place, config, trials="2")
     assert [content["experiment"] for content in tasks] == [parent.experiment_id]
     assert connect().experiment_id != parent.experiment_id
