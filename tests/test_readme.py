@@ -40,7 +40,7 @@ def test_every_command_is_known_to_the_tests():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_commands_work_in_the_readmes_order(fresh_copy):
     """One after the other, every command of the README ends well; RUN_ID is the last run that was printed."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

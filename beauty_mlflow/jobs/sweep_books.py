@@ -1,12 +1,14 @@
 """What a sweep's parent run and the console are told of each trial."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
+from beauty_mlflow.errors import BeautyError
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State
 from beauty_mlflow.search.space import Scalar
@@ -23,7 +25,7 @@ BEST = "best_value"
 
 @dataclass(frozen=True, eq=False)
 class Books:
-    """The search's bookkeeping in the tracker and on the console."""
+    """The search's bookkeeping in the tracker and on the console. A tracker that doesn't answer ends no search."""
 
     store: Store
     study: Any
@@ -45,20 +47,29 @@ class Books:
         then = "is tried again" if again else "is not tried again"
         reason = attempts.why(trial)
         _say(f"trial {trial.number}: {reason}; it {then}")
-        for run in child_runs(self.store, self.run, {names.TRIAL_NUMBER: str(trial.number)}):
-            if run.status == "RUNNING":
-                run.finish("FAILED", {names.ERROR: f"{reason}; it {then}", names.TRIAL_STATE: "FAIL"})
+        with _tolerant():
+            self._close(trial, f"{reason}; it {then}")
         self.log_progress()
+
+    def close_dead(self) -> None:
+        """Close the runs of trials that have ended, where that couldn't be done as they died."""
+        for trial in self.study.get_trials(deepcopy=False, states=[State.FAIL]):
+            if attempts.RUN in trial.user_attrs:
+                self._close(trial, attempts.why(trial))
 
     def log_progress(self) -> None:
         """Log how many trials have ended, how, and the best value so far."""
-        with self._lock:
+        with self._lock, _tolerant():
             trials = attempts.counted(self.study.get_trials(deepcopy=False))
             figures = {name: float(sum(one.state == state for one in trials)) for name, state in PROGRESS.items()}
             best = ranked(self.study)
             if best:
                 figures[BEST] = best[0].values[0]
             self.run.log_epoch(int(sum(one.state.is_finished() for one in trials)), figures)
+
+    def _close(self, trial: Any, reason: str) -> None:  # noqa: ANN401 - Optuna's
+        for run in child_runs(self.store, self.run, {names.TRIAL_NUMBER: str(trial.number)}, status="RUNNING"):
+            run.finish("FAILED", {names.ERROR: reason, names.TRIAL_STATE: "FAIL"})
 
     def _end(self, trial: Any) -> str:  # noqa: ANN401 - Optuna's
         if trial.state == State.PRUNED:
@@ -68,6 +79,15 @@ class Books:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in zip(self.sweep.metrics, trial.values, strict=True))
         best = ranked(self.study)[0]
         return f"{figures} (best: {best.values[0]:.4g}, trial {best.number})"
+
+
+@contextmanager
+def _tolerant() -> Iterator[None]:
+    """Say what the tracker refused, and go on."""
+    try:
+        yield
+    except BeautyError as error:
+        _say(f"WARNING: {error}")
 
 
 def in_words(values: Mapping[str, Scalar]) -> str:

@@ -48,7 +48,7 @@ def report(search: "Search", confirmed: Sequence[Confirmed]) -> Summary:
 
 
 def trials_table(trials: Sequence[Any], metrics: Sequence[str]) -> list[Row]:
-    """Return a row a trial that has begun: number, state, values, parameters, duration in seconds, run, and why it failed or ended."""
+    """Return a row a trial that has begun: number, state, values, parameters, seconds, run, and why it ended early."""
     rows = []
     for trial in (trial for trial in trials if trial.state != State.WAITING):
         values = trial.values or [None] * len(metrics)

@@ -182,6 +182,7 @@ def sweep(parameters: SweepParameters) -> Summary:
                 if not isinstance(error, SearchError):
                     say_notes([f"the search is interrupted; {goes_on}"])
                 raise
+            books.close_dead()
             _clear_states(found)
     return [*split_counts(split), *summary, ("run_id", run.run_id)]
 

@@ -73,15 +73,14 @@ def _close_earlier(tags: Mapping[str, str], continues: str) -> None:
     store = connect()
     parent = Run.find(store, tags[names.PARENT])
     if names.TRIAL_NUMBER in tags:
-        earlier = child_runs(store, parent, {names.TRIAL_NUMBER: tags[names.TRIAL_NUMBER]})
+        earlier = child_runs(store, parent, {names.TRIAL_NUMBER: tags[names.TRIAL_NUMBER]}, status="RUNNING")
         closing = {names.ERROR: "its worker died", names.TRIAL_STATE: "FAIL"}
     else:  # of those that confirm a trial, the others are at work on other seeds
-        confirming = child_runs(store, parent, {names.CONFIRM: tags[names.CONFIRM]}) if continues else []
+        confirming = child_runs(store, parent, {names.CONFIRM: tags[names.CONFIRM]}, status="RUNNING")
         earlier = [run for run in confirming if run.run_id == continues]
         closing = {names.ERROR: "its worker died"}
     for run in earlier:
-        if run.status == "RUNNING":
-            run.finish("FAILED", closing)
+        run.finish("FAILED", closing)
 
 
 def _with_state(current: Session, work: Any) -> Summary:  # noqa: ANN401 - a function of the session

@@ -10,14 +10,16 @@ from beauty_mlflow.tracking.store import Store
 _PAGE = 1000
 
 
-def child_runs(store: Store, parent: Run, tags: Mapping[str, str] | None = None) -> list[Run]:
-    """Return a run's children that have these tags, the oldest first.
+def child_runs(store: Store, parent: Run, tags: Mapping[str, str] | None = None, *, status: str = "") -> list[Run]:
+    """Return a run's children that have these tags and, where given, this status, the oldest first.
 
     Raises:
         TrackingError: The store doesn't answer.
     """
     wanted = {names.PARENT: parent.run_id, **(tags or {})}
     chosen = " AND ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items())
+    if status:
+        chosen = f"{chosen} AND attributes.status = '{status}'"
     found: list[Run] = []
     token = None
     with translated(f"find the children of the run {parent.run_id}"):

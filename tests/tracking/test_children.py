@@ -42,6 +42,13 @@ def test_children_are_found_by_their_tags(store, run, child):
     assert found(store, run, {names.CONFIRM: "1", names.TRIAL_NUMBER: "1"}) == []
 
 
+def test_children_are_found_by_their_status(store, run, child):
+    running, failed = child(), child()
+    Run(store, failed).finish("FAILED")
+    assert [one.run_id for one in child_runs(store, run, status="RUNNING")] == [running]
+    assert [one.run_id for one in child_runs(store, run, status="FAILED")] == [failed]
+
+
 def test_more_children_than_a_page_holds(store, run, child, monkeypatch):
     monkeypatch.setattr(children, "_PAGE", 2)
     made = [child() for _ in range(5)]
