@@ -51,7 +51,7 @@ def trials_table(trials: Sequence[Any], metrics: Sequence[str]) -> list[Row]:
     """Return a row a trial that has begun: number, state, values, parameters, seconds, run, and why it ended early."""
     rows = []
     for trial in (trial for trial in trials if trial.state != State.WAITING):
-        values = trial.values or [None] * len(metrics)
+        values = trial.values if trial.state == State.COMPLETE else [None] * len(metrics)
         seconds = trial.duration.total_seconds() if trial.duration else None
         rows.append(
             {

@@ -2,7 +2,7 @@
 
 import html
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,7 @@ def _interactive(figure: _Figure, *, first: bool) -> str:
     height = max(480, 220 * len(figure.arguments.get("params", ())))
     drawn.update_layout(title=figure.title, width=None, height=height)
     for each in (drawn.for_each_xaxis, drawn.for_each_yaxis):
-        each(lambda axis: axis.update(exponentformat="power", dtick=1) if axis.type == "log" else None)
+        each(lambda axis: axis.update(exponentformat="power") if axis.type == "log" else None)
     if figure.name == "intermediate_values":
         drawn.update_layout(xaxis_title="Epoch", yaxis_title="Value after it")
     options = {"responsive": True, "displaylogo": False}
@@ -157,7 +157,11 @@ def _mend(figure: _Figure, canvas: Any, axes: Sequence[Any]) -> None:  # noqa: A
     """Give a figure our title, room for its parameters, and labels that don't lie on each other."""
     width, height = canvas.get_size_inches()
     first = axes[0]
-    parameters = len({name for trial in figure.study.get_trials(deepcopy=False) for name in trial.params})
+    trials = figure.study.get_trials(deepcopy=False)
+    parameters = {name: trial.distributions[name] for trial in trials for name in trial.params}
+    for one in canvas.axes:
+        one.tick_params(which="minor", labelsize="x-small")
+        _whole_numbers(one, parameters)
     if len(axes) > 1:
         canvas.suptitle(figure.title)
     else:
@@ -173,15 +177,28 @@ def _mend(figure: _Figure, canvas: Any, axes: Sequence[Any]) -> None:  # noqa: A
                 one.tick_params(axis="x", labelrotation=45)
         case "slice":
             for one in axes:
-                one.tick_params(axis="x", labelrotation=45)
+                one.tick_params(axis="x", which="both", labelrotation=60)
         case "parallel_coordinate":
-            canvas.set_size_inches(max(width, 2.2 * parameters + 2), height)
+            canvas.set_size_inches(max(width, 2.2 * len(parameters) + 2), height)
+            for bar in [one for one in canvas.axes if one.get_label() == "<colorbar>"]:
+                place = bar.get_position()
+                bar.set_position((place.x0 + 1 / canvas.get_figwidth(), place.y0, place.width, place.height))
         case "intermediate_values":
             first.set(xlabel="Epoch", ylabel="Value after it")
             canvas.set_size_inches(8, height)
             legend = first.get_legend()
             if legend and len(legend.get_texts()) > _MOST_NAMED:
                 legend.remove()
+
+
+def _whole_numbers(axes: Any, parameters: Mapping[str, Any]) -> None:  # noqa: ANN401 - Matplotlib's
+    """Let an axis of whole numbers have no ticks between them."""
+    from matplotlib.ticker import MaxNLocator
+
+    for label, axis in ((axes.get_xlabel(), axes.xaxis), (axes.get_ylabel(), axes.yaxis)):
+        integer = isinstance(parameters.get(label), optuna.distributions.IntDistribution)
+        if (integer or label in ("Trial", "Step")) and axis.get_scale() == "linear":
+            axis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _page(name: str, parts: Sequence[str], left_out: Sequence[str]) -> str:
