@@ -21,9 +21,9 @@ def data_folder(data: str) -> Path:
     return Path(data) if data else cached_sample(console_progress)
 
 
-def open_named(data: str) -> Splitting:
+def open_named(data: str, *, check_pictures: bool = True) -> Splitting:
     """Open a manifest, or split anything else with the defaults, and print what must be read about it."""
-    splitting = open_data(data_folder(data), console_progress)
+    splitting = open_data(data_folder(data), console_progress, check_pictures=check_pictures)
     say_notes(splitting.notes)
     return splitting
 

@@ -118,7 +118,7 @@ def state_of(run_id: str) -> Path:
 @contextmanager
 def _begun(store: Store, wanted: Wanted, follower: Follower) -> Iterator[Session]:
     parameters = wanted.parameters
-    split = open_named(parameters.data).split
+    split = open_named(parameters.data, check_pictures=not follower.has_checked).split
     _require_parts(split, "train", "val", *wanted.then_evaluate)
     name = f"{parameters.job} {parameters.network}"
     run = Run.create(store, follower.name, follower.tags) if follower.name else Run.open(store, name)

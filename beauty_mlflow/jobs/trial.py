@@ -44,6 +44,7 @@ def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
         name=content["name"],
         tags=content["tags"],
         continues=content["continues"],
+        has_checked=True,
         started=listener.started,
         epoch=listener.epoch,
         keeps_model=lambda metrics: listener.keeps_model({**metrics, names.SECONDS: _seconds(done[-1].run)}),

@@ -96,6 +96,12 @@ def test_a_trial_to_its_end(task, parent):
     assert not state(run).exists()
 
 
+def test_pictures_arent_compared_once_more(task, capsys):
+    """The search has done so before its first trial; with many pictures that takes longer than a trial."""
+    assert run_trial(task(epochs="1"), Search()).end == "complete"
+    assert "Verifying" not in capsys.readouterr().err
+
+
 def test_the_search_decides_on_the_model_by_the_final_figures(task):
     """It is asked with the very figures that it gets in the end; told no, no model is uploaded."""
     search = Search(keeps=False)

@@ -68,14 +68,15 @@ def split_data(data: Path, options: SplitOptions, progress: Progress) -> Splitti
     return _finish(found, classes, options, dropped)
 
 
-def open_data(data: Path, progress: Progress) -> Splitting:
-    """Open a manifest as it is (verified, with its pictures), or split anything else with the defaults.
+def open_data(data: Path, progress: Progress, *, check_pictures: bool = True) -> Splitting:
+    """Open a manifest as it is (verified, with its pictures unless told otherwise), or split anything else by default.
 
     Raises:
         DataError: as for ``split_data``; ManifestError: as for ``read_split``.
     """
     if data.is_file() and is_manifest(data):
-        return Splitting(read_split(data, progress=progress), _read_quarantine(quarantine_path(data)))
+        split = read_split(data, check_pictures=check_pictures, progress=progress)
+        return Splitting(split, _read_quarantine(quarantine_path(data)))
     splitting = split_data(data, SplitOptions(), progress)
     how = (
         "It says itself which part each picture belongs to, and that was kept."
