@@ -180,15 +180,19 @@ def _mend(figure: _Figure, canvas: Any, axes: Sequence[Any]) -> None:  # noqa: A
                 one.tick_params(axis="x", which="both", labelrotation=60)
         case "parallel_coordinate":
             canvas.set_size_inches(max(width, 2.2 * len(parameters) + 2), height)
-            for bar in [one for one in canvas.axes if one.get_label() == "<colorbar>"]:
-                place = bar.get_position()
-                bar.set_position((place.x0 + 1 / canvas.get_figwidth(), place.y0, place.width, place.height))
+            _move_colour_bar(canvas, inches=1)  # away from the last parameter's values
         case "intermediate_values":
             first.set(xlabel="Epoch", ylabel="Value after it")
             canvas.set_size_inches(8, height)
             legend = first.get_legend()
             if legend and len(legend.get_texts()) > _MOST_NAMED:
                 legend.remove()
+
+
+def _move_colour_bar(canvas: Any, inches: float) -> None:  # noqa: ANN401 - Matplotlib's
+    for bar in [one for one in canvas.axes if one.get_label() == "<colorbar>"]:
+        place = bar.get_position()
+        bar.set_position((place.x0 + inches / canvas.get_figwidth(), place.y0, place.width, place.height))
 
 
 def _whole_numbers(axes: Any, parameters: Mapping[str, Any]) -> None:  # noqa: ANN401 - Matplotlib's
