@@ -1,15 +1,18 @@
 """One trial of a search, with a listener that stands where the search would."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from beauty_mlflow.errors import ParameterError
 from beauty_mlflow.files import state_folder
+from beauty_mlflow.jobs.sessions import _adopt
 from beauty_mlflow.jobs.trial import run_trial
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.children import child_runs
@@ -227,3 +230,20 @@ def test_in_a_process_of_its_own(task):
     assert state(run).is_dir()
     assert "interrupted" in said
     assert "Traceback" not in said
+
+
+def test_a_state_is_taken_over_only_when_its_process_has_let_go(tmp_path):
+    """A process that lost its search may still write its checkpoint for some seconds."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    (before / "checkpoint.npz").write_bytes(b"half")
+    with (before / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        taking = threading.Thread(target=_adopt, args=(before, after))
+        taking.start()
+        taking.join(0.5)
+        assert taking.is_alive()
+        (before / "checkpoint.npz").write_bytes(b"whole")
+    taking.join()
+    assert (after / "checkpoint.npz").read_bytes() == b"whole"
+    assert not before.exists()
