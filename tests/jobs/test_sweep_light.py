@@ -148,6 +148,18 @@ def test_a_file_store_keeps_the_trials_beside_it(sweep_place, file_uri, monkeypa
     assert len(rows(parent)) == 3
 
 
+def test_a_tracking_server_takes_a_sweep(sweep_place, server_uri, monkeypatch):
+    """Runs, figures and table go over HTTP as well."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "a sweep over http")
+    summary = do(sweep_place, light(sweep_place), storage=str(sweep_place.folder / "trials.db"))
+    (parent,) = runs()
+    assert summary["run_id"] == parent.run_id
+    assert parent.status == "FINISHED"
+    assert list(parent.metric_history("trials_done")) == [1, 2, 3]
+    assert len(rows(parent)) == 3
+
+
 @pytest.mark.parametrize("storage", ["memory", "trials.journal", "trials.db"])
 def test_other_storages(sweep_place, storage, monkeypatch):
     """A journal file, another SQLite file and memory hold the trials as well; a relative path is said absolute."""
