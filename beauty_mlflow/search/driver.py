@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from optuna.exceptions import OptunaError, UpdateFinishedTrialError
 from sqlalchemy.exc import SQLAlchemyError
 
-from beauty_mlflow.errors import SearchError
+from beauty_mlflow.errors import SearchError, StorageError
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State, Worker
 from beauty_mlflow.search.executors.base import Executor, Outcome, Task
@@ -82,9 +82,11 @@ class Driver:
         try:
             try:
                 self._work_in_slots(state)
-            finally:
-                with self.storage.alone():
-                    self._mend()
+            except BaseException:
+                with suppress(OptunaError, SQLAlchemyError, StorageError):  # as in _try
+                    self._mend_alone()
+                raise
+            self._mend_alone()
         except (OptunaError, SQLAlchemyError) as error:
             raise SearchError(
                 f"The {self.storage.words} doesn't answer any more: {reason_of(error)}. The same command goes on with "
@@ -97,10 +99,13 @@ class Driver:
         with ThreadPoolExecutor(self.executor.slots, thread_name_prefix="slot") as threads:
             try:
                 slots = [threads.submit(self._work, slot, state) for slot in range(self.executor.slots)]
+                state.complete.set()
                 self._watch(slots, state)
             except BaseException:
                 self._stop(state)
                 raise
+            finally:
+                state.complete.set()
 
     def _watch(self, slots: Sequence[Future[None]], state: "_State") -> None:
         """Give signs of life until all slots are done, or one fails."""
@@ -114,6 +119,7 @@ class Driver:
             slot.result()
 
     def _work(self, slot: int, state: "_State") -> None:
+        state.complete.wait()  # a thread that starts as a signal arrives may be lost to the pool: it does nothing
         while taken := self._take(state):
             self._try(taken, slot, state)
 
@@ -158,6 +164,10 @@ class Driver:
             state.running.add(trial._trial_id)  # noqa: SLF001 - as above
             return _Taken(trial, draw(trial, self.sweep.space))
 
+    def _mend_alone(self) -> None:
+        with self.storage.alone():
+            self._mend()
+
     def _mend(self) -> None:
         """Fail the trials of dead workers, and queue what died once more."""
         attempts.fail_dead(self.study, self.storage)
@@ -173,7 +183,8 @@ class Driver:
                 outcome = Outcome("died", reason="its process was ended from outside")
             told = self._tell(trial, outcome)
         except BaseException:
-            self._tell(trial, Outcome("interrupted"))
+            with suppress(OptunaError, SQLAlchemyError):  # maybe the very reason
+                self._tell(trial, Outcome("interrupted"))
             raise
         finally:
             state.running.discard(trial._trial_id)  # noqa: SLF001 - as above
@@ -251,6 +262,7 @@ class _State:
     begun: float = field(default_factory=time.monotonic)
     mended: float = -math.inf
     turn: threading.Lock = field(default_factory=threading.Lock)
+    complete: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
     running: set[int] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)

@@ -2,23 +2,25 @@
 
 import errno
 import fcntl
+import functools
 import hashlib
 import os
 import re
 import sqlite3
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import optuna
 import sqlalchemy
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from beauty_mlflow.errors import StorageError
 
@@ -26,10 +28,20 @@ MEMORY = "memory"
 JOURNAL_SUFFIXES = (".journal", ".log")
 HEARTBEAT = 20  # seconds between two signs of life
 GRACE = 90  # seconds without one after which a worker counts as dead
-_PATIENCE = 60.0  # seconds that a locked SQLite file, or a free connection, is waited for
+_PATIENCE = 60.0  # seconds that a locked SQLite file, a server that is away, or a free connection is waited for
+_PAUSE = 0.5  # seconds between two attempts meanwhile
 _DATABASES = ("postgresql", "mysql", "mariadb")
 _OWN_TABLE = "studies"
 
+# what studies and trials do with a database; signs of life may be missed
+_TRANSACTIONS = [
+    *(name for name in vars(optuna.storages.BaseStorage) if name[0] != "_"),
+    "_get_trials",
+    "_create_new_trial",
+]
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 Lock = Callable[[str], AbstractContextManager[None]]
 
 
@@ -158,6 +170,8 @@ def _server(url: sqlalchemy.URL, heartbeat: int, grace: int) -> Storage:
                     "for trials, on the same server if you like."
                 )
             trials = _database(url, {**options, "pool_timeout": _PATIENCE}, heartbeat, grace)
+            for name in _TRANSACTIONS:
+                setattr(trials, name, _patient(getattr(trials, name)))
     except (SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
         raise StorageError(f"The {words} can't be used: {reason_of(error, url.password)}.") from None
     return Storage(trials, words, heartbeat, alone)
@@ -217,14 +231,40 @@ def _file_lock(path: Path) -> Iterator[None]:
 @contextmanager
 def _server_lock(engine: sqlalchemy.Engine, what: str) -> Iterator[None]:
     """Hold an advisory lock; it ends with the connection, however that ends."""
-    key = _key(what)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with closing(_patient(_locked)(engine, _key(what))):
+        yield
+
+
+def _locked(engine: sqlalchemy.Engine, key: str) -> sqlalchemy.Connection:
+    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    try:
         if engine.dialect.name == "postgresql":
             number = int.from_bytes(bytes.fromhex(key), signed=True)
             connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({number})"))
         else:
             connection.execute(sqlalchemy.text(f"SELECT GET_LOCK('{key}', -1)"))
-        yield
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _patient(call: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Try once more, for a while, what a server that is just restarted didn't do."""
+
+    @functools.wraps(call)
+    def patiently(*arguments: Given.args, **options: Given.kwargs) -> Result:
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return call(*arguments, **options)
+            except (OperationalError, optuna.exceptions.StorageInternalError) as error:
+                away = OperationalError in (type(error), type(error.__cause__))
+                if not away or time.monotonic() >= until:
+                    raise
+            time.sleep(_PAUSE)
+
+    return patiently
 
 
 def _key(what: str) -> str:

@@ -16,7 +16,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # for what this room's tests share with the processes that they start
 
-from light_search import Books, open_for, sweep_of  # noqa: E402
+from light_search import Books  # noqa: E402
 
 from beauty_mlflow.search.storages import open_storage  # noqa: E402
 
@@ -43,9 +43,11 @@ class PostgreSQL:
         if os.geteuid() == 0:
             for path in (self.folder, self.folder / "password"):
                 shutil.chown(path, SERVER_USER)
-        self._run(
-            "initdb", "-D", "data", "-U", "tester", "-A", "scram-sha-256", "--pwfile", "password", "-N", wait=True
-        )
+        access = ["-U", "tester", "-A", "scram-sha-256", "--pwfile", "password"]
+        self._run("initdb", "-D", "data", "-N", *access, wait=True)
+        self.start_again()
+
+    def start_again(self):
         options = ["-F", "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
         self.process = self._run("postgres", "-D", "data", *options)
         deadline = time.monotonic() + START_SECONDS
@@ -185,13 +187,3 @@ def start_driver(place, tmp_path, light_trials):
     for one in started:
         one.process.kill()
         one.process.communicate()
-
-
-@pytest.fixture
-def study_of(opened):
-    """Open the test's study, as a further process would."""
-
-    def call(**changed):
-        return open_for(opened(), sweep_of(**changed))
-
-    return call

@@ -349,6 +349,11 @@ def test_a_trial_that_somebody_took_over_is_theirs(end, objective, driver, books
     require_accounted_for(trials, 2)
 
 
+def lose_tables(place):
+    with closing(sqlite3.connect(place)) as connection:
+        connection.execute("ALTER TABLE trials RENAME TO gone")
+
+
 class BrokenError(Exception):
     """Nobody expected it."""
 
@@ -372,12 +377,23 @@ def test_an_error_of_ours_ends_the_search(driver):
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])
+def test_an_error_of_ours_isn_t_hidden_by_what_follows_from_it(driver, place):
+    """The storage may be gone as well, so that nothing can be told."""
+
+    def work(task, listener):
+        lose_tables(place)
+        raise BrokenError
+
+    with pytest.raises(BrokenError):
+        driver(work, trials=2).run()
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
 def test_a_storage_that_doesn_t_answer_any_more(driver, place):
     """It is said in a sentence, and how to go on; the tables are as gone as after a disk's death."""
 
     def work(task, listener):
-        with closing(sqlite3.connect(place)) as connection:
-            connection.execute("ALTER TABLE trials RENAME TO gone")
+        lose_tables(place)
         return Outcome("complete", {"best_val_accuracy": 0.5})
 
     with pytest.raises(SearchError, match=r"SQLite file .* doesn't answer any more: .*no such table: trials.*goes on"):
@@ -444,8 +460,7 @@ def test_two_drivers_that_notice_the_same_death(driver, books):
 
     def mend(one):
         together.wait()
-        with one.storage.alone():
-            one._mend()
+        one._mend_alone()
 
     threads = [in_thread(lambda one=one: mend(one)) for one in drivers]
     for thread, errors in threads:

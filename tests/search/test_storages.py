@@ -15,9 +15,11 @@ import optuna
 import pytest
 from light_search import InThread, open_for, require_accounted_for, sweep_of, task_of, wait_until
 
-from beauty_mlflow.errors import StorageError
+from beauty_mlflow.errors import SearchError, StorageError
+from beauty_mlflow.search import storages
 from beauty_mlflow.search.attempts import State, Worker, counted
 from beauty_mlflow.search.driver import Driver
+from beauty_mlflow.search.executors.base import Outcome
 from beauty_mlflow.search.storages import open_storage
 
 SYSTEM = pytest.mark.system
@@ -26,6 +28,7 @@ SHARED = [*WITH_HEARTBEAT, "journal"]
 ALL = [*SHARED, "memory"]
 HOLDER = """
 import sys
+from beauty_mlflow.search.executors.base import Outcome
 from beauty_mlflow.search.storages import open_storage
 with open_storage(sys.argv[1]).alone():
     print("in", flush=True)
@@ -431,6 +434,50 @@ def test_a_lock_goes_with_its_connection(opened, postgresql, place):
     with psycopg.connect(place, autocommit=True) as connection:
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
         wait_until(lambda: connection.execute(query, [name]).fetchone() == (0,))
+
+
+@SYSTEM
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_a_server_that_restarts_is_waited_for(opened, books, postgresql):
+    """Trials report, end and begin while it is away for some seconds; none is lost, and no driver ends."""
+    storage, sweep = opened(), sweep_of(trials=3)
+
+    def work(task, listener):
+        if task.number == 1:
+            postgresql.stop()
+            threading.Timer(2, postgresql.start_again).start()
+            assert listener.epoch(1, {"val_accuracy": 0.5})
+        return Outcome("complete", {"best_val_accuracy": 0.5})
+
+    study = open_for(storage, sweep)
+    Driver(study, storage, sweep, InThread(work, slots=2), task_of, books).run()
+    assert [trial.state for trial in study.get_trials()] == [State.COMPLETE] * 3
+    assert study.get_trials()[1].intermediate_values == {1: 0.5}
+
+
+@SYSTEM
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_a_server_that_stays_away_ends_the_search(opened, books, postgresql, monkeypatch):
+    """With a sentence that has no password in it, and that says how to go on; which then works."""
+    monkeypatch.setattr(storages, "_PATIENCE", 1)
+    storage, sweep = opened(), sweep_of(trials=3)
+
+    def work(task, listener):
+        postgresql.stop()
+        return Outcome("complete", {"best_val_accuracy": 0.5})
+
+    study = open_for(storage, sweep)
+    with pytest.raises(
+        SearchError, match=r"tester:\*\*\*@.* doesn't answer any more: .*refused.* same command"
+    ) as raised:
+        Driver(study, storage, sweep, InThread(work), task_of, books).run()
+    assert "r@t" not in str(raised.value)
+    postgresql.start_again()
+    study.tell(0, state=State.FAIL)  # what a new process would find out by the end of this one
+    Driver(study, storage, sweep, InThread(), task_of, books).run()
+    require_accounted_for(study, 3)
 
 
 def test_counted_is_what_the_contract_counts(opened):
