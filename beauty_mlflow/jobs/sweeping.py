@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,7 @@ def sweep(parameters: SweepParameters) -> Summary:
     storage = open_storage(parameters.storage or str(_beside(store)))
     folder = state_folder().absolute() / "sweeps" / _folder_name(name, storage.words, split.fingerprint)
     data = _manifest(split, folder)
-    with _executor(parameters, folder, data) as executor:
+    with closing(storage), _executor(parameters, folder, data) as executor:
         study = open_study(
             storage,
             name,
