@@ -14,6 +14,7 @@ from machine import BenchmarkError
 from tracking_server import free_port
 
 START_SECONDS, END_SECONDS = 120, 60
+CONNECTIONS = 400  # PostgreSQL's own limit, 100, is too low for 64 workers
 USERS = ("postgres", "nobody")  # whom it may run as where we are root, which it refuses
 
 
@@ -39,7 +40,7 @@ def postgresql_server() -> Iterator[str]:
         made = [programs / "initdb", "-D", folder / "data", "-U", "bench", "-A", "trust", "-N"]
         if subprocess.run(made, check=False, **options).returncode:
             raise BenchmarkError(f"initdb failed: {log.read_text()[-1000:]}")
-        command = [programs / "postgres", "-D", folder / "data", *address, "-k", folder]
+        command = [programs / "postgres", "-D", folder / "data", *address, "-k", folder, "-N", str(CONNECTIONS)]
         server = subprocess.Popen(command, **options)
         try:
             deadline = time.monotonic() + START_SECONDS

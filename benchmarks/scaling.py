@@ -10,9 +10,10 @@ small files), and sleeps between its epochs. Measured are:
 - the tracking store: an SQLite file or a local `mlflow server` with one worker process, the trials in PostgreSQL;
 - the defaults: SQLite for both.
 
-Besides trials an hour there are the processor seconds that a trial takes in its worker and in the servers. On a machine
-with few cores they are what is short: 64 workers then share cores that a real search would have 64 times. `limit` says
-how many trials an hour the servers could do if they had one core to themselves.
+Besides trials an hour there are `at work`, the part of the time that workers sleep (the rest is bookkeeping, and
+waiting for it), and the processor seconds that a trial takes in its worker and in the servers. On a machine with few
+cores they are what is short: 64 workers then share cores that a real search would have 64 times. `limit` says how many
+trials an hour the servers could do if they had one core to themselves.
 """
 
 import argparse
@@ -22,20 +23,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlflow  # noqa: F401 - here, so that every worker has it from the start
 import psutil
-from machine import facts, table, write_json
+from machine import BenchmarkError, facts, table, write_json
 from postgresql_server import find_programs, postgresql_server
 from tracking_server import tracking_server
 
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.jobs.sweep_books import Books
 from beauty_mlflow.search.driver import Driver
 from beauty_mlflow.search.executors.base import Listener, Outcome, Task
@@ -86,6 +87,17 @@ class Place:
     servers: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Worked:
+    """What a worker has done."""
+
+    trials: int
+    begun: float
+    ended: float
+    processor_seconds: float
+    slept: float
+
+
 @dataclass(eq=False)
 class Sleeping:
     """An executor whose trials sleep and report."""
@@ -97,6 +109,7 @@ class Sleeping:
     files: Path
     slots: int = 1
     done: int = 0
+    slept: float = 0.0
 
     def run(self, task: Task, listener: Listener, slot: int) -> Outcome:
         """Be one trial."""
@@ -104,6 +117,7 @@ class Sleeping:
         run = self._begin(task, listener)
         for epoch in range(1, self.epochs + 1):
             time.sleep(self.epoch_seconds)
+            self.slept += self.epoch_seconds
             if run:
                 run.log_epoch(epoch, EPOCH)
             accuracy = 0.5 + epoch / 100 - task.content["learning_rate"]
@@ -150,7 +164,16 @@ class NoBooks:
 
 
 def work(place: Place, study_name: str, given: argparse.Namespace, start: Any, results: Any) -> None:  # noqa: ANN401 - multiprocessing's
-    """Be one worker: open what all use, begin with the others, and report how many trials came to their end."""
+    """Be one worker, and report how many trials came to their end, or what went wrong."""
+    try:
+        results.put(_work(place, study_name, given, start))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others needn't wait
+        results.put(f"{type(error).__name__}: {error}")
+        start.abort()
+
+
+def _work(place: Place, study_name: str, given: argparse.Namespace, start: Any) -> Worked:  # noqa: ANN401 - multiprocessing's
+    """Open what all use, begin with the others, and work until time is over."""
     with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):  # a line a trial
         sweep = Sweep.model_validate({**SWEEP, "timeout": given.seconds})
         storage = open_storage(place.storage)
@@ -168,31 +191,36 @@ def work(place: Place, study_name: str, given: argparse.Namespace, start: Any, r
         start.wait()
         begun, used = time.monotonic(), time.process_time()
         Driver(study, storage, sweep, executor, lambda number, values, _: Task(number, values), books).run()
-        results.put((executor.done, begun, time.monotonic(), time.process_time() - used))
+        return Worked(executor.done, begun, time.monotonic(), time.process_time() - used, executor.slept)
 
 
 def measure(place: Place, workers: int, given: argparse.Namespace) -> dict[str, Any]:
     """Return what so many workers come to in one place."""
     context = multiprocessing.get_context("fork")  # they have everything imported, and nothing opened
-    start, results = context.Barrier(workers), context.Queue()
-    before = sum(map(_processor_seconds, place.servers))
+    start, results = context.Barrier(workers + 1), context.Queue()
     processes = [
         context.Process(target=work, args=(place, f"{workers} workers", given, start, results)) for _ in range(workers)
     ]
     for process in processes:
         process.start()
-    found = [results.get(timeout=600) for _ in processes]
+    with suppress(threading.BrokenBarrierError):
+        start.wait()
+    before = sum(map(_processor_seconds, place.servers))
+    found = [results.get() for _ in processes]
     for process in processes:
         process.join()
+    wrong = next((one for one in found if isinstance(one, str) and "BrokenBarrier" not in one), "")
+    if wrong:
+        raise BenchmarkError(f"a worker of {workers} failed: {wrong}")
     server = sum(map(_processor_seconds, place.servers)) - before
-    trials = sum(done for done, *_ in found)
-    seconds = max(ended for _, _, ended, _ in found) - min(begun for _, begun, _, _ in found)
+    trials = sum(one.trials for one in found)
+    seconds = max(one.ended for one in found) - min(one.begun for one in found)
     return {
         "workers": workers,
         "trials": trials,
         "trials_an_hour": 3600 * trials / seconds,
-        "of_the_ideal": trials / seconds * given.epochs * given.epoch_seconds / workers,
-        "worker_seconds_a_trial": sum(used for *_, used in found) / max(trials, 1),
+        "at_work": sum(one.slept for one in found) / seconds / workers,
+        "worker_seconds_a_trial": sum(one.processor_seconds for one in found) / max(trials, 1),
         "server_seconds_a_trial": server / max(trials, 1),
     }
 
@@ -270,19 +298,15 @@ def main() -> None:
             print("PostgreSQL isn't installed (apt-get install postgresql): left out", file=sys.stderr)
     report: dict[str, Any] = {"machine": facts(), "settings": {name: str(value) for name, value in vars(given).items()}}
     report["pairs"] = {}
-    with console_progress("measurements", len(given.pairs) * len(given.workers)) as bar:
-        for pair in given.pairs:
-            rows = report["pairs"][pair] = []
-            with tempfile.TemporaryDirectory() as temporary:
-                folder = Path(temporary)
-                with prepared(*pair.split("+"), folder) as place:
-                    for workers in given.workers:
-                        rows.append(measure(place, workers, given))
-                        bar.update()
-    for pair, rows in report["pairs"].items():
-        print(f"\n{pair}\n\n{_table(rows)}")
-    if given.json:
-        write_json(given.json, report)
+    for pair in given.pairs:
+        rows = report["pairs"][pair] = []
+        with tempfile.TemporaryDirectory() as folder, prepared(*pair.split("+"), Path(folder)) as place:
+            for workers in given.workers:
+                rows.append(measure(place, workers, given))
+                print(f"{pair}, {workers} workers: {rows[-1]['trials']} trials", file=sys.stderr, flush=True)
+        print(f"\n{pair}\n\n{_table(rows)}", flush=True)
+        if given.json:
+            write_json(given.json, report)
 
 
 def _make_files(folder: Path) -> Path:
@@ -293,8 +317,8 @@ def _make_files(folder: Path) -> Path:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    header = ["workers", "trials an hour", "of the ideal", "worker s a trial", "server s a trial", "limit"]
-    keys = ("workers", "trials_an_hour", "of_the_ideal", "worker_seconds_a_trial", "server_seconds_a_trial")
+    header = ["workers", "trials an hour", "at work", "worker s a trial", "server s a trial", "limit"]
+    keys = ("workers", "trials_an_hour", "at_work", "worker_seconds_a_trial", "server_seconds_a_trial")
     limits = [3600 / row["server_seconds_a_trial"] if row["server_seconds_a_trial"] else None for row in rows]
     return table(header, [[*(row[key] for key in keys), limit] for row, limit in zip(rows, limits, strict=True)])
 
