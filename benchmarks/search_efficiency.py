@@ -52,7 +52,7 @@ SPACE = {
 }
 METRIC = "best_val_accuracy"
 KINDS = ("whole", "again", "found")
-TPE, MEDIAN, NONE = Strategy(name="tpe"), Strategy(name="median"), Strategy(name="none")
+TPE, HALVING, MEDIAN, NONE = (Strategy(name=name) for name in ("tpe", "successive_halving", "median", "none"))
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Side:
     """A way to search."""
 
     sampler: Strategy = TPE
-    pruner: Strategy = MEDIAN
+    pruner: Strategy = HALVING
     start: bool = True
 
     def sweep(self, trials: int) -> Sweep:
@@ -87,21 +87,14 @@ SIDES: Mapping[str, Side] = {
     "no_pruner": Side(pruner=NONE),
     "random_pruned": Side(Strategy(name="random"), start=False),
     "random_again": RANDOM,
+    "univariate": Side(_strategy("tpe", multivariate=False, group=False)),
+    "startup_4": Side(_strategy("tpe", n_startup_trials=4)),
+    "startup_12": Side(_strategy("tpe", n_startup_trials=12)),
+    "halving_3": Side(pruner=_strategy("successive_halving", reduction_factor=3)),
     "hyperband": Side(pruner=Strategy(name="hyperband")),
-    "halving": Side(pruner=Strategy(name="successive_halving")),
+    "median": Side(pruner=MEDIAN),
     "median_early": Side(pruner=_strategy("median", n_startup_trials=2, n_warmup_steps=1)),
     "quarter": Side(pruner=_strategy("PercentilePruner", percentile=25.0, n_startup_trials=4, n_warmup_steps=2)),
-    "quarter_early": Side(pruner=_strategy("PercentilePruner", percentile=25.0, n_startup_trials=4, n_warmup_steps=1)),
-    "few_startup": Side(_strategy("tpe", n_startup_trials=4)),
-    "many_startup": Side(_strategy("tpe", n_startup_trials=12)),
-    "halving_3": Side(pruner=_strategy("successive_halving", min_resource=3)),
-    "halving_4": Side(pruner=_strategy("successive_halving", reduction_factor=4)),
-    "halving_2": Side(pruner=_strategy("successive_halving", reduction_factor=2)),
-    "median_4_1": Side(pruner=_strategy("median", n_startup_trials=4, n_warmup_steps=1)),
-    "median_2_2": Side(pruner=_strategy("median", n_startup_trials=2, n_warmup_steps=2)),
-    "median_4_3": Side(pruner=_strategy("median", n_startup_trials=4, n_warmup_steps=3)),
-    "halving_12": Side(_strategy("tpe", n_startup_trials=12), _strategy("successive_halving")),
-    "univariate": Side(_strategy("tpe", multivariate=False, group=False)),
 }
 
 

@@ -33,7 +33,7 @@ SAMPLER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 PRUNER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "median": {"n_startup_trials": 4, "n_warmup_steps": 2},
     "hyperband": {"min_resource": 2, "reduction_factor": 3},
-    "successive_halving": {"min_resource": 2, "reduction_factor": 3},
+    "successive_halving": {"min_resource": 2, "reduction_factor": 2},
 }
 _STOPS_THE_STUDY = ("GridSampler", "BruteForceSampler")  # themselves, which only Study.optimize allows
 _ONE_SEQUENCE = ("QMCSampler",)  # whoever opens a study again goes on with it, with the same seed

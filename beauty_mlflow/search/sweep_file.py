@@ -86,7 +86,7 @@ class Sweep(_Table):
     space: dict[str, Dimension]
     start: tuple[dict[str, Given], ...] = ()
     sampler: Strategy = Strategy(name="tpe")
-    pruner: Strategy = Strategy(name="median")
+    pruner: Strategy = Strategy(name="successive_halving")
 
     @field_validator("objectives", mode="before")
     @classmethod

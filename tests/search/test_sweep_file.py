@@ -90,7 +90,7 @@ def test_a_file_need_only_say_what_is_searched(tmp_path):
     sweep = read(tmp_path, BLOCKS)
     assert sweep.metrics == ("best_val_accuracy",)
     assert sweep.directions == ("maximize",)
-    assert (sweep.sampler.name, sweep.pruner.name) == ("tpe", "median")
+    assert (sweep.sampler.name, sweep.pruner.name) == ("tpe", "successive_halving")
     assert (sweep.job, sweep.trials, sweep.confirm, sweep.retries) == ("finetune", 30, 3, 2)
 
 

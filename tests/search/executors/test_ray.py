@@ -82,7 +82,8 @@ def test_stopping_interrupts_what_runs_and_starts_nothing_more(executor, work, a
     wait_until(lambda: sum((folder / "begun").exists() for folder in folders) == 2)
     ray.stop()
     assert [one.result().end for one in running] == ["interrupted"] * 3
-    assert sum((folder / "closed").exists() for folder in folders) == 2
+    begun = [(folder / "begun").exists() for folder in folders]  # the third, too, if a core was free for a moment
+    assert [(folder / "closed").exists() for folder in folders] == begun
     assert ray.run(task(folder=str(tmp_path)), asked(), 0).end == "interrupted"
     assert not (tmp_path / "begun").exists()
 
