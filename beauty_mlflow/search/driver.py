@@ -226,7 +226,7 @@ class Driver:
         """Stop where too many trials of this driver failed since one came to something."""
         if told.state != State.FAIL:
             state.failures.clear()
-        elif attempts.INTERRUPTED not in told.user_attrs:
+        else:
             state.failures.append(attempts.why(told))
         if len(state.failures) >= MOST_FAILURES and not state.stopped.is_set():
             count, last = len(state.failures), state.failures[-1]

@@ -449,6 +449,18 @@ def test_who_has_nothing_to_do_waits_for_the_others(end, driver):
     assert states(trials) == ([State.COMPLETE] if end == "complete" else [State.FAIL, State.COMPLETE])
 
 
+def test_who_waits_tries_again_what_died_last(driver):
+    """Whoever worked on it may have left by then."""
+    made = driver(trials=1)
+    made.study.ask().set_user_attr("worker", asdict(Worker.this()))
+    thread, errors = in_thread(made.run)
+    thread.join(0.3)
+    made.study.tell(0, state=State.FAIL)
+    thread.join()
+    assert errors == []
+    assert states(made.study.get_trials()) == [State.FAIL, State.COMPLETE]
+
+
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_two_drivers_that_notice_the_same_death(driver, books):
     """It is told once and repeated once."""
