@@ -1,6 +1,6 @@
 """How much sooner the search finds what a random search finds: on simulated trainings, or on real ones.
 
-    python benchmarks/search_efficiency.py --tasks 50 --json search.json
+    python benchmarks/search_efficiency.py --tasks 200 --json search.json
     python benchmarks/search_efficiency.py --real FOLDER --network efficientnet_lite0 --json search.json
 
 Simulated (simulated_training.py says how, from which recorded curves): in each task a random search of 40 trials
@@ -242,7 +242,7 @@ def _finished(storage: Path, name: str) -> list[tuple[float, float]]:
 def main() -> None:
     """Measure, print the table and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=50, help="simulated tasks")
+    parser.add_argument("--tasks", type=int, default=200, help="simulated tasks")
     parser.add_argument("--first", type=int, default=0, help="the first simulated task's number")
     parser.add_argument("--sides", nargs="+", default=list(SIDES), choices=SIDES, metavar="SIDE")
     parser.add_argument("--real", type=Path, help="pictures or a manifest: really train instead")
