@@ -31,7 +31,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mlflow  # noqa: F401 - here, so that every worker has it from the start
 import psutil
 from machine import BenchmarkError, facts, table, write_json
 from postgresql_server import find_programs, postgresql_server
