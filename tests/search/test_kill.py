@@ -39,6 +39,10 @@ def states(study):
     return [trial.state for trial in study.get_trials()]
 
 
+def trials_of(drivers):
+    return [trial for driver in drivers for trial in psutil.Process(driver.process.pid).children()]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_driver_ends_its_trials(number, study, start_driver, hangs, books, tmp_path):
     """They say so themselves, are queued again without losing an attempt, and the same command goes on."""
@@ -123,22 +127,21 @@ def test_killed_at_random_moments(study, start_driver, books):
     """Twenty kills of drivers and trials: each trial is there once, and each that died was repeated or given up."""
     seed = time.time_ns() % 2**32
     print(f"seed {seed}")  # noqa: T201 - pytest shows it where the test fails
-    chance, total = random.Random(seed), 50
-    settings = {"trials": total, "slots": 2, "task": {"epochs": [0.5] * 4, "pause": 0.4}}
-    drivers, children, kills = [start_driver(**settings) for _ in range(2)], set(), []
-    while len(kills) < KILLS:
+    chance, total = random.Random(seed), 60
+    settings = {"trials": total, "slots": 2, "task": {"epochs": [0.5] * 4, "pause": 0.5}}
+    drivers, children = [start_driver(**settings) for _ in range(2)], set()
+    for victim in chance.sample(["driver", "trial"] * (KILLS // 2), KILLS):
         time.sleep(chance.uniform(0, 1.5))  # the moment is random
         drivers = [one if one.process.poll() is None else start_driver(**settings) for one in drivers]
-        victim = psutil.Process(chance.choice(drivers).process.pid)
-        trials = victim.children()
-        children.update(trials)
-        target = chance.choice([victim, *trials])
-        target.kill()
-        kills.append("driver" if target == victim else "trial")
-        for driver in drivers:
-            if driver.process.pid == target.pid:
-                driver.process.wait()
-    assert {"driver", "trial"} <= set(kills)
+        if victim == "driver":
+            driver = chance.choice(drivers)
+            children.update(trials_of([driver]))
+            driver.kill()
+            driver.process.wait()
+        else:
+            trials = wait_until(lambda drivers=drivers: trials_of(drivers))
+            children.update(trials)
+            chance.choice(trials).kill()
     assert start_driver(**settings).rest() == DONE
     for driver in drivers:
         driver.rest()
