@@ -97,9 +97,9 @@ def fail_dead(study: Any, storage: Storage) -> None:  # noqa: ANN401 - Optuna's 
         StorageError: There is no heartbeat, and a trial's worker is elsewhere.
     """
     require_noticeable(study, storage)
-    for trial in _running(study):
-        if _is_dead(trial):
-            study.tell(trial.number, state=State.FAIL, skip_if_finished=True)
+    for number in _dead(_running(study)):
+        with suppress(optuna.exceptions.UpdateFinishedTrialError):
+            study.tell(number, state=State.FAIL, skip_if_finished=True)
     if storage.heartbeat:
         optuna.storages.fail_stale_trials(study)
 
@@ -124,12 +124,16 @@ def require_noticeable(study: Any, storage: Storage) -> None:  # noqa: ANN401 - 
 
 def any_dead(trials: Iterable[Any]) -> bool:
     """Return whether a worker of this machine has died, as far as one can tell who isn't alone."""
-    return any(trial.state == State.RUNNING and _is_dead(trial) for trial in trials)
+    return bool(_dead(trials))
 
 
-def _is_dead(trial: Any) -> bool:  # noqa: ANN401 - Optuna's
-    worker = Worker.of(trial)
-    return worker is None or (worker.host == this_host() and not worker.lives())
+def _dead(trials: Iterable[Any]) -> list[int]:
+    """Return the numbers of those that run without a worker, or with one of this machine that is no more."""
+    workers = {trial.number: Worker.of(trial) for trial in trials if trial.state == State.RUNNING}
+    here = this_host()
+    dead = {worker for worker in workers.values() if worker is None or worker.host == here}
+    dead -= {worker for worker in dead if worker and worker.lives()}
+    return [number for number, worker in workers.items() if worker in dead]
 
 
 def _running(study: Any) -> list[Any]:  # noqa: ANN401 - Optuna's

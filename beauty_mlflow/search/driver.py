@@ -159,8 +159,10 @@ class Driver:
             if state.stopped.is_set() or not self._wants_more(self.study.get_trials(deepcopy=False), state):
                 return None
             trial = self.study.ask()
+            # a trial with a worker elsewhere whose heart never beat would never be missed
+            if self.storage.heartbeat:
+                self.storage.trials.record_heartbeat(trial._trial_id)  # noqa: SLF001 - heartbeats go by it
             trial.set_user_attr(attempts.WORKER, asdict(Worker.this()))
-            self._signal(trial._trial_id)  # noqa: SLF001 - heartbeats go by it
             state.running.add(trial._trial_id)  # noqa: SLF001 - as above
             return _Taken(trial, draw(trial, self.sweep.space))
 

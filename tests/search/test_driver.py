@@ -482,6 +482,22 @@ def test_two_drivers_that_notice_the_same_death(driver, books):
     assert [trial.user_attrs["retry_of"] for trial in study.get_trials(states=[State.WAITING])] == list(range(5))
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_a_trial_s_heart_beats_before_it_has_a_worker(driver, place, monkeypatch):
+    """Who dies in between leaves a trial without a worker, not one of another machine that nobody ever misses."""
+
+    def fail(kind):
+        raise BrokenError
+
+    monkeypatch.setattr(Worker, "this", classmethod(fail))
+    made = driver()
+    with pytest.raises(BrokenError):
+        made.run()
+    with closing(sqlite3.connect(place)) as connection:
+        assert connection.execute("SELECT count(*) FROM trial_heartbeats").fetchone() == (1,)
+    assert states(made.study.get_trials()) == [State.FAIL, State.WAITING]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_a_long_trial_gives_signs_of_life(driver, opened):
