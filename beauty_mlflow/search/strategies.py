@@ -12,7 +12,7 @@ from beauty_mlflow.search.space import Space, draw, grid_of
 
 Direction = Literal["maximize", "minimize"]
 SAMPLERS = ("tpe", "grid", "random")
-PRUNERS = ("median", "hyperband", "successive_halving", "none")
+PRUNERS = ("successive_halving", "hyperband", "median", "none")
 _SAMPLER_CLASSES = {
     "tpe": "TPESampler",
     "random": "RandomSampler",

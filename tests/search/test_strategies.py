@@ -192,7 +192,7 @@ def test_a_sampler_that_can_not_be_is_refused(sampler, arguments, problem):
         (
             "medain",
             {},
-            "expected median, hyperband, successive_halving, none or a class of optuna.pruners. Did you mean",
+            "expected successive_halving, hyperband, median, none or a class of optuna.pruners. Did you mean",
         ),
         ("BasePruner", {}, "there is no pruner 'BasePruner'"),
         ("none", {"patience": 3}, "the pruner none has no argument patience; it takes none"),
