@@ -20,7 +20,7 @@ import optuna
 import sqlalchemy
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError, PendingRollbackError, SQLAlchemyError
 
 from beauty_mlflow.errors import StorageError
 
@@ -32,6 +32,8 @@ _PATIENCE = 60.0  # seconds that a locked SQLite file, a server that is away, or
 _PAUSE = 0.5  # seconds between two attempts meanwhile
 _DATABASES = ("postgresql", "mysql", "mariadb")
 _OWN_TABLE = "studies"
+# what a server that goes away is met by: the latter where Optuna takes the former for a query that is too long
+_AWAY = (OperationalError, PendingRollbackError)
 
 # what studies and trials do with a database; signs of life may be missed
 _TRANSACTIONS = [
@@ -258,8 +260,8 @@ def _patient(call: Callable[Given, Result]) -> Callable[Given, Result]:
         while True:
             try:
                 return call(*arguments, **options)
-            except (OperationalError, optuna.exceptions.StorageInternalError) as error:
-                away = OperationalError in (type(error), type(error.__cause__))
+            except (*_AWAY, optuna.exceptions.StorageInternalError) as error:
+                away = isinstance(error, _AWAY) or isinstance(error.__cause__, _AWAY)
                 if not away or time.monotonic() >= until:
                     raise
             time.sleep(_PAUSE)

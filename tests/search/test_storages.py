@@ -14,6 +14,8 @@ from pathlib import Path
 import optuna
 import pytest
 from light_search import InThread, open_for, require_accounted_for, sweep_of, task_of, wait_until
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import IntegrityError, OperationalError, PendingRollbackError
 
 from beauty_mlflow.errors import SearchError, StorageError
 from beauty_mlflow.search import storages
@@ -454,6 +456,36 @@ def test_a_server_that_restarts_is_waited_for(opened, books, postgresql):
     Driver(study, storage, sweep, InThread(work, slots=2), task_of, books).run()
     assert [trial.state for trial in study.get_trials()] == [State.COMPLETE] * 3
     assert study.get_trials()[1].intermediate_values == {1: 0.5}
+
+
+@pytest.mark.parametrize(
+    "cause", [OperationalError("SELECT", {}, Exception("gone")), PendingRollbackError("roll back")]
+)
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_whatever_a_server_that_goes_away_is_met_by_is_tried_again(monkeypatch, cause, wrapped):
+    """Optuna takes a lost connection for a query that is too long, and goes on in the transaction that is lost."""
+    monkeypatch.setattr(storages, "_PAUSE", 0)
+    calls = []
+
+    def call():
+        calls.append(None)
+        if len(calls) == 3:
+            return "an answer"
+        if wrapped:
+            raise StorageInternalError from cause
+        raise cause
+
+    assert storages._patient(call)() == "an answer"
+
+
+def test_another_failure_of_a_server_is_not_tried_again():
+    """What the server refuses it would refuse for ever."""
+
+    def call():
+        raise StorageInternalError("too long") from IntegrityError("INSERT", {}, Exception("too long"))
+
+    with pytest.raises(StorageInternalError, match="too long"):
+        storages._patient(call)()
 
 
 @SYSTEM
