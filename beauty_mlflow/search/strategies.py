@@ -1,6 +1,7 @@
 """Samplers and pruners by name: those that we test, and any other of Optuna's by its class name and arguments."""
 
 import inspect
+import threading
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Literal
@@ -40,6 +41,7 @@ _ONE_SEQUENCE = ("QMCSampler",)  # whoever opens a study again goes on with it, 
 _SEED = "seed"
 _WRAPPED = "wrapped_pruner"
 _TRIED = 12  # trials; most samplers begin their own work after ten
+_one_at_a_time = threading.Lock()
 
 
 def build_sampler(name: str, arguments: Mapping[str, Any], *, seed: int, opened: int = 0) -> Any:  # noqa: ANN401 - Optuna's
@@ -96,12 +98,13 @@ def try_out(sampler: Any, pruner: Any, space: Space, directions: Sequence[Direct
     Raises:
         SweepError: They can't.
     """
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what it warns of is said of the study's own trials
-    try:
-        _try_out(sampler, pruner, space, directions)
-    finally:
-        optuna.logging.set_verbosity(verbosity)
+    with _one_at_a_time:  # the verbosity is the whole process's
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # what it warns of is said of the study's own trials
+        try:
+            _try_out(sampler, pruner, space, directions)
+        finally:
+            optuna.logging.set_verbosity(verbosity)
 
 
 def _try_out(sampler: Any, pruner: Any, space: Space, directions: Sequence[Direction]) -> None:  # noqa: ANN401 - Optuna's

@@ -1,4 +1,5 @@
 import importlib.util
+import threading
 
 import optuna
 import pytest
@@ -250,3 +251,20 @@ def test_optuna_warns_of_real_trials_only():
     try_out(Listening(), NONE, SPACE, ONE)
     assert heard == [optuna.logging.ERROR]
     assert optuna.logging.get_verbosity() == before == optuna.logging.WARNING
+
+
+def test_threads_that_try_samplers_out_leave_the_verbosity_as_it_was():
+    """It is the whole process's: who puts back what another thread had set would silence Optuna for good."""
+    together = threading.Barrier(4)
+
+    def check():
+        together.wait()
+        for _ in range(5):
+            check_strategies(("random", {}), ("none", {}), SPACE, ONE)
+
+    threads = [threading.Thread(target=check) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert optuna.logging.get_verbosity() == optuna.logging.WARNING
