@@ -6,13 +6,13 @@ import sys
 import threading
 import warnings
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
 from beauty_mlflow import __version__
 from beauty_mlflow.errors import BeautyError, Interrupted, UnreachableError
+from beauty_mlflow.interruption import catch_signals
 from beauty_mlflow.jobs import JOBS, load_job
 from beauty_mlflow.jobs.parameters import Job, Summary, choices, is_switch, to_text
 from beauty_mlflow.tracking.launcher import project_run_id
@@ -23,7 +23,7 @@ _POSITIONAL = "positional_"
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 the work failed, 2 bad input, 130 and 143 interrupted."""
-    _catch_signals()
+    catch_signals()
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="beauty", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -144,16 +144,6 @@ def _fail(message: str, status: int, *, close_run: bool = True) -> NoReturn:
 
         close_failed(run_id, message, killed=status > 128)  # noqa: PLR2004 - 128 + the signal's number
     sys.exit(status)
-
-
-def _catch_signals() -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's command outlives its terminal
-            signal.signal(number, _interrupt)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signal module's signature
-    raise Interrupted(number)
 
 
 def _end_with_mlflow() -> None:

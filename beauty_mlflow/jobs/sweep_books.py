@@ -73,7 +73,7 @@ class Books:
 
     def _end(self, trial: Any) -> str:  # noqa: ANN401 - Optuna's
         if trial.state == State.PRUNED:
-            return f"pruned after epoch {trial.user_attrs.get(attempts.PRUNED_AT, '?')}"
+            return attempts.why(trial)
         if trial.state == State.FAIL:
             return f"failed: {attempts.why(trial)}"
         figures = ", ".join(f"{name} {value:.4g}" for name, value in zip(self.sweep.metrics, trial.values, strict=True))

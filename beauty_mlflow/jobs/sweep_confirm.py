@@ -10,8 +10,9 @@ import click
 
 from beauty_mlflow.jobs.trial import figures_of
 from beauty_mlflow.search.executors.base import Outcome
-from beauty_mlflow.search.space import draw
+from beauty_mlflow.search.space import by_parameter
 from beauty_mlflow.search.studies import ranked
+from beauty_mlflow.search.sweep_file import Objective
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.children import child_runs
 
@@ -83,13 +84,13 @@ def confirm(search: "Search") -> list[Confirmed]:
     ends = {trial.number: _finished(search, trial.number) for trial in best}
     for number in (number for number, found in ends.items() if not found):
         click.echo(f"trial {number}: no run on another seed came to its end; their runs say why", err=True)
-    falls = sweep.objectives[0].direction == "maximize"
-    confirmed = [_confirmed(number, found, falls=falls) for number, found in ends.items() if found]
-    return sorted(confirmed, key=lambda one: -one.mean if falls else one.mean)
+    objective = sweep.objectives[0]
+    confirmed = [_confirmed(number, found, objective) for number, found in ends.items() if found]
+    return sorted(confirmed, key=lambda one: objective.cost(one.mean))
 
 
 def _run(search: "Search", trial: Any, seed: int, slot: int, unfinished: str) -> Outcome:  # noqa: ANN401 - Optuna's
-    values = draw(_Fixed(trial.params), search.sweep.space)
+    values = by_parameter(trial.params, search.sweep.space)
     task = search.task(trial.number, values, unfinished, confirms=str(trial.number), seed=seed)
     outcome = search.executor.run(task, _Best(search, trial.number), slot)
     if outcome.end == "complete":
@@ -104,8 +105,7 @@ def _finished(search: "Search", number: int) -> dict[int, tuple[str, float]]:
     """Return the runs that have confirmed a trial so far, and their values, by seed."""
     return {
         int(run.parameters()["seed"]): (run.run_id, figures_of(run)[search.sweep.metrics[0]])
-        for run in child_runs(search.store, search.run, {names.CONFIRM: str(number)})
-        if run.status == "FINISHED"
+        for run in child_runs(search.store, search.run, {names.CONFIRM: str(number)}, status="FINISHED")
     }
 
 
@@ -121,28 +121,9 @@ def _close_dead(search: "Search", number: int) -> Mapping[int, str]:
     return unfinished
 
 
-def _confirmed(number: int, found: Mapping[int, tuple[str, float]], *, falls: bool) -> Confirmed:
-    best = (max if falls else min)(found.values(), key=lambda pair: pair[1])
+def _confirmed(number: int, found: Mapping[int, tuple[str, float]], objective: Objective) -> Confirmed:
+    best = min(found.values(), key=lambda pair: objective.cost(pair[1]))
     return Confirmed(number, {seed: value for seed, (_, value) in sorted(found.items())}, best[0])
-
-
-@dataclass(frozen=True)
-class _Fixed:
-    """Gives the values of a trial that has been, where a new one would draw them."""
-
-    values: Mapping[str, Any]
-
-    def suggest_categorical(self, name: str, choices: object) -> Any:  # noqa: ANN401 - any parameter's value
-        del choices
-        return self.values[name]
-
-    def suggest_int(self, name: str, *limits: object, **options: object) -> Any:  # noqa: ANN401 - as above
-        del limits, options
-        return self.values[name]
-
-    def suggest_float(self, name: str, *limits: object, **options: object) -> Any:  # noqa: ANN401 - as above
-        del limits, options
-        return self.values[name]
 
 
 @dataclass(frozen=True)
@@ -163,6 +144,5 @@ class _Best:
     def keeps_model(self, metrics: Mapping[str, float]) -> bool:
         """Return whether no other seed was better."""
         objective = self.search.sweep.objectives[0]
-        value = metrics[objective.metric]
-        others = [other for _, other in _finished(self.search, self.number).values()]
-        return all(value >= other if objective.direction == "maximize" else value <= other for other in others)
+        cost = objective.cost(metrics[objective.metric])
+        return all(cost <= objective.cost(other) for _, other in _finished(self.search, self.number).values())

@@ -75,11 +75,9 @@ def _write(rows: Sequence[Row], path: Path) -> None:
 
 
 def _reason(trial: Any) -> str:  # noqa: ANN401 - Optuna's
-    if trial.state == State.PRUNED:
-        return f"pruned after epoch {trial.user_attrs.get(attempts.PRUNED_AT, '?')}"
-    if trial.state != State.FAIL:
-        return f"repeats trial {trial.user_attrs[attempts.RETRY_OF]}" if attempts.RETRY_OF in trial.user_attrs else ""
-    return attempts.why(trial)
+    if trial.state in (State.PRUNED, State.FAIL):
+        return attempts.why(trial)
+    return f"repeats trial {trial.user_attrs[attempts.RETRY_OF]}" if attempts.RETRY_OF in trial.user_attrs else ""
 
 
 def _counts(trials: Sequence[Any]) -> str:

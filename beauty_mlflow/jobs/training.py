@@ -76,7 +76,7 @@ def train_in_run(current: Session, build: Builder) -> Trained:
             table = predict_batches(feeds.training.model, feeds.training.validation, current.split.part("val"))
     kept = _kept(table, result)
     model_id = current.run.model_id()
-    if not model_id and current.follower.keeps_model({**current.run.metrics(), **kept, **_sizes(built.model)}):
+    if not model_id and current.follower.keeps_model({**result.history[-1].metrics, **kept, **_sizes(built.model)}):
         model_id = _log_model(current, settings, built.model)
     summary = _log_kept(current, table, result, kept, model_id)
     return Trained(built.model, model_id, settings, summary)
@@ -202,5 +202,5 @@ def _log_kept(
         ("pictures", pictures_line(current.split)),
         ("epochs", f"{len(result.history)}, the best is {result.best_epoch}"),
         ("best_val_loss", f"{result.best_val_loss:.4f}"),
-        ("best_val_accuracy", accuracy_line({**summarize(table), "accuracy": result.best_val_accuracy})),
+        ("best_val_accuracy", accuracy_line({name.removeprefix("best_val_"): value for name, value in kept.items()})),
     ]

@@ -3,13 +3,12 @@
 import importlib
 import json
 import os
-import signal
 import sys
 from collections.abc import Mapping
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from beauty_mlflow.errors import BeautyError, Interrupted, PrunedError
+from beauty_mlflow.interruption import catch_signals
 from beauty_mlflow.jobs import load_job
 from beauty_mlflow.jobs.following import Follower
 from beauty_mlflow.jobs.parameters import Summary
@@ -104,8 +103,7 @@ def _seconds(run: Run) -> float:
 
 def main() -> None:
     """Read the task from standard input and speak with the search; whatever is printed meanwhile goes to stderr."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    catch_signals()
     from_driver, to_driver = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     content = json.loads(from_driver.readline())
@@ -121,10 +119,6 @@ def main() -> None:
         listener.ended(outcome)
     except BrokenPipeError:
         sys.stderr.write("the search is gone\n")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signal module's signature
-    raise Interrupted(number)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """What a model must show before it replaces the one in use."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from beauty_mlflow.errors import GateError, did_you_mean
+from beauty_mlflow.toml import read_toml
 
 DEFAULTS = Path(__file__).with_name("gates.toml")
 LARGEST_CLASS: Literal["largest_class"] = "largest_class"
@@ -49,12 +49,7 @@ def read_gate(path: Path = DEFAULTS) -> Gate:
     Raises:
         GateError: It can't be read, is no TOML, or says something that can't be; the message names file and key.
     """
-    try:
-        content = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise GateError(f"The gate file '{path}' can't be read: {error.strerror}.") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise GateError(f"The gate file '{path}' is no TOML: {error}.") from None
+    content = read_toml(path, "gate file", GateError)
     try:
         return Gate.model_validate(content)
     except ValidationError as error:

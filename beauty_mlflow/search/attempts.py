@@ -97,7 +97,7 @@ def fail_dead(study: Any, storage: Storage) -> None:  # noqa: ANN401 - Optuna's 
         StorageError: There is no heartbeat, and a trial's worker is elsewhere.
     """
     require_noticeable(study, storage)
-    for number in _dead(_running(study)):
+    for number in dead(_running(study)):
         with suppress(optuna.exceptions.UpdateFinishedTrialError):
             study.tell(number, state=State.FAIL, skip_if_finished=True)
     if storage.heartbeat:
@@ -122,18 +122,16 @@ def require_noticeable(study: Any, storage: Storage) -> None:  # noqa: ANN401 - 
             )
 
 
-def any_dead(trials: Iterable[Any]) -> bool:
-    """Return whether a worker of this machine has died, as far as one can tell who isn't alone."""
-    return bool(_dead(trials))
+def dead(trials: Iterable[Any]) -> list[int]:
+    """Return the numbers of those that run without a worker, or with one of this machine that is no more.
 
-
-def _dead(trials: Iterable[Any]) -> list[int]:
-    """Return the numbers of those that run without a worker, or with one of this machine that is no more."""
+    Who isn't alone may see a trial that was taken just now, and whose worker isn't written down yet.
+    """
     workers = {trial.number: Worker.of(trial) for trial in trials if trial.state == State.RUNNING}
     here = this_host()
-    dead = {worker for worker in workers.values() if worker is None or worker.host == here}
-    dead -= {worker for worker in dead if worker and worker.lives()}
-    return [number for number, worker in workers.items() if worker in dead]
+    suspects = {worker for worker in workers.values() if worker is None or worker.host == here}
+    alive = {worker for worker in suspects if worker and worker.lives()}
+    return [number for number, worker in workers.items() if worker in suspects - alive]
 
 
 def _running(study: Any) -> list[Any]:  # noqa: ANN401 - Optuna's
@@ -191,8 +189,10 @@ def _attempts(trial: Any) -> int:  # noqa: ANN401 - Optuna's
 
 
 def why(trial: Any) -> str:  # noqa: ANN401 - Optuna's
-    """Return why a trial failed."""
+    """Return why a trial failed or was pruned."""
     known = trial.user_attrs
+    if trial.state == State.PRUNED:
+        return f"pruned after epoch {known.get(PRUNED_AT, '?')}"
     otherwise = "it was interrupted" if INTERRUPTED in known else "its worker died"
     return str(known.get(REASON) or known.get(DEATH) or otherwise)
 

@@ -147,7 +147,7 @@ class Driver:
         """Return whether it is worth being alone: something died on this machine, or it is time to ask about others."""
         return (
             time.monotonic() - state.mended >= self._heartbeat
-            or attempts.any_dead(trials)
+            or bool(attempts.dead(trials))
             or any(attempts.may_be_repeated(trial, self.sweep.retries) for trial in attempts.died(trials))
         )
 

@@ -28,11 +28,13 @@ Given = Annotated[Scalar, BeforeValidator(_scalar)]
 Number = Annotated[float, Strict()]
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """A table of a sweep file, without room for an unknown key."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Range(_Table):
+class Range(Table):
     """A condition on a number: at least ``min``, at most ``max``."""
 
     min: Number = -math.inf
@@ -109,7 +111,7 @@ _When = Annotated[
 ]
 
 
-class Dimension(_Table):
+class Dimension(Table):
     """One thing that is searched.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import optuna
@@ -100,18 +100,25 @@ def best_trials(study: Any) -> Sequence[Any]:  # noqa: ANN401 - Optuna's
 
 def ranked(study: Any) -> Sequence[Any]:  # noqa: ANN401 - Optuna's
     """Return the complete trials, the best by the first objective first."""
+    costs = _costs_in(study)
     complete = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
-    falls = study.directions[0] == optuna.study.StudyDirection.MAXIMIZE
-    return sorted(complete, key=lambda trial: (-trial.values[0] if falls else trial.values[0], trial.number))
+    return sorted(complete, key=lambda trial: (costs(trial.values)[0], trial.number))
 
 
 def is_among_the_best(study: Any, values: Sequence[float]) -> bool:  # noqa: ANN401 - Optuna's
     """Return whether no complete trial is better than these values: in everything, where there are several."""
-    falls = [direction == optuna.study.StudyDirection.MAXIMIZE for direction in study.directions]
+    costs = _costs_in(study)
+    own = costs(values)
 
-    def better(one: Sequence[float], other: Sequence[float]) -> bool:
-        pairs = [(a, b) if fall else (b, a) for a, b, fall in zip(one, other, falls, strict=True)]
-        return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+    def is_better(others: Sequence[float]) -> bool:
+        pairs = list(zip(others, own, strict=True))
+        return all(other <= ours for other, ours in pairs) and any(other < ours for other, ours in pairs)
 
     complete = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
-    return not any(better(trial.values, values) for trial in complete)
+    return not any(is_better(costs(trial.values)) for trial in complete)
+
+
+def _costs_in(study: Any) -> Callable[[Sequence[float]], list[float]]:  # noqa: ANN401 - Optuna's
+    """Return a function from values to what they cost: of two, the better one costs less."""
+    signs = [-1 if direction == optuna.study.StudyDirection.MAXIMIZE else 1 for direction in study.directions]
+    return lambda values: [sign * value for sign, value in zip(signs, values, strict=True)]

@@ -2,12 +2,11 @@
 
 import itertools
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator, model_validator
+from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from beauty_mlflow.errors import SweepError, did_you_mean
@@ -18,6 +17,7 @@ from beauty_mlflow.search.space import (
     Number,
     Range,
     Scalar,
+    Table,
     by_parameter,
     exclude_each_other,
     is_searched,
@@ -25,6 +25,7 @@ from beauty_mlflow.search.space import (
     requirements,
 )
 from beauty_mlflow.search.strategies import Direction, check_strategies
+from beauty_mlflow.toml import read_toml
 
 Whole = Annotated[int, Strict()]
 BEST_VAL_ACCURACY = "best_val_accuracy"
@@ -33,25 +34,25 @@ _KINDS = {"tuple_type": "expected a list", "dict_type": "expected a table", "mod
 _NAME = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Objective(_Table):
+class Objective(Table):
     """A figure of a trial's run, and which way is better."""
 
     metric: str = Field(min_length=1)
     direction: Direction
 
+    def cost(self, value: float) -> float:
+        """Return what a value costs: of two, the better one costs less."""
+        return -value if self.direction == "maximize" else value
 
-class Strategy(_Table):
+
+class Strategy(Table):
     """A sampler or pruner: a short name of ours, or a class of Optuna's, with its arguments."""
 
     name: str = Field(min_length=1)
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-class Sweep(_Table):
+class Sweep(Table):
     """What a sweep file says.
 
     Attributes:
@@ -92,8 +93,8 @@ class Sweep(_Table):
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         if isinstance(value, str):
-            falls = value.endswith(("loss", "seconds")) or value.startswith("parameters")
-            return ({"metric": value, "direction": "minimize" if falls else "maximize"},)
+            less_is_better = value.endswith(("loss", "seconds")) or value.startswith("parameters")
+            return ({"metric": value, "direction": "minimize" if less_is_better else "maximize"},)
         return (value,) if isinstance(value, dict) else value
 
     @field_validator("sampler", "pruner", mode="before")
@@ -202,18 +203,7 @@ def read_sweep(path: Path) -> Sweep:
         SweepError: It is missing, no TOML, or says something that can't be; the message names the file, the key, what
             was expected and what came.
     """
-    try:
-        content = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except FileNotFoundError:
-        raise SweepError(
-            f"The sweep file '{path}' doesn't exist; expected a TOML file such as sweeps/smoke.toml."
-        ) from None
-    except OSError as error:
-        raise SweepError(f"The sweep file '{path}' can't be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise SweepError(f"The sweep file '{path}' isn't UTF-8 text; expected a TOML file.") from None
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError, a number of 5000 digits, brackets in brackets
-        raise SweepError(f"The sweep file '{path}' is no TOML: {error}.") from None
+    content = read_toml(path, "sweep file", SweepError, hint="expected a TOML file such as sweeps/smoke.toml")
     try:
         return Sweep.model_validate(content)
     except ValidationError as error:

@@ -26,6 +26,8 @@ def test_what_a_file_doesnt_say_is_as_in_the_defaults(tmp_path):
         ),
         ("minimum_accuracy = 2", r"minimum_accuracy: expected a number from 0 to 1"),
         ("level = ", r"The gate file '.*mine.toml' is no TOML"),
+        pytest.param(f"level = 1{'0' * 5000}", r"The gate file '.*mine.toml' is no TOML", id="5001 digits"),
+        pytest.param(f"level = {'[' * 5000}", r"The gate file '.*mine.toml' is no TOML", id="brackets"),
     ],
 )
 def test_what_cant_be_names_file_and_key(tmp_path, text, message):

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from beauty_mlflow.hardware import VISIBLE_GPUS
 from beauty_mlflow.search.executors.base import Listener, Outcome, Task
 from beauty_mlflow.search.executors.pipe import attend
 
-_GPUS = "CUDA_VISIBLE_DEVICES"
 _GRACE = 60.0  # seconds that a trial has to close its run
 
 
@@ -106,7 +106,7 @@ class LocalExecutor:
     def _environment(self, slot: int) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_RUN_ID"}
         if any(self._gpus):
-            environment[_GPUS] = ",".join(self._gpus[slot])
+            environment[VISIBLE_GPUS] = ",".join(self._gpus[slot])
             environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several may share one
         return environment
 
