@@ -87,6 +87,21 @@ class PrunedError(BeautyError):
     """The search has no more use for this training."""
 
 
+class RefusedError(BeautyError):
+    """The work was done, and its answer is no: a gate wasn't passed.
+
+    Args:
+        message: Why.
+        summary: What was found, as (name, value), to print even so.
+    """
+
+    exit_status = 3
+
+    def __init__(self, message: str, summary: Iterable[tuple[str, object]] = ()) -> None:
+        super().__init__(message)
+        self.summary = tuple(summary)
+
+
 class CacheError(WorkError):
     """The cache has no room, can't be written, or held something damaged."""
 

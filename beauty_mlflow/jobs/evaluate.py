@@ -1,12 +1,9 @@
-import re
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
+from beauty_mlflow.jobs.model_names import ModelName
 from beauty_mlflow.jobs.parameters import Count, ExistingPath, Job, Parameters, Summary
-from beauty_mlflow.jobs.training_parameters import RUN_ID
-
-MODEL_URI = re.compile(r"(models|runs):/.+")
 
 
 class Evaluate(Parameters):
@@ -14,20 +11,12 @@ class Evaluate(Parameters):
 
     job = "evaluate"
 
-    model: str = Field(min_length=1, description="A run id, or a models:/ or runs:/ URI.")
+    model: ModelName = Field(min_length=1, description="A run id, or a models:/ or runs:/ URI.")
     data: ExistingPath = Field(
         "", description="A manifest, or anything that can be split; empty is the model's own split."
     )
     part: Literal["test", "val", "train"] = Field("test", description="The part to measure on.")
     batch_size: Count = Field(128, description="Pictures a step.")
-
-    @field_validator("model")
-    @classmethod
-    def _names_a_model(cls, value: str) -> str:
-        if not (RUN_ID.fullmatch(value) or MODEL_URI.fullmatch(value)):
-            message = f"'{value}' names no model; expected a run id (32 hex digits), or a models:/ or runs:/ URI"
-            raise ValueError(message)
-        return value
 
 
 def run(parameters: Evaluate) -> Summary:

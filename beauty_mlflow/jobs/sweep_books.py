@@ -15,7 +15,7 @@ from beauty_mlflow.search.space import Scalar
 from beauty_mlflow.search.studies import ranked
 from beauty_mlflow.search.sweep_file import Sweep
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.children import child_runs
+from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 

@@ -14,7 +14,7 @@ from beauty_mlflow.search.space import by_parameter
 from beauty_mlflow.search.studies import ranked
 from beauty_mlflow.search.sweep_file import Objective
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.children import child_runs
+from beauty_mlflow.tracking.finding import child_runs
 
 if TYPE_CHECKING:
     from beauty_mlflow.jobs.sweeping import Search

@@ -1,18 +1,16 @@
 """The parameters that finetune and train share."""
 
 import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from beauty_mlflow.jobs.model_names import RUN_ID
 from beauty_mlflow.jobs.parameters import Count, ExistingPath, Parameters, Seed, known, recalled
 from beauty_mlflow.networks.table import NETWORKS, get_network
 from beauty_mlflow.training.recipes import OPTIMIZERS, RECIPES
-
-RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def _auto_or(accepted: Callable[[float], bool], expected: str) -> BeforeValidator:

@@ -16,7 +16,7 @@ from beauty_mlflow.jobs.sessions import Session, in_session
 from beauty_mlflow.search.executors.base import Listener, Outcome
 from beauty_mlflow.search.executors.pipe import PipeListener
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.children import child_runs
+from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 

@@ -1,7 +1,7 @@
 """From two models' answers about the same pictures, and a gate, to a verdict."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,7 +10,9 @@ from beauty_mlflow.promotion import checks
 from beauty_mlflow.promotion.answers import Answers, Pair, pair
 from beauty_mlflow.promotion.checks import Candidate, Check
 from beauty_mlflow.promotion.gate import Gate
-from beauty_mlflow.promotion.statistics import detectable_gain
+from beauty_mlflow.promotion.statistics import detectable_gain, lucky_pass
+
+WORN = 0.25  # a test part is worn out where luck alone would have passed so often
 
 Verdict = Literal["first", "better", "equal within noise", "worse within noise", "worse"]
 
@@ -44,6 +46,7 @@ def decide(
     about: Candidate,
     *,
     groups: Mapping[str, str] | None = None,
+    uses: int = 0,
 ) -> Decision:
     """Decide whether a candidate replaces the champion; ties keep the champion, and the first needs the minimum only.
 
@@ -53,6 +56,7 @@ def decide(
         gate: The conditions.
         about: What else is known of the candidate.
         groups: From classes to groups, whose recall is looked at as well.
+        uses: How many promotions these pictures have decided before.
 
     Raises:
         DataError: The pictures aren't the same, are too few, or no class is shared.
@@ -60,7 +64,7 @@ def decide(
     if champion is None:
         _require_enough(candidate, gate)
         own = (checks.minimum_accuracy(candidate, gate), *checks.limits(about, gate))
-        return Decision("first", own, (), _figures(candidate))
+        return Decision("first", own, tuple(_wear(uses, gate)), _figures(candidate))
     both, changes = pair(candidate, champion)
     _require_enough(both.candidate, gate)
     found = (
@@ -80,7 +84,7 @@ def decide(
         "p_value": both.p_value,
         "detectable_gain": detectable_gain(len(both.candidate.true), both.gained + both.lost, gate.level),
     }
-    notes = (*changes.notes(), _detectable(figures["detectable_gain"], len(both.candidate.true)))
+    notes = (*changes.notes(), *_wear(uses, gate), _detectable(figures["detectable_gain"], len(both.candidate.true)))
     return Decision(_verdict(both, gate), found, notes, figures)
 
 
@@ -88,6 +92,17 @@ def _verdict(both: Pair, gate: Gate) -> Verdict:
     if both.p_value < gate.level:
         return "better" if both.gain > 0 else "worse"
     return "equal within noise" if both.gain >= 0 else "worse within noise"
+
+
+def _wear(uses: int, gate: Gate) -> Iterator[str]:
+    if uses:
+        yield f"This test part has decided {uses} promotion{'s' if uses > 1 else ''} before."
+    luck = lucky_pass(uses + 1, gate.level)
+    if luck > WORN:
+        yield (
+            "WARNING: it is worn out: of so many candidates that are no better, one passes by luck with a probability "
+            f"of {luck:.2f}. Take pictures that no model was chosen by."
+        )
 
 
 def _require_enough(answers: Answers, gate: Gate) -> None:

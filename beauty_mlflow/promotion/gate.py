@@ -27,6 +27,7 @@ class Gate(BaseModel):
         class_changes: Whether classes may differ.
         require_manifest: Whether a model without its training's manifest is refused.
         minimum_pictures: To decide on.
+        groups: A grouping file (or ``thesis``) whose groups are looked at beside the classes; empty is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +42,7 @@ class Gate(BaseModel):
     class_changes: bool = False
     require_manifest: bool = True
     minimum_pictures: int = Field(30, ge=1)
+    groups: str = ""
 
 
 def read_gate(path: Path = DEFAULTS) -> Gate:

@@ -86,6 +86,11 @@ def detectable_gain(pictures: int, differing: int, level: float) -> float:
     return float(brentq(lacking, 0, share))
 
 
+def lucky_pass(uses: int, level: float) -> float:
+    """Return the probability that one of so many useless candidates passes a test at this level (Sidak 1967)."""
+    return 1 - (1 - level) ** uses
+
+
 def _macro_f1(true: Labels, answers: Labels, classes: Labels) -> float:
     """Return the mean of 2 hits / (pictures of the class + answers with it) over the classes."""
     size = int(max(classes.max(), answers.max())) + 1

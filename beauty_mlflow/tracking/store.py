@@ -66,7 +66,7 @@ def connect(root: Path | None = None) -> Store:
     uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or default_uri(root or project_root())
     notes = _prepare(uri)
     check_reachable(uri)
-    with translated(f"open the tracking store {redact(uri)}"), _alone(uri):
+    with translated(f"open the tracking store {redact(uri)}"), alone(uri):
         client = MlflowClient(tracking_uri=uri)
         experiment = _find_experiment(client) or _make_experiment(client, uri)
     if experiment.lifecycle_stage != "active":
@@ -148,16 +148,16 @@ def _artifact_location(uri: str, experiment: str) -> str | None:
 
 
 @contextmanager
-def _alone(uri: str) -> Iterator[None]:
-    """Keep other processes from making a local store's tables or its experiment at the same moment."""
+def alone(uri: str) -> Iterator[bool]:
+    """Keep other processes out of a local store for a moment; yield whether that is so (a server's can't be locked)."""
     path = sqlite_path(uri) or _file_store(uri)
     if path is None:
-        yield
+        yield False
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
+        yield True
     finally:
         os.close(folder)

@@ -13,7 +13,7 @@ from beauty_mlflow.search.attempts import INTERRUPTED, State
 from beauty_mlflow.search.executors.ray import ADDRESS
 from beauty_mlflow.search.storages import open_storage
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.children import child_runs
+from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 

@@ -15,7 +15,7 @@ from beauty_mlflow.files import state_folder
 from beauty_mlflow.jobs.sessions import _adopt
 from beauty_mlflow.jobs.trial import run_trial
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.children import child_runs
+from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 

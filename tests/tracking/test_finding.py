@@ -2,7 +2,7 @@ import pytest
 
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.tracking import children, names
-from beauty_mlflow.tracking.children import child_runs
+from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 

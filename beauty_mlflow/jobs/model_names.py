@@ -1,0 +1,27 @@
+"""Parameters that name a model: logged in a run, or registered."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+MODEL_URI = re.compile(r"(models|runs):/.+")
+
+
+def _model(value: str) -> str:
+    if value and not (RUN_ID.fullmatch(value) or MODEL_URI.fullmatch(value)):
+        message = f"'{value}' names no model; expected a run id (32 hex digits), or a models:/ or runs:/ URI"
+        raise ValueError(message)
+    return value
+
+
+def _registered(value: str) -> str:
+    if not value.isprintable() or any(sign in value for sign in "/:@'\"`"):
+        message = f"{value!r} can't be a registered model's name; expected text on one line, without / : @ and quotes"
+        raise ValueError(message)
+    return value
+
+
+ModelName = Annotated[str, AfterValidator(_model)]
+RegisteredName = Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_registered)]

@@ -1,0 +1,222 @@
+"""A registered model: its versions, and the aliases that say which of them is in use.
+
+MLflow's aliases have no compare-and-set: the last writer wins. So a move is written down before it is made (as a tag of
+the registered model), is made by one process at a time, and one that a crash cut short is completed by whoever comes next.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.models import Located
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import Store, alone
+from beauty_mlflow.tracking.values import check_tags
+
+CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
+SETTLE_SECONDS = 2.0  # on a server: who writes a move down in these seconds is seen by the other
+LIVE_SECONDS = 60.0  # a move takes a second or two; an older one is a dead process's
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a registered model."""
+
+    name: str
+    number: str
+    run_id: str
+    source: str
+
+    @property
+    def uri(self) -> str:
+        """What names this version and no other."""
+        return f"models:/{self.name}/{self.number}"
+
+
+@dataclass(frozen=True)
+class Move:
+    """Where aliases go.
+
+    Args:
+        aliases: From an alias to its new version's number.
+        champion: The champion's number as it was when this was decided; empty where there was none.
+        run_id: The audit run.
+        begun: Seconds since 1970.
+    """
+
+    aliases: Mapping[str, str]
+    champion: str
+    run_id: str
+    begun: float
+
+
+class Registry:
+    """One registered model of a store.
+
+    Every method raises TrackingError where the store refuses or doesn't answer.
+    """
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.name = name
+        self._store = store
+        self._client = store.client
+
+    def find(self, alias: str) -> Version | None:
+        """Return the version that an alias points at, if there is one."""
+        number = self._aliases().get(alias)
+        return self._version(number) if number else None
+
+    def require(self, alias: str) -> Version:
+        """Return the version that an alias points at.
+
+        Raises:
+            TrackingError: There is none; the message names the aliases that there are.
+        """
+        aliases = self._aliases()
+        if alias not in aliases:
+            known = ", ".join(f"{one} (version {number})" for one, number in sorted(aliases.items())) or "none"
+            raise TrackingError(f"The registered model '{self.name}' has no alias '{alias}'; it has: {known}.")
+        return self._version(aliases[alias])
+
+    def add(self, model: Located, tags: Mapping[str, str], description: str) -> Version:
+        """Return the version that is this model, registered now where it isn't yet, with these tags and description."""
+        source = f"models:/{model.model_id}" if model.model_id else model.location
+        with translated(f"register the model '{self.name}'"):
+            self._make()
+            found = next((one for one in self._versions() if one.source == source), None)
+            if found is None:
+                made = self._client.create_model_version(
+                    self.name, source, run_id=model.run_id or None, tags=check_tags(tags), description=description
+                )
+                return self._version(str(made.version))
+            for name, value in check_tags(tags).items():
+                self._client.set_model_version_tag(self.name, found.number, name, value)
+            self._client.update_model_version(self.name, found.number, description)
+            return found
+
+    def move(self, aliases: Mapping[str, str], *, champion: Version | None, run: Run) -> None:
+        """Let aliases point at other versions, all of them or, until the next call of ``repair``, the first few.
+
+        Args:
+            aliases: From an alias to its new version's number.
+            champion: The champion when this was decided.
+            run: The audit run.
+
+        Raises:
+            TrackingError: Another process has moved, or is moving, the champion.
+        """
+        wanted = Move(dict(aliases), champion.number if champion else "", run.run_id, time.time())
+        with alone(self._store.uri) as locked:
+            self._complete_interrupted(locked=locked)
+            self._require_champion(wanted)
+            with translated(f"move the aliases of '{self.name}'"):
+                self._client.set_registered_model_tag(self.name, names.PROMOTION_MOVE, json.dumps(asdict(wanted)))
+            if not locked:
+                time.sleep(SETTLE_SECONDS)
+                if self._written() != wanted:
+                    raise TrackingError(self._lost("another process is moving it at this moment"))
+                self._require_champion(wanted)
+            self._apply(wanted)
+
+    def repair(self) -> str:
+        """Complete the move that a crash cut short; return a sentence about it, empty where there was none.
+
+        Raises:
+            TrackingError: The move is going on.
+        """
+        with alone(self._store.uri) as locked:
+            return self._complete_interrupted(locked=locked)
+
+    def _complete_interrupted(self, *, locked: bool) -> str:
+        found = self._written()
+        if found is None or not found.aliases:
+            return ""
+        if not locked and time.time() - found.begun < LIVE_SECONDS:
+            raise TrackingError(self._lost(f"the run {found.run_id} is moving it at this moment"))
+        now = self._aliases().get(CHAMPION, "")
+        if now not in (found.champion, found.aliases.get(CHAMPION, found.champion)):
+            self._forget()
+            words = f"was dropped: the champion is version {now} by now"
+        else:
+            self._apply(found)
+            words = "was completed: " + ", ".join(f"{one} is version {to}" for one, to in found.aliases.items())
+        run = Run(self._store, found.run_id)
+        if run.status == "RUNNING":
+            run.finish("FINISHED", {names.PROMOTION_REASON: f"interrupted; {words}"})
+        return f"The move of aliases that the run {found.run_id} had begun {words}."
+
+    def _apply(self, wanted: Move) -> None:
+        with translated(f"move the aliases of '{self.name}'"):
+            for alias, number in wanted.aliases.items():
+                self._client.set_registered_model_alias(self.name, alias, number)
+        self._forget()
+
+    def _require_champion(self, wanted: Move) -> None:
+        now = self._aliases().get(CHAMPION, "")
+        if now != wanted.champion:
+            words = f"it was {_number(wanted.champion)} when this was decided, and is {_number(now)} now"
+            raise TrackingError(self._lost(words))
+
+    def _lost(self, why: str) -> str:
+        return f"The champion of '{self.name}' wasn't touched: {why}. Run the command again to decide anew."
+
+    def _written(self) -> Move | None:
+        model = self._fetch()
+        text = model.tags.get(names.PROMOTION_MOVE) if model else ""
+        if not text:
+            return None
+        try:
+            return Move(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise TrackingError(
+                f"The tag {names.PROMOTION_MOVE} of the registered model '{self.name}' can't be read ({error}). Remove it."
+            ) from None
+
+    def _forget(self) -> None:
+        with translated(f"move the aliases of '{self.name}'"):
+            self._client.delete_registered_model_tag(self.name, names.PROMOTION_MOVE)
+
+    def _aliases(self) -> dict[str, str]:
+        model = self._fetch()
+        return {alias: str(number) for alias, number in model.aliases.items()} if model else {}
+
+    def _fetch(self) -> Any:  # noqa: ANN401 - MLflow is untyped
+        with translated(f"read the registered model '{self.name}'"):
+            try:
+                return self._client.get_registered_model(self.name)
+            except MlflowException as error:
+                if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                    raise
+                return None
+
+    def _make(self) -> None:
+        if self._fetch() is None:
+            try:
+                self._client.create_registered_model(self.name)
+            except MlflowException as error:  # another process was first
+                if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+                    raise
+
+    def _versions(self) -> list[Version]:
+        found = self._client.search_model_versions(f"name = '{self.name}'", max_results=10000)
+        return [_version(one) for one in found]
+
+    def _version(self, number: str) -> Version:
+        with translated(f"read version {number} of the registered model '{self.name}'"):
+            return _version(self._client.get_model_version(self.name, number))
+
+
+def _version(found: Any) -> Version:  # noqa: ANN401 - MLflow is untyped
+    return Version(found.name, str(found.version), found.run_id or "", found.source)
+
+
+def _number(number: str) -> str:
+    return f"version {number}" if number else "none"
