@@ -63,26 +63,37 @@ def file_uri(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def running():
+    """A context manager that starts a server; see ``_running``."""
+    return _running
+
+
+@pytest.fixture(scope="session")
 def server_uri(tmp_path_factory, sqlite_template):
     """A real tracking server on loopback, one for the whole session; tests share what it stores."""
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(sqlite_template, folder / "mlflow.db")
-    uri = f"http://127.0.0.1:{_free_port()}"
-    log = folder / "server.log"
-    with log.open("wb") as stream:
-        server = subprocess.Popen(
-            _server_command(folder, uri),
-            cwd=folder,
-            env={**_plain_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            _wait_until_healthy(uri, server, log)
-            yield uri
-        finally:
-            _end_group(server)
+
+    def command(port):
+        return [
+            str(Path(sys.executable).with_name("mlflow")),
+            "server",
+            "--backend-store-uri",
+            f"sqlite:///{folder / 'mlflow.db'}",
+            "--artifacts-destination",
+            str(folder / "artifacts"),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            port,
+            "--workers",
+            "1",
+            "--allowed-hosts",
+            f"127.0.0.1:{port},localhost:{port}",
+        ]
+
+    with _running(command, folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
+        yield uri
 
 
 @pytest.fixture(params=["file", "sqlite", "server"])
@@ -112,24 +123,29 @@ def _free_port():
         return probe.getsockname()[1]
 
 
-def _server_command(folder, uri):
-    port = uri.rpartition(":")[2]
-    return [
-        str(Path(sys.executable).with_name("mlflow")),
-        "server",
-        "--backend-store-uri",
-        f"sqlite:///{folder / 'mlflow.db'}",
-        "--artifacts-destination",
-        str(folder / "artifacts"),
-        "--host",
-        "127.0.0.1",
-        "--port",
-        port,
-        "--workers",
-        "1",
-        "--allowed-hosts",
-        f"127.0.0.1:{port},localhost:{port}",
-    ]
+@contextlib.contextmanager
+def _running(command, folder, **environment):
+    """Start a server on a free port of loopback, yield its address once /health answers, and end its process group.
+
+    ``command`` makes the command line from the port; the server's log is server.log in ``folder``, where it runs.
+    """
+    port = str(_free_port())
+    uri = f"http://127.0.0.1:{port}"
+    log = folder / "server.log"
+    with log.open("wb") as stream:
+        server = subprocess.Popen(
+            command(port),
+            cwd=folder,
+            env={**_plain_environment(), **environment},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait_until_healthy(uri, server, log)
+            yield uri
+        finally:
+            _end_group(server)
 
 
 def _wait_until_healthy(uri, server, log):
@@ -141,7 +157,7 @@ def _wait_until_healthy(uri, server, log):
             time.sleep(0.2)
         else:
             return
-    pytest.fail(f"the tracking server didn't start: {log.read_text()[-2000:]}")
+    pytest.fail(f"the server didn't start: {log.read_text()[-2000:]}")
 
 
 def _end_group(server):

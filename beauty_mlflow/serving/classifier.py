@@ -25,8 +25,8 @@ Decoded = list[Picture | str]
 class Classifier:
     """A network that answers for pictures.
 
-    It may be used by several threads at once. The network is called directly, as one graph for every batch
-    size: Keras's predict costs several times as much for one picture.
+    It may be used by several threads at once, which share the threads that decode. The network is called directly,
+    as one graph for every batch size: Keras's predict costs several times as much for one picture.
 
     Args:
         network: Keras network from pictures [n, image_size, image_size, 3], 0..255, to probabilities
@@ -39,6 +39,7 @@ class Classifier:
         self.network = network
         self.description = description
         self.model_version = model_version
+        self._threads = ThreadPoolExecutor(os.cpu_count(), "decode")
         size = description.image_size
         self._run = tf.function(
             lambda pictures: network(tf.cast(pictures, tf.float32), training=False),
@@ -80,14 +81,13 @@ class Classifier:
         if len(pictures) <= 1:  # threads would only add to the time of a single picture
             yield [self._load(picture) for picture in pictures]
             return
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            waiting: list[Future[Picture | str]] = []
-            for start in range(0, len(pictures), BATCH_SIZE):  # decoded while the network has the batch before
-                coming = [threads.submit(self._load, picture) for picture in pictures[start : start + BATCH_SIZE]]
-                if waiting:
-                    yield [future.result() for future in waiting]
-                waiting = coming
-            yield [future.result() for future in waiting]
+        waiting: list[Future[Picture | str]] = []
+        for start in range(0, len(pictures), BATCH_SIZE):  # decoded while the network has the batch before
+            coming = [self._threads.submit(self._load, picture) for picture in pictures[start : start + BATCH_SIZE]]
+            if waiting:
+                yield [future.result() for future in waiting]
+            waiting = coming
+        yield [future.result() for future in waiting]
 
     def _load(self, picture: object) -> Picture | str:
         if not isinstance(picture, bytes | bytearray | memoryview):

@@ -14,18 +14,28 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import Array, ColSpec, DataType, Object, ParamSchema, ParamSpec, Property, Schema
 
 import beauty_mlflow
-from beauty_mlflow.serving.package import DESCRIPTION_FILE, MODEL_FILE, requirements
+from beauty_mlflow.serving import package as served
 
 with warnings.catch_warnings():  # about type hints of MLflow's own, each time it is first imported
     warnings.simplefilter("ignore", UserWarning)
     import mlflow.pyfunc
 
-LOADER = "beauty_mlflow.serving.pyfunc"
+LOADER = "beauty_mlflow.tracking.loader"
 DATA = "data/package"
 COLUMN = "image"
 TOP = 5
 # What the loader imports; it travels with the model, so that the model loads where this package isn't installed
-CODE = ("__init__.py", "errors.py", "files.py", "data/__init__.py", "data/images.py", "data/regular.py", "serving")
+CODE = (
+    "__init__.py",
+    "errors.py",
+    "files.py",
+    "data/__init__.py",
+    "data/images.py",
+    "data/regular.py",
+    "serving",
+    "tracking/__init__.py",
+    "tracking/loader.py",
+)
 
 
 def build(folder: Path, package: Path, *, example: bytes, model: Any) -> None:  # noqa: ANN401 - MLflow is untyped
@@ -47,8 +57,19 @@ def build(folder: Path, package: Path, *, example: bytes, model: Any) -> None:  
             mlflow_model=model,
             signature=signature(),
             input_example=pd.DataFrame({COLUMN: [example]}),
-            pip_requirements=[f"mlflow=={mlflow.__version__}", *requirements()],
+            pip_requirements=requirements(),
         )
+
+
+def requirements() -> list[str]:
+    """Return what a machine needs to load and serve the model, pinned to the versions installed here.
+
+    mlflow-skinny is the part of MLflow that does both; mlflow itself would bring its tracking server's packages too.
+
+    Raises:
+        ModelError: As serving.package.requirements.
+    """
+    return [f"mlflow-skinny=={mlflow.__version__}", *served.requirements()]
 
 
 def signature() -> ModelSignature:
@@ -81,7 +102,7 @@ def _keras_versions() -> dict[str, str]:
 def _copy_package(package: Path, temporary: Path) -> str:
     target = temporary / Path(DATA).name
     target.mkdir()
-    for name in (MODEL_FILE, DESCRIPTION_FILE):
+    for name in (served.MODEL_FILE, served.DESCRIPTION_FILE):
         shutil.copyfile(package / name, target / name)
     return str(target)
 

@@ -1,3 +1,4 @@
+import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -75,6 +76,12 @@ def test_threads_may_share_it(classifier, make_picture):
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda source: classifier.classify([source])[0], sources))
     assert found == expected
+
+
+def test_requests_at_once_share_the_threads_that_decode(classifier, make_picture):
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(lambda seed: classifier.classify([make_picture(seed)] * 20), range(6)))
+    assert 0 < len(classifier._threads._threads) <= os.cpu_count()
 
 
 def test_top_is_cut_to_what_was_asked_for_and_to_the_classes(classifier, make_picture):

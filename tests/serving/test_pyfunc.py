@@ -1,3 +1,4 @@
+import base64
 import json
 import subprocess
 import sys
@@ -5,10 +6,13 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from beauty_mlflow.data.images import FORMATS
 from beauty_mlflow.errors import DataError, ParameterError
 from beauty_mlflow.serving.classifier import Classifier
-from beauty_mlflow.serving.pyfunc import _load_pyfunc, find_model_version
+from beauty_mlflow.serving.pyfunc import _load_pyfunc, _without_base64, find_model_version
 
 COLUMNS = ["label", "probability", "top", "abstained", "error", "model_version"]
 
@@ -27,11 +31,33 @@ def test_the_table_says_what_the_classifier_says(served, package, make_picture):
         assert row == {name: getattr(reply, name) for name in COLUMNS}
 
 
+def test_the_first_answer_need_not_wait_for_the_graph(served):
+    assert served.classifier._run.experimental_get_tracing_count() == 1
+
+
 def test_rows_keep_their_index_and_a_bad_cell_its_own_error(served, make_picture):
     table = served.predict(pd.DataFrame({"image": [make_picture(), None, "text"]}, index=[7, 3, "x"]))
     assert list(table.index) == [7, 3, "x"]
     assert table["error"].isna().tolist() == [True, False, False]
     assert table.loc[3, "error"] == "expected the bytes of a picture file, got nothing"
+
+
+@pytest.mark.parametrize("form", [base64.b64encode, base64.encodebytes, lambda file: base64.b64encode(file).decode()])
+@pytest.mark.parametrize("kind", FORMATS)
+def test_base64_that_mlflow_left_is_decoded_and_a_file_is_not(served, make_picture, kind, form):
+    """A file is never taken for base64; base64 may be text or bytes, in one line or several."""
+    files = [make_picture(1, size, kind) for size in ((20, 30), (0x41, 0x41), (43, 0x2B2B))]
+    plain = served.predict(pd.DataFrame({"image": files}))
+    assert plain["error"].isna().all()
+    pd.testing.assert_frame_equal(served.predict(pd.DataFrame({"image": [form(file) for file in files]})), plain)
+
+
+@settings(max_examples=200, deadline=None)
+@given(cell=st.binary() | st.text() | st.text(st.characters(categories=["Cs"])) | st.from_regex(r"[A-Za-z0-9+/=\s]*"))
+def test_what_is_in_a_cell_is_decoded_or_left(cell):
+    """Nothing that somebody may send is an error here."""
+    found = _without_base64(cell)
+    assert found is cell or found == base64.b64decode(cell)
 
 
 def test_the_answer_is_valid_json_with_null_where_there_is_none(served, make_picture):

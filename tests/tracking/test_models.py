@@ -176,7 +176,7 @@ def test_there_is_no_pickle_inside_and_requirements_are_pinned(local_run, packag
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".joblib", ".pyc"))]
     requirements = (root / "requirements.txt").read_text().splitlines()
     assert all("==" in line for line in requirements)
-    assert {"mlflow", "keras", "pillow"} <= {line.partition("==")[0] for line in requirements}
+    assert {"mlflow-skinny", "keras", "pillow"} <= {line.partition("==")[0] for line in requirements}
     example = json.loads((root / "input_example.json").read_text())
     assert base64.b64decode(example["data"][0][0]) == picture_file
 
