@@ -5,16 +5,16 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 import click
 
 from beauty_mlflow import __version__
-from beauty_mlflow.errors import BeautyError, Interrupted, UnreachableError
+from beauty_mlflow.errors import BeautyError, Interrupted, RefusedError, UnreachableError
 from beauty_mlflow.interruption import catch_signals
 from beauty_mlflow.jobs import JOBS, load_job
-from beauty_mlflow.jobs.parameters import Job, Summary, choices, is_switch, to_text
+from beauty_mlflow.jobs.parameters import Job, choices, is_switch, to_text
 from beauty_mlflow.tracking.launcher import project_run_id
 
 INTERNAL_ERROR = 1
@@ -22,7 +22,11 @@ _POSITIONAL = "positional_"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 done, 1 the work failed, 2 bad input, 130 and 143 interrupted."""
+    """Run the command line and exit.
+
+    The status is 0 where it is done, 1 where the work failed, 2 for bad input, 3 where a gate refused, 130 and 143 for
+    an interruption.
+    """
     catch_signals()
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="beauty", standalone_mode=False)
@@ -32,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _fail(_usage(error), error.exit_code)
     except UnreachableError as error:
         _fail(str(error), error.exit_status, close_run=False)
+    except RefusedError as error:
+        _print_summary(error.summary)
+        _fail(str(error), error.exit_status)
     except BeautyError as error:
         _fail(str(error), error.exit_status)
     except Interrupted as error:
@@ -125,7 +132,7 @@ def _once(option: str, texts: tuple[str, ...]) -> str:
     return texts[0]
 
 
-def _print_summary(summary: Summary) -> None:
+def _print_summary(summary: Iterable[tuple[str, object]]) -> None:
     for name, value in summary:
         click.echo(f"{name}: {value}")
 

@@ -4,7 +4,20 @@ import importlib
 
 from beauty_mlflow.jobs.parameters import Job
 
-JOBS = ("main", "sample", "split", "group", "finetune", "train", "evaluate", "sweep", "cache")
+JOBS = (
+    "main",
+    "sample",
+    "split",
+    "group",
+    "finetune",
+    "train",
+    "evaluate",
+    "promote",
+    "rollback",
+    "promotions",
+    "sweep",
+    "cache",
+)
 
 
 def load_job(name: str) -> Job:

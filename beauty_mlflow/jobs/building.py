@@ -9,9 +9,9 @@ from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.first_statistics import set_statistics
 from beauty_mlflow.jobs.measuring import count_shared
+from beauty_mlflow.jobs.model_names import RUN_ID
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings
-from beauty_mlflow.jobs.model_names import RUN_ID
 from beauty_mlflow.networks.building import build_scratch, build_transfer
 from beauty_mlflow.networks.freezing import freeze
 from beauty_mlflow.networks.table import get_network

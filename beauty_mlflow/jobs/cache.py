@@ -52,10 +52,10 @@ def run(parameters: Cache) -> Summary:
 
 def _list(store: "Store", parameters: Cache) -> Summary:
     from beauty_mlflow.cache.sizes import size_text
-    from beauty_mlflow.jobs.cache_table import counted, print_table
+    from beauty_mlflow.jobs.cache_table import counted, print_stored
 
     stored = store.stored(parameters.kind)
-    print_table(stored)
+    print_stored(stored)
     return [
         ("entries", counted([one for one, _ in stored])),
         ("in use", counted([one for one, in_use in stored if in_use])),

@@ -3,23 +3,17 @@
 import time
 from collections.abc import Sequence
 
-import click
-
 from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.sizes import size_text
 from beauty_mlflow.cache.wording import in_words
+from beauty_mlflow.jobs.tables import print_table
 
 _HEADINGS = ("name", "kind", "size", "last use", "state", "what")
 
 
-def print_table(stored: Sequence[tuple[Stored, bool]]) -> None:
-    """Print a line an entry, given with whether it is in use, below the headings; nothing where there is none."""
-    if not stored:
-        return
-    table = [_HEADINGS, *(_line(one, in_use) for one, in_use in stored)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+def print_stored(stored: Sequence[tuple[Stored, bool]]) -> None:
+    """Print a line an entry, given with whether it is in use."""
+    print_table(_HEADINGS, [_line(one, in_use) for one, in_use in stored])
 
 
 def described(one: Stored) -> str:

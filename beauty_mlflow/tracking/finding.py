@@ -22,6 +22,7 @@ def find_runs(
     tags: Mapping[str, str],
     *conditions: str,
     order: Sequence[str] = (OLDEST_FIRST,),
+    what: str = "runs",
 ) -> Iterator[Any]:
     """Yield MLflow's entities of the runs in these experiments that have these tags and meet MLflow's conditions.
 
@@ -31,7 +32,7 @@ def find_runs(
     chosen = " AND ".join([*(f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items()), *conditions])
     token = None
     while True:
-        with translated("search the runs"):
+        with translated(f"find {what}"):
             page = store.client.search_runs(
                 list(experiments), filter_string=chosen, order_by=list(order), max_results=PAGE, page_token=token
             )
@@ -49,7 +50,8 @@ def child_runs(store: Store, parent: Run, tags: Mapping[str, str] | None = None,
     """
     wanted = {names.PARENT: parent.run_id, **(tags or {})}
     conditions = [f"attributes.status = '{status}'"] if status else []
-    found = find_runs(store, [parent.experiment_id], wanted, *conditions)
+    what = f"the children of the run {parent.run_id}"
+    found = find_runs(store, [parent.experiment_id], wanted, *conditions, what=what)
     return [Run(store, run.info.run_id) for run in found]
 
 
@@ -88,8 +90,8 @@ def best_trained(store: Store, inside: Sequence[str], study: str = "") -> Run:
             return run
     where = f"the study {study}" if study else "these experiments"
     raise TrackingError(
-        f"No finished run of {where} has both {names.BEST_VAL_ACCURACY} and a model. Train one first (beauty finetune), "
-        "or give `candidate`."
+        f"No finished run of {where} has both {names.BEST_VAL_ACCURACY} and a model. Train one first (beauty "
+        "finetune), or give `candidate`."
     )
 
 

@@ -86,8 +86,18 @@ def fetch_model(store: Store, uri: str) -> Path:
     The copy lies in a temporary folder, which is removed as the process ends.
 
     Raises:
-        TrackingError: The URI has none of the known forms, what it names doesn't exist or isn't ready, or the model is
-            none of this package.
+        TrackingError: See fetch_any; or the model is none of this package.
+    """
+    return _package_in(fetch_any(store, uri), uri)
+
+
+def fetch_any(store: Store, uri: str) -> Path:
+    """Copy a model, this package's or not, to this machine and return its folder, which holds its MLmodel file.
+
+    The copy lies in a temporary folder, which is removed as the process ends.
+
+    Raises:
+        TrackingError: The URI has none of the known forms, or what it names doesn't exist or isn't ready.
     """
     located = locate_model(store, uri)
     folder = Path(tempfile.mkdtemp(prefix="beauty-model-"))
@@ -97,7 +107,7 @@ def fetch_model(store: Store, uri: str) -> Path:
     if located.version:
         name, version = located.version
         write_text(folder / REGISTERED_NOTE, yaml.safe_dump({"model_name": name, "model_version": version}))
-    return _package_in(folder, uri)
+    return folder
 
 
 def locate_model(store: Store, uri: str) -> Located:

@@ -1,7 +1,7 @@
 """A registered model: its versions, and the aliases that say which of them is in use.
 
-MLflow's aliases have no compare-and-set: the last writer wins. So a move is written down before it is made (as a tag of
-the registered model), is made by one process at a time, and one that a crash cut short is completed by whoever comes next.
+MLflow's aliases have no compare-and-set: the last writer wins. So a move is written down before it is made (as a tag
+of the registered model), is made by one process at a time, and one that a crash cut short is completed by the next.
 """
 
 import json
@@ -94,7 +94,12 @@ class Registry:
             found = next((one for one in self._versions() if one.source == source), None)
             if found is None:
                 made = self._client.create_model_version(
-                    self.name, source, run_id=model.run_id or None, tags=check_tags(tags), description=description
+                    self.name,
+                    source,
+                    run_id=model.run_id or None,
+                    tags=check_tags(tags),
+                    description=description,
+                    model_id=model.model_id or None,
                 )
                 return self._version(str(made.version))
             for name, value in check_tags(tags).items():
@@ -177,7 +182,8 @@ class Registry:
             return Move(**json.loads(text))
         except (ValueError, TypeError) as error:
             raise TrackingError(
-                f"The tag {names.PROMOTION_MOVE} of the registered model '{self.name}' can't be read ({error}). Remove it."
+                f"The tag {names.PROMOTION_MOVE} of the registered model '{self.name}' can't be read ({error}). "
+                "Remove it."
             ) from None
 
     def _forget(self) -> None:

@@ -140,3 +140,14 @@ def test_turning_the_two_round_turns_the_verdict_round(seed, count):
     assert there.figures["p_value"] == back.figures["p_value"]
     assert not (there.passed and back.passed)
     assert (there.verdict == "better") == (back.verdict == "worse")
+
+
+def test_a_worn_out_test_part_is_warned_about(answers):
+    """Each use is counted; luck's share says when it is enough."""
+    good = answers(COUNTS, 0.9)
+    assert not decide(good, None, GATE, PLAIN).notes
+    once = decide(good, None, GATE, PLAIN, uses=1)
+    assert once.notes == ("This test part has decided 1 promotion before.",)
+    worn = decide(good, answers(COUNTS, 0.8), GATE, PLAIN, uses=6)
+    assert "decided 6 promotions before" in worn.notes[0]
+    assert "passes by luck with a probability of 0.30" in worn.notes[1]

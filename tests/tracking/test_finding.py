@@ -1,7 +1,7 @@
 import pytest
 
 from beauty_mlflow.errors import TrackingError
-from beauty_mlflow.tracking import children, names
+from beauty_mlflow.tracking import finding, names
 from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
@@ -50,7 +50,7 @@ def test_children_are_found_by_their_status(store, run, child):
 
 
 def test_more_children_than_a_page_holds(store, run, child, monkeypatch):
-    monkeypatch.setattr(children, "_PAGE", 2)
+    monkeypatch.setattr(finding, "PAGE", 2)
     made = [child() for _ in range(5)]
     assert sorted(found(store, run)) == sorted(made)
 

@@ -1,0 +1,193 @@
+"""A model that takes part in a promotion: what it was trained on, and what it answers."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.regular import read_regular
+from beauty_mlflow.data.splits.manifest import Split
+from beauty_mlflow.errors import BeautyError, DataError, PictureError, TrackingError
+from beauty_mlflow.evaluation.evaluators.predictions import FILE, read_predictions
+from beauty_mlflow.jobs.evaluating import own_split
+from beauty_mlflow.promotion.answers import Answers
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.finding import experiments, find_runs
+from beauty_mlflow.tracking.models import Located, download, fetch_any, fetch_model, locate_model
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import Store
+
+PART = "test"
+BATCH = 64
+TIMED = 20  # single pictures, for the gate's slowest_milliseconds
+
+Ask = Callable[[Sequence[bytes]], list[str]]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A candidate or a champion.
+
+    Args:
+        store: Where it is kept.
+        role: candidate or champion.
+        uri: What names it.
+        model: Where it is kept.
+        training: The run that trained it; None where nobody knows, or it is gone.
+        own: The split that it was trained and chosen on; None where nobody knows.
+        foreign: Whether this package didn't log it; code that came with it is run to ask it.
+    """
+
+    store: Store
+    role: str
+    uri: str
+    model: Located
+    training: Run | None
+    own: Split | None
+    foreign: bool = False
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """The sha256 of the pictures that it was trained or chosen on."""
+        return frozenset() if self.own is None else frozenset(self.own.table.query("part != @PART")["sha256"])
+
+    def answers(self, split: Split, rows: pd.DataFrame) -> tuple[Answers, str]:
+        """Return its answers for rows of a split's test part, and where they come from.
+
+        A table that an evaluation has left is read; without one the model is asked, which imports TensorFlow.
+
+        Raises:
+            DataError: A picture is missing, changed since the split was made, or has no answer.
+            TrackingError: The model can't be had.
+        """
+        found = self._from_evaluation(split, rows)
+        if found is not None:
+            predicted, source = found
+        else:
+            predicted, source = self._asked(split, rows), "asked now"
+        classes = self._classes(split, predicted)
+        return Answers(np.array(rows["class"], np.str_), np.array(predicted, np.str_), classes), source
+
+    def megabytes(self) -> float:
+        """Return the size of its files in 10^6 bytes."""
+        folder = fetch_any(self.store, self.uri)
+        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+
+    def milliseconds(self, split: Split, rows: pd.DataFrame) -> float:
+        """Return the median time for one picture, decoding included."""
+        pictures = [read_regular(split.folder / path) for path in rows["path"].head(TIMED)]
+        ask, seconds = self._asker(), []
+        ask(pictures[:1])
+        for picture in pictures:
+            begun = time.perf_counter()
+            ask([picture])
+            seconds.append(time.perf_counter() - begun)
+        return 1000 * median(seconds)
+
+    def _classes(self, split: Split, predicted: Sequence[str]) -> tuple[str, ...]:
+        return self.own.classes if self.own is not None else tuple(sorted({*split.classes, *predicted}))
+
+    def _from_evaluation(self, split: Split, rows: pd.DataFrame) -> tuple[list[str], str] | None:
+        if self.training is None:
+            return None
+        for run in self._measured(split):
+            table = _read_table(run)
+            if table is None:
+                continue
+            known = dict(zip(table["path"], table["predicted"], strict=True))
+            if all(path in known for path in rows["path"]):
+                return [known[path] for path in rows["path"]], f"evaluated by run {run.run_id}"
+        return None
+
+    def _measured(self, split: Split) -> Iterator[Run]:
+        assert self.training is not None
+        if self.training.tags.get(names.FINGERPRINT) == split.fingerprint:
+            yield self.training
+        tags = {names.EVALUATES: self.training.run_id, names.FINGERPRINT: split.fingerprint}
+        for found in find_runs(self.store, experiments(self.store), tags, "attributes.status = 'FINISHED'"):
+            yield Run(self.store, found.info.run_id)
+
+    def _asked(self, split: Split, rows: pd.DataFrame) -> list[str]:
+        ask = self._asker()
+        answers: list[str] = []
+        with console_progress(f"Asking the {self.role}", len(rows)) as bar:
+            for start in range(0, len(rows), BATCH):
+                some = rows.iloc[start : start + BATCH]
+                found = ask([_read(split.folder, *row) for row in zip(some["path"], some["sha256"], strict=True)])
+                for path, label in zip(some["path"], found, strict=True):
+                    if not isinstance(label, str):
+                        raise DataError(f"The {self.role} has no answer for {path}, so nothing can be compared.")
+                answers += found
+                bar.update(len(found))
+        return answers
+
+    def _asker(self) -> Ask:
+        if self.foreign:
+            from beauty_mlflow.tracking.foreign import load_foreign
+
+            return load_foreign(self.store, self.uri)
+        from beauty_mlflow.serving.classifier import Classifier
+
+        classifier = Classifier.load(fetch_model(self.store, self.uri))
+        return lambda pictures: [answer.label or "" for answer in classifier.classify(pictures, top=1)]
+
+
+def contender(store: Store, role: str, uri: str, *, allow_foreign: bool) -> Contender:
+    """Find a model and what it was trained on.
+
+    Raises:
+        TrackingError: There is no such model; or this package hasn't logged it, and that isn't allowed.
+    """
+    model = locate_model(store, uri)
+    training, own = _training(store, model)
+    foreign = training is None or own is None
+    if foreign:
+        try:
+            fetch_model(store, uri)
+            foreign = False
+        except TrackingError:
+            if not allow_foreign:
+                raise TrackingError(
+                    f"The model {uri} isn't one that this package logged. With allow_foreign=true it can take part; "
+                    "code that came with it is run then."
+                ) from None
+    return Contender(store, role, uri, model, training, own, foreign)
+
+
+def _training(store: Store, model: Located) -> tuple[Run | None, Split | None]:
+    if not model.run_id:
+        return None, None
+    try:
+        training = Run.find(store, model.run_id)
+    except TrackingError:  # deleted meanwhile
+        return None, None
+    try:
+        return training, own_split(training, check_pictures=False)
+    except TrackingError:  # it has no manifest
+        return training, None
+
+
+def _read_table(run: Run) -> pd.DataFrame | None:
+    with TemporaryDirectory() as folder:
+        try:
+            path = download(run, f"{names.EVALUATION_FOLDER}/{PART}/{FILE}", Path(folder))
+        except BeautyError:
+            return None
+        return read_predictions(path)
+
+
+def _read(folder: Path, path: str, digest: str) -> bytes:
+    try:
+        content = read_regular(folder / path)
+    except PictureError as error:
+        raise DataError(f"The picture {folder / path} can't be read: {error}. Split again.") from None
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise DataError(f"The picture {folder / path} has changed since the split was made. Split again.")
+    return content

@@ -1,0 +1,69 @@
+import re
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beauty_mlflow.promotion.answers import Answers, Pair
+from beauty_mlflow.promotion.checks import Candidate
+from beauty_mlflow.promotion.deciding import decide
+from beauty_mlflow.promotion.gate import Gate
+from beauty_mlflow.promotion.report import LINES, Example, Report, disagreements, markdown, page
+
+COUNTS = {"cream": 100, "soap": 100, "lotion": 100}
+
+
+def make_report(answers, **given):
+    candidate, champion = answers(COUNTS, 0.8), answers(COUNTS, 0.6)
+    decision = decide(candidate, champion, Gate(), Candidate())
+    return Report("beauty: better", [("candidate", "run abc")], decision, **given)
+
+
+def test_both_forms_say_the_same(answers):
+    """Verdict, every condition, every figure and what is left out stand in both."""
+    lines = [("cream", "soap", "cream", 40 - place) for place in range(LINES + 2)]
+    report = make_report(answers, disagreements=lines, notes=["A note."])
+    for text in (markdown(report), page(report)):
+        assert all(check.name in text and check.sentence.split(",")[0] in text for check in report.decision.checks)
+        assert all(name in text for name in report.decision.figures)
+        assert "A note." in text
+        assert "run abc" in text
+        assert f"Another {10 - LINES + 29 + 10 - LINES + 30} pictures differ in 2 further ways" in text
+
+
+def test_pictures_stand_in_the_page(answers):
+    shown = page(make_report(answers, examples=[Example("a/b.png", "cream", "soap", "cream", b"png")]))
+    assert 'src="data:image/png;base64,cG5n"' in shown
+    assert "a/b.png: cream. Champion: soap; candidate: cream" in shown
+    assert "candidate is right" in shown
+
+
+@given(st.text())
+def test_names_cant_break_out(name):
+    """Whatever a class is called: it starts no tag, no attribute and no column."""
+    decision = decide(*two_answers(), Gate(), Candidate())
+    report = Report(
+        name, [(name, name)], decision, [(name, name, name, 1)], [Example(name, name, name, name, b"")], [name]
+    )
+    plain = Report("", [("", "")], decision, [("", "", "", 1)], [Example("", "", "", "", b"")], [""])
+    assert re.findall(r"<[^>]*>", re.sub(r'alt="[^"]*"', "", page(report))) == re.findall(
+        r"<[^>]*>", re.sub(r'alt="[^"]*"', "", page(plain))
+    )
+    assert "<" not in markdown(report)
+    rows = [line for line in markdown(report).splitlines() if line.startswith("|")]
+    assert [len(re.findall(r"(?<!\\)\|", line)) for line in rows] == [
+        len(re.findall(r"(?<!\\)\|", line)) for line in markdown(plain).splitlines() if line.startswith("|")
+    ]
+
+
+def two_answers():
+    true = np.array(["cream", "soap"] * 20)
+    return Answers(true, true, ("cream", "soap")), Answers(true, true[::-1], ("cream", "soap"))
+
+
+def test_disagreements_are_counted():
+    true = np.array(["a", "a", "b", "b", "b"])
+    classes = ("a", "b", "c")
+    candidate = Answers(true, np.array(["a", "a", "c", "b", "b"]), classes)
+    champion = Answers(true, np.array(["b", "b", "b", "b", "c"]), classes)
+    assert disagreements(Pair(candidate, champion)) == [("a", "b", "a", 2), ("b", "b", "c", 1), ("b", "c", "b", 1)]

@@ -1,0 +1,146 @@
+import json
+import multiprocessing
+import time
+
+import pytest
+
+from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.models import Located
+from beauty_mlflow.tracking.registry import CHALLENGER, CHAMPION, LIVE_SECONDS, PREVIOUS, Registry
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import connect
+
+
+@pytest.fixture
+def registry(store, request):
+    name = "".join(sign if sign.isalnum() else "-" for sign in request.node.name)  # the server is shared
+    return Registry(store, name)
+
+
+@pytest.fixture
+def versions(registry, run):
+    """Three versions, each another logged model."""
+    return [registry.add(logged(run), {}, "") for _ in range(3)]
+
+
+def logged(run):
+    """A model as the tracker knows it; what it holds doesn't matter here."""
+    client = run.store.client
+    model = client.create_logged_model(run.experiment_id, names.MODEL, source_run_id=run.run_id)
+    client.finalize_logged_model(model.model_id, "READY")
+    return Located(model.artifact_location, run.run_id, model.model_id)
+
+
+def intend(registry, aliases, *, champion, run, begun):
+    """Leave what a process leaves that is killed after it wrote its move down."""
+    move = {"aliases": aliases, "champion": champion, "run_id": run.run_id, "begun": begun}
+    registry._client.set_registered_model_tag(registry.name, names.PROMOTION_MOVE, json.dumps(move))
+
+
+def test_nothing_is_there_at_first(registry):
+    assert registry.find(CHAMPION) is None
+    assert registry.repair() == ""
+    with pytest.raises(TrackingError, match="has no alias 'champion'; it has: none"):
+        registry.require(CHAMPION)
+
+
+def test_a_model_becomes_one_version_only(registry, store, run):
+    """Adding it again renews tags and description, and makes no second version."""
+    model = logged(run)
+    first = registry.add(model, {"verdict": "worse"}, "at first")
+    again = registry.add(model, {"verdict": "better"}, "now")
+    assert again == first
+    assert (first.run_id, first.source) == (run.run_id, f"models:/{model.model_id}")
+    found = store.client.get_model_version(first.name, first.number)
+    assert (found.tags["verdict"], found.description) == ("better", "now")
+    assert registry.add(logged(run), {}, "").number != first.number
+
+
+def test_aliases_move_together(registry, versions, run):
+    one, two, three = versions
+    registry.move({CHAMPION: one.number}, champion=None, run=run)
+    registry.move({PREVIOUS: one.number, CHAMPION: two.number}, champion=one, run=run)
+    registry.move({CHALLENGER: three.number}, champion=two, run=run)
+    assert [registry.find(alias) for alias in (CHAMPION, PREVIOUS, CHALLENGER)] == [two, one, three]
+    assert registry.repair() == ""
+    with pytest.raises(TrackingError, match=r"has no alias 'best'; it has: challenger \(version 3\), champion"):
+        registry.require("best")
+
+
+def test_who_decided_on_another_champion_loses(registry, versions, run):
+    """The champion stays as it is, and the loser is told."""
+    one, two, three = versions
+    registry.move({CHAMPION: one.number}, champion=None, run=run)
+    registry.move({CHAMPION: two.number}, champion=one, run=run)
+    told = "it was version 1 when this was decided, and is version 2 now. Run the command again"
+    with pytest.raises(TrackingError, match=told):
+        registry.move({CHAMPION: three.number}, champion=one, run=run)
+    assert registry.find(CHAMPION) == two
+
+
+def test_a_move_that_a_crash_cut_short_is_completed(registry, versions, run):
+    """Written down, half of the aliases moved: the next call moves the rest and ends the dead run."""
+    one, two, _ = versions
+    registry.move({CHAMPION: one.number}, champion=None, run=run)
+    aliases = {PREVIOUS: one.number, CHAMPION: two.number}
+    intend(registry, aliases, champion=one.number, run=run, begun=time.time() - LIVE_SECONDS - 1)
+    registry._client.set_registered_model_alias(registry.name, PREVIOUS, one.number)
+    said = registry.repair()
+    assert f"the run {run.run_id} had begun was completed: previous is version 1, champion is version 2" in said
+    assert (registry.find(CHAMPION), registry.find(PREVIOUS)) == (two, one)
+    assert run.status == "FINISHED"
+    assert registry.repair() == ""
+
+
+def test_a_move_that_others_overtook_is_dropped(registry, versions, run):
+    """Who moved the champion by hand after the crash isn't overruled."""
+    one, two, three = versions
+    registry.move({CHAMPION: one.number}, champion=None, run=run)
+    intend(registry, {CHAMPION: two.number}, champion=one.number, run=run, begun=0.0)
+    registry._client.set_registered_model_alias(registry.name, CHAMPION, three.number)
+    assert "was dropped: the champion is version 3 by now" in registry.repair()
+    assert registry.find(CHAMPION) == three
+
+
+def test_an_unreadable_note_is_named(registry, versions):
+    registry._client.set_registered_model_tag(registry.name, names.PROMOTION_MOVE, "{")
+    with pytest.raises(TrackingError, match=r"The tag promotion.move of the registered model .* can't be read"):
+        registry.repair()
+
+
+def test_a_move_on_a_server_that_goes_on_is_left_alone(server_uri, monkeypatch):
+    """A server's store can't be locked: who finds a fresh note is told to come again."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
+    store = connect()
+    registry, run = Registry(store, "going-on"), Run.create(store, "a run")
+    one = registry.add(logged(run), {}, "")
+    intend(registry, {CHAMPION: one.number}, champion="", run=run, begun=time.time())
+    with pytest.raises(TrackingError, match=f"the run {run.run_id} is moving it at this moment"):
+        registry.repair()
+    assert registry.find(CHAMPION) is None
+
+
+def move_at_once(name, number, start):
+    store = connect()
+    registry, run = Registry(store, name), Run.create(store, "a rival")
+    start.wait()
+    try:
+        registry.move({CHAMPION: number}, champion=None, run=run)
+    except TrackingError as error:
+        return number, str(error)
+    return number, ""
+
+
+@pytest.mark.slow
+def test_of_rivals_at_the_same_moment_one_wins(registry, versions):
+    """Three processes want the first champion: one gets it, the others are told, and nobody is overwritten."""
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, context.Pool(len(versions)) as pool:
+        start = manager.Barrier(len(versions))
+        calls = [pool.apply_async(move_at_once, (registry.name, one.number, start)) for one in versions]
+        told = dict(call.get() for call in calls)
+    winners = [number for number, words in told.items() if not words]
+    assert len(winners) == 1
+    assert registry.find(CHAMPION).number == winners[0]
+    assert all("wasn't touched" in words for words in told.values() if words)
