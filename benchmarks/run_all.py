@@ -67,6 +67,12 @@ BENCHMARKS = (
         "--data {emoji} --network mobilenet_v2 --image-size 96 --steps evaluation",
         "",
     ),
+    Benchmark(
+        "serving",
+        "serving.py",
+        "--data {emoji}",
+        "--data {sample} --network tiny --image-size 64 --pictures 32 --singles 4 --turns 1",
+    ),
     Benchmark("warping", "warping.py", "", "--size 96 --pictures 8 --turns 1"),
     Benchmark("growth", "growth.py", "", "--counts 200 400"),
     Benchmark("overhead", "overhead.py", "", ""),

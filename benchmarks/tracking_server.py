@@ -32,14 +32,31 @@ def tracking_server(folder: Path, database: Path) -> Iterator[str]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(database, folder / "mlflow.db")
-    log = folder / "server.log"
     port = free_port()
+    with server_of(_command(folder, port), port, folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
+        yield uri
+
+
+@contextmanager
+def server_of(command: list[str], port: int, folder: Path, **environment: str) -> Iterator[str]:
+    """Run a command that serves on a port of loopback and answers at /health; yield its address.
+
+    Args:
+        command: What to start; its whole process group is ended.
+        port: Where it listens.
+        folder: Where it runs; its log is server.log there.
+        environment: Beyond this process's.
+
+    Raises:
+        BenchmarkError: It doesn't start.
+    """
+    log = folder / "server.log"
     uri = f"http://127.0.0.1:{port}"
     with log.open("wb") as stream:
         server = subprocess.Popen(
-            _command(folder, port),
+            command,
             cwd=folder,
-            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env={**os.environ, **environment},
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -80,7 +97,7 @@ def _wait(uri: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
         else:
             return
     last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-    raise BenchmarkError(f"the tracking server didn't start within {START_SECONDS} s; {log} ends with:\n{last}")
+    raise BenchmarkError(f"the server didn't start within {START_SECONDS} s; {log} ends with:\n{last}")
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
