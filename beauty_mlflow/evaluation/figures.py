@@ -1,4 +1,4 @@
-"""Figures of a run: its pictures, its augmentation, its curves."""
+"""Figures of a run: its pictures, its augmentation, its curves, its reliability."""
 
 import math
 import textwrap
@@ -17,6 +17,8 @@ from beauty_mlflow.data.images import Resize
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.plotting import DPI, name_style, new_figure, readable, save_figure
+from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.evaluation.reliability import BINS, Reliability, bin_by_confidence
 
 SAMPLE_COLUMNS = 7  # as in the thesis
 SAMPLE_SIZE = 180  # pixels, as all that follow
@@ -126,3 +128,45 @@ def _draw_curve(axes: Axes, history: Sequence[Mapping[str, float]], name: str, b
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
     axes.legend()
+
+
+def draw_reliability(before: PredictionTable, after: PredictionTable, temperature: float, path: Path) -> None:
+    """Draw accuracy against confidence, before and after calibration, with the pictures of each bin beneath.
+
+    Source: Guo et al. 2017, On Calibration of Modern Neural Networks, figures 1 and 4.
+
+    Args:
+        before: The network's own predictions.
+        after: The same at the temperature.
+        temperature: The fitted one.
+        path: The PNG to write.
+    """
+    figure = new_figure(10, 6.5)
+    (left, right), counts = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
+    titles = "before", f"after, temperature {temperature:.3g}"
+    for table, title, upper, lower in zip((before, after), titles, (left, right), counts, strict=True):
+        reliability = bin_by_confidence(table)
+        upper.set_title(f"{title}: calibration error {reliability.expected_calibration_error:.3f}")
+        _draw_bins(upper, reliability)
+        lower.bar(_MIDDLES, reliability.pictures, _WIDTH, color="dimgray")
+        lower.set_xlabel("confidence: probability of the predicted class")
+        lower.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+        lower.grid(alpha=0.3)
+    left.set_ylabel("accuracy: share of right answers")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    counts[0].set_ylabel("pictures")
+    save_figure(figure, path)
+
+
+_MIDDLES = (np.arange(BINS) + 0.5) / BINS
+_WIDTH = 0.94 / BINS
+
+
+def _draw_bins(axes: Axes, reliability: Reliability) -> None:
+    seen = reliability.pictures > 0
+    middles, accuracy, confidence = _MIDDLES[seen], reliability.accuracy[seen], reliability.confidence[seen]
+    axes.bar(middles, accuracy, _WIDTH, color="tab:blue", alpha=0.6, label="accuracy")
+    axes.hlines(confidence, middles - _WIDTH / 2, middles + _WIDTH / 2, color="black", label="mean confidence")
+    axes.plot((0, 1), (0, 1), color="gray", linestyle="--", linewidth=1, label="where both are equal")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    axes.grid(alpha=0.3)

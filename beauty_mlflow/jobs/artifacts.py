@@ -20,7 +20,10 @@ def log_split(run: Run, split: Split) -> None:
 
 
 def log_evaluation(run: Run, table: PredictionTable, part: str) -> None:
-    """Log matrix, report and predictions of one part under ``evaluation/<part>/``."""
+    """Log matrix, report, predictions and coverage of one part under ``evaluation/<part>/``.
+
+    The table's probabilities are those that the model serves.
+    """
     with tempfile.TemporaryDirectory() as folder:
         write_evaluation(table, Path(folder))
         run.log_folder(Path(folder), f"{names.EVALUATION_FOLDER}/{part}")

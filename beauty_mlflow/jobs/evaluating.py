@@ -8,6 +8,7 @@ from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.manifest import Split, read_split
 from beauty_mlflow.errors import DataError, ManifestError
 from beauty_mlflow.jobs.artifacts import log_split
+from beauty_mlflow.jobs.calibrating import Calibration
 from beauty_mlflow.jobs.evaluate import Evaluate
 from beauty_mlflow.jobs.measuring import Subject, copies_in, count_shared, log_figures
 from beauty_mlflow.jobs.opening import open_named, say_notes
@@ -54,7 +55,7 @@ def evaluate_logged(parameters: Evaluate) -> Summary:
             batch_size=parameters.batch_size,
             progress=console_progress,
         )
-        summary = log_figures(run, subject, table, located.model_id)
+        summary = log_figures(run, subject, table, Calibration.of(description), located.model_id)
     return [("evaluates", training.run_id), *summary, ("run_id", run.run_id)]
 
 

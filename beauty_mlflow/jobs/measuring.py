@@ -7,6 +7,7 @@ from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.jobs.artifacts import accuracy_line, dataset, log_evaluation
+from beauty_mlflow.jobs.calibrating import Calibration
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.tracking.datasets import Dataset
@@ -52,19 +53,30 @@ def count_shared(split: Split, part: str, other: Split, other_part: str) -> int:
     return sum(digest in known for digest in split.rows(part)["sha256"])
 
 
-def log_figures(run: Run, subject: Subject, table: PredictionTable, model_id: str) -> Summary:
-    """Log the part's figures, on the run, the model and the dataset, and the evaluation's artifacts."""
-    figures = summarize(table)
+def log_figures(run: Run, subject: Subject, table: PredictionTable, calibration: Calibration, model_id: str) -> Summary:
+    """Log the part's figures, on the run, the model and the dataset, and the evaluation's artifacts.
+
+    Args:
+        run: Where.
+        subject: The part.
+        table: The network's own predictions, of which the loss is comparable with the training's. The artifacts have
+            the probabilities that are served.
+        calibration: The model's.
+        model_id: The logged model's.
+    """
+    figures, calibrated = summarize(table), calibration.measure(table)
+    names = ("ece_before", "ece", "coverage", "precision_answered")
     run.log_metrics(
-        {f"{subject.part}_{name}": value for name, value in figures.items()},
+        {f"{subject.part}_{name}": value for name, value in {**figures, **calibrated.figures(*names)}.items()},
         model_id=model_id,
         dataset=subject.dataset,
     )
-    log_evaluation(run, table, subject.part)
+    log_evaluation(run, calibration.served(table), subject.part)
     share = subject.split.largest_share(subject.part)
     return [
         (f"{subject.part}_accuracy", accuracy_line(figures)),
         (f"{subject.part}_macro_f1", f"{figures['macro_f1']:.4f}"),
         (f"{subject.part}_top5_accuracy", f"{figures['top5_accuracy']:.4f}"),
+        *calibrated.summary(subject.part),
         ("largest class's share", f"{share:.4f}"),
     ]

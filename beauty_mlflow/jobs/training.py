@@ -10,12 +10,13 @@ from typing import Any
 from beauty_mlflow.data.pipeline import translate_errors
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.errors import PrunedError
-from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_samples
+from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_reliability, draw_samples
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import PredictionTable, predict, predict_batches
 from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.artifacts import accuracy_line, dataset, log_evaluation, log_split
 from beauty_mlflow.jobs.building import Builder, Built
+from beauty_mlflow.jobs.calibrating import Calibration, fit_calibration
 from beauty_mlflow.jobs.describing import describe_training
 from beauty_mlflow.jobs.feeding import VALIDATION_BATCH, Feed, open_feeds
 from beauty_mlflow.jobs.measuring import Subject, copies_in, log_figures
@@ -38,6 +39,7 @@ class Trained:
     model: Any
     model_id: str
     settings: Settings
+    calibration: Calibration
     summary: Summary
 
 
@@ -59,11 +61,11 @@ def evaluate_in_session(current: Session, trained: Trained, part: str) -> Summar
     subject = Subject(current.split, part, current.data_name, copies_in(current.split, part))
     subject.announce()
     table = predict_part(current, trained.settings, trained.model, part)
-    return log_figures(current.run, subject, table, trained.model_id)
+    return log_figures(current.run, subject, table, trained.calibration, trained.model_id)
 
 
 def train_in_run(current: Session, build: Builder) -> Trained:
-    """Train, keep the best epoch's weights, evaluate them on val, and log all of it."""
+    """Train, keep the best epoch's weights, calibrate and evaluate them on val, and log all of it."""
     settings = resolve(current.parameters)
     _log_inputs(current, settings)
     with translate_errors():
@@ -75,11 +77,15 @@ def train_in_run(current: Session, build: Builder) -> Trained:
             result = _fit(current, settings, feeds.training)
             table = predict_batches(feeds.training.model, feeds.training.validation, current.split.part("val"))
     kept = _kept(table, result)
+    calibration = fit_calibration(table, current.parameters.precision_target)
     model_id = current.run.model_id()
     if not model_id and current.follower.keeps_model({**result.history[-1].metrics, **kept, **_sizes(built.model)}):
-        model_id = _log_model(current, settings, built.model)
-    summary = _log_kept(current, table, result, kept, model_id)
-    return Trained(built.model, model_id, settings, summary)
+        model_id = _log_model(current, settings, calibration, built.model)
+    summary = [
+        *_log_kept(current, result, kept, model_id),
+        *_log_calibration(current, table, calibration, model_id),
+    ]
+    return Trained(built.model, model_id, settings, calibration, summary)
 
 
 def predict_part(current: Session, settings: Settings, model: Any, part: str) -> PredictionTable:  # noqa: ANN401 - Keras is untyped
@@ -162,7 +168,7 @@ def _sizes(model: Any) -> Mapping[str, float]:  # noqa: ANN401 - Keras is untype
     return {names.PARAMETERS_TOTAL: total, names.PARAMETERS_TRAINABLE: trainable}
 
 
-def _log_model(current: Session, settings: Settings, model: Any) -> str:  # noqa: ANN401 - Keras is untyped
+def _log_model(current: Session, settings: Settings, calibration: Calibration, model: Any) -> str:  # noqa: ANN401 - Keras is untyped
     validation = current.split.part("val")
     example = (validation.folder / validation.paths[0]).read_bytes()
     with tempfile.TemporaryDirectory() as folder:
@@ -174,6 +180,8 @@ def _log_model(current: Session, settings: Settings, model: Any) -> str:  # noqa
             resize=current.parameters.resize,
             network=current.parameters.network,
             fingerprint=current.split.fingerprint,
+            temperature=calibration.temperature,
+            threshold=calibration.threshold,
         )
         return log_model(current.run, Path(folder), example=example)
 
@@ -188,12 +196,9 @@ def _kept(table: PredictionTable, result: FitResult) -> dict[str, float]:
     }
 
 
-def _log_kept(
-    current: Session, table: PredictionTable, result: FitResult, kept: Mapping[str, float], model_id: str
-) -> Summary:
+def _log_kept(current: Session, result: FitResult, kept: Mapping[str, float], model_id: str) -> Summary:
     validation = dataset(current.split, "val", current.data_name)
     current.run.log_metrics(kept, model_id=model_id or None, dataset=validation)
-    log_evaluation(current.run, table, "val")
     with tempfile.TemporaryDirectory() as folder:
         history = [epoch.metrics for epoch in result.history]
         draw_curves(history, result.best_epoch, Path(folder) / "curves.png")
@@ -204,3 +209,25 @@ def _log_kept(
         ("best_val_loss", f"{result.best_val_loss:.4f}"),
         ("best_val_accuracy", accuracy_line({name.removeprefix("best_val_"): value for name, value in kept.items()})),
     ]
+
+
+def _log_calibration(current: Session, table: PredictionTable, calibration: Calibration, model_id: str) -> Summary:
+    measured, served = calibration.measure(table), calibration.served(table)
+    figures = {
+        names.CALIBRATION_TEMPERATURE: calibration.temperature,
+        **measured.figures(
+            names.CALIBRATION_ECE_BEFORE,
+            names.CALIBRATION_ECE_AFTER,
+            names.CALIBRATION_COVERAGE,
+            names.CALIBRATION_PRECISION,
+        ),
+    }
+    if calibration.threshold is not None:
+        figures[names.CALIBRATION_THRESHOLD] = calibration.threshold
+    validation = dataset(current.split, "val", current.data_name)
+    current.run.log_metrics(figures, model_id=model_id or None, dataset=validation)
+    log_evaluation(current.run, served, "val")
+    with tempfile.TemporaryDirectory() as folder:
+        draw_reliability(table, served, calibration.temperature, Path(folder) / "reliability.png")
+        current.run.log_folder(Path(folder), names.FIGURES_FOLDER)
+    return [("temperature", f"{calibration.temperature:.4f}"), *measured.summary("val")]

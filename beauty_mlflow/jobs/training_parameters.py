@@ -110,6 +110,14 @@ class TrainingParameters(Parameters):
     cache_gb: float = Field(
         0.0, ge=0, allow_inf_nan=False, description="What the cache may take, in GB; 0 is a fifth of the free space."
     )
+    precision_target: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="The share of given answers that is to be right, such as 0.95: the model abstains from an answer "
+        "whose probability is below a threshold, found on the validation part; 0 is off, it never abstains.",
+    )
     seed: Seed = Field(0, description="Seed of initial weights, order, augmentation and dropout.")
     resume: Annotated[str, AfterValidator(_run_id)] = Field(
         "", description="The id of an interrupted run to go on with, with that run's own parameters."

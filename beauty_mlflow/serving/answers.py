@@ -36,24 +36,6 @@ class Answer:
     model_version: str
 
 
-def calibrate(probabilities: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float32]:
-    """Soften (temperature > 1) or sharpen (< 1) probabilities: softmax(log p / temperature).
-
-    The order of the classes stays. Source: Guo et al. 2017, On Calibration of Modern Neural Networks,
-    section 4.2.
-
-    Args:
-        probabilities: [n, classes], rows sum to 1.
-        temperature: Above 0; 1 returns the probabilities as they are.
-    """
-    if temperature == 1:
-        return probabilities
-    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny).astype(np.float64)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    softened: npt.NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return softened
-
-
 def answer(
     probabilities: npt.NDArray[np.float32],
     classes: Sequence[str],

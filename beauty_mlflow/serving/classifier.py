@@ -1,8 +1,9 @@
 """Answers for pictures: the decoder, the network and the temperature, in batches of bounded size."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +14,8 @@ import tensorflow as tf
 
 from beauty_mlflow.data import images
 from beauty_mlflow.errors import ModelError, ParameterError, PictureError
-from beauty_mlflow.serving.answers import Answer, answer, calibrate, no_answer
+from beauty_mlflow.serving.answers import Answer, answer, no_answer
+from beauty_mlflow.serving.calibration import calibrate
 from beauty_mlflow.serving.package import MODEL_FILE, Description, check_fit, read_description
 
 BATCH_SIZE = 64
@@ -73,28 +75,52 @@ class Classifier:
         Raises:
             ParameterError: top is below 1.
         """
-        if top < 1:
-            raise ParameterError(f"top must be at least 1, got {top}: it is how many classes an answer gives.")
-        return [reply for batch in self._decode(pictures) for reply in self._answer(batch, top)]
-
-    def _decode(self, pictures: Sequence[object]) -> Iterator[Decoded]:
+        _check_top(top)
         if len(pictures) <= 1:  # threads would only add to the time of a single picture
-            yield [self._load(picture) for picture in pictures]
-            return
+            return self._answer([self._load(picture) for picture in pictures], top)
+        return [reply for batch in self._decode(self._load, pictures, BATCH_SIZE) for reply in self._answer(batch, top)]
+
+    def classify_files(self, paths: Iterable[Path], *, top: int = 5, batch_size: int = BATCH_SIZE) -> Iterator[Answer]:
+        """Answer for each file, in order; two batches are in memory, however many files there are.
+
+        Args:
+            paths: The files; each is read while the network has the batch before.
+            top: See classify.
+            batch_size: Pictures that the network gets at once.
+
+        Raises:
+            ParameterError: top is below 1.
+        """
+        _check_top(top)
+        for batch in self._decode(self._load_file, paths, batch_size):
+            yield from self._answer(batch, top)
+
+    def _decode(self, load: Callable[[Any], Picture | str], sources: Iterable[object], size: int) -> Iterator[Decoded]:
+        """Load batches in threads, one while the caller has the batch before."""
+        remaining = iter(sources)
         waiting: list[Future[Picture | str]] = []
-        for start in range(0, len(pictures), BATCH_SIZE):  # decoded while the network has the batch before
-            coming = [self._threads.submit(self._load, picture) for picture in pictures[start : start + BATCH_SIZE]]
-            if waiting:
-                yield [future.result() for future in waiting]
-            waiting = coming
-        yield [future.result() for future in waiting]
+        coming: list[Future[Picture | str]] = []
+        try:
+            while True:
+                coming = [self._threads.submit(load, source) for source in islice(remaining, size)]
+                if waiting:
+                    yield [future.result() for future in waiting]
+                if not coming:
+                    return
+                waiting = coming
+        finally:
+            for future in (*waiting, *coming):  # an interrupt needn't wait for them
+                future.cancel()
 
     def _load(self, picture: object) -> Picture | str:
         if not isinstance(picture, bytes | bytearray | memoryview):
             found = "nothing" if _is_missing(picture) else type(picture).__name__
             return f"expected the bytes of a picture file, got {found}"
+        return self._load_file(bytes(picture))
+
+    def _load_file(self, source: bytes | Path) -> Picture | str:
         try:
-            return images.load(bytes(picture), self.description.image_size, self.description.resize)
+            return images.load(source, self.description.image_size, self.description.resize)
         except PictureError as error:
             return str(error)
 
@@ -132,6 +158,11 @@ def load_network(path: Path) -> Any:  # noqa: ANN401 - Keras is untyped
             f"{path} can't be loaded ({reason}): it is damaged, holds code (refused: it could do anything), "
             "or another version of Keras wrote it. Fetch the model again, or take one of this package."
         ) from error
+
+
+def _check_top(top: int) -> None:
+    if top < 1:
+        raise ParameterError(f"top must be at least 1, got {top}: it is how many classes an answer gives.")
 
 
 def _is_missing(value: object) -> bool:

@@ -31,6 +31,13 @@ OBJECTIVES = (
     PARAMETERS_TRAINABLE,
     SECONDS,
 )
+# measured on the validation part; coverage and precision are those of the threshold
+CALIBRATION_TEMPERATURE = "calibration.temperature"
+CALIBRATION_THRESHOLD = "calibration.threshold"
+CALIBRATION_ECE_BEFORE = "calibration.ece_before"
+CALIBRATION_ECE_AFTER = "calibration.ece_after"
+CALIBRATION_COVERAGE = "calibration.coverage"
+CALIBRATION_PRECISION = "calibration.precision"
 SYSTEM_PREFIX = "system/"
 
 FINGERPRINT = "dataset.fingerprint"

@@ -4,7 +4,8 @@ from PIL import Image
 
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation import figures
-from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_samples
+from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_reliability, draw_samples
+from beauty_mlflow.evaluation.reliability import bin_by_confidence
 
 
 @pytest.fixture
@@ -119,3 +120,25 @@ def test_curves_of_one_epoch_can_be_seen(tmp_path):
 def test_no_epoch_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no epoch to draw"):
         draw_curves([], 1, tmp_path / "curves.png")
+
+
+def test_reliability_shows_accuracy_and_confidence_of_each_bin_before_and_after(drawn, make_table, tmp_path):
+    before, after = make_table(n=80, seed=1), make_table(n=80, seed=2)
+    draw_reliability(before, after, 1.5, tmp_path / "reliability.png")
+    (left, right, *below) = drawn[0].axes
+    for table, upper, lower in zip((before, after), (left, right), below, strict=True):
+        expected = bin_by_confidence(table)
+        seen = expected.pictures > 0
+        bars = {round(bar.get_x() + bar.get_width() / 2, 6): bar.get_height() for bar in upper.patches}
+        middles = (np.arange(15)[seen] + 0.5) / 15
+        assert bars == pytest.approx(dict(zip(middles.round(6), expected.accuracy[seen], strict=True)))
+        heights = [segment[0, 1] for segment in upper.collections[0].get_segments()]
+        assert heights == pytest.approx(expected.confidence[seen].tolist())
+        assert [bar.get_height() for bar in lower.patches] == expected.pictures.tolist()
+        assert f"{expected.expected_calibration_error:.3f}" in upper.get_title()
+    assert "temperature 1.5" in right.get_title()
+
+
+def test_reliability_of_one_picture_can_be_drawn(make_table, tmp_path):
+    draw_reliability(make_table(n=1), make_table(n=1), 1.0, tmp_path / "reliability.png")
+    assert read(tmp_path / "reliability.png").std() > 0

@@ -1,0 +1,62 @@
+"""coverage.csv and coverage.png: how many pictures are answered above a threshold, and how many of those rightly."""
+
+from pathlib import Path
+
+from matplotlib.ticker import PercentFormatter
+
+from beauty_mlflow.evaluation.coverage import Answered, CoverageCurve, coverage_curve
+from beauty_mlflow.evaluation.plotting import new_figure, save_figure
+from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.evaluation.tables import Cell, write_table
+
+TABLE = "coverage.csv"
+FIGURE = "coverage.png"
+STEPS = 100  # from threshold 0 to 1
+MARKED = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # thresholds in the figure
+MANY = 30  # thresholds, above which dots would hide the line
+
+
+def evaluate(table: PredictionTable, folder: Path) -> None:
+    """Write coverage.csv and coverage.png.
+
+    The thresholds are on the table's probabilities; the jobs hand in calibrated ones, as they are served. The table
+    has the columns threshold (0 to 1 in hundredths), coverage (share of the pictures answered), accuracy (of those
+    answered; empty where none is) and answered (how many). The figure shows every threshold.
+    """
+    curve = coverage_curve(table)
+    rows = [_row(curve.at(step / STEPS)) for step in range(STEPS + 1)]
+    write_table(folder / TABLE, ["threshold", "coverage", "accuracy", "answered"], rows)
+    _draw(curve, folder / FIGURE)
+
+
+def _row(answered: Answered) -> list[Cell]:
+    accuracy = "" if answered.precision is None else round(answered.precision, 6)
+    return [answered.threshold, round(answered.coverage, 6), accuracy, answered.number]
+
+
+def _draw(curve: CoverageCurve, path: Path) -> None:
+    figure = new_figure(7, 5)
+    axes = figure.subplots()
+    axes.plot(curve.coverage, curve.precision, marker="o" if len(curve.thresholds) <= MANY else None, markersize=3)
+    for place, names in _marks(curve).items():
+        axes.plot(*place, "o", color="black", markersize=5)
+        axes.annotate(", ".join(names), place, xytext=(4, 6), textcoords="offset points", fontsize=8)
+    axes.set_title(f"{curve.answered[0]} pictures; the black dots are thresholds on the probability")
+    axes.set_xlabel("coverage: share of the pictures that is answered")
+    axes.set_ylabel("accuracy among the answered")
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(top=1.02)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.grid(alpha=0.3)
+    save_figure(figure, path)
+
+
+def _marks(curve: CoverageCurve) -> dict[tuple[float, float], list[str]]:
+    """Return the marked thresholds by their place in the figure, which several may share."""
+    marks: dict[tuple[float, float], list[str]] = {}
+    for threshold in MARKED:
+        found = curve.at(threshold)
+        if found.precision is not None:
+            marks.setdefault((found.coverage, found.precision), []).append(f"{threshold:g}")
+    return marks
