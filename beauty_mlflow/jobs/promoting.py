@@ -157,6 +157,8 @@ def _decide_and_act(store: Store, registry: Registry, contest: Contest, paramete
         _log_report(run, report, contest, candidate, champion)
         version = None if parameters.dry_run else _act(registry, run, contest, decision)
     summary = _summary(decision, version, run)
+    if parameters.dry_run:
+        summary.append(("dry run", "the registry stayed as it was"))
     if not decision.passed:
         failed = "; ".join(f"{check.name}: {check.sentence}" for check in decision.checks if not check.passed)
         raise RefusedError(f"Not promoted ({decision.verdict}). {failed}", summary)
@@ -295,8 +297,8 @@ def _origin(one: Contender) -> str:
     if one.training is None:
         return one.uri
     parameters = one.training.parameters()
-    known = [f"{name}={parameters[name]}" for name in ("network", "blocks") if name in parameters]
-    return f"run {one.training.run_id}{f' ({chr(44).join(known)})' if known else ''}"
+    known = ", ".join(f"{name}={parameters[name]}" for name in ("network", "blocks") if name in parameters)
+    return f"run {one.training.run_id} ({known})" if known else f"run {one.training.run_id}"
 
 
 def _commit(one: Contender) -> str:

@@ -59,7 +59,8 @@ def minimum_gain(both: Pair, gate: Gate) -> Check:
     """Ask for a gain that is large enough and no chance (McNemar's exact test)."""
     words = f"{both.gained} pictures gained, {both.lost} lost: {both.gain:+.4f} (p = {both.p_value:.3g})"
     passed = both.gain > 0 and both.p_value < gate.level and both.gain >= gate.minimum_gain
-    return Check("minimum_gain", passed, f"{words}, asked for: {gate.minimum_gain:g}, no chance at {gate.level:g}")
+    asked = f"at least {gate.minimum_gain:g}" if gate.minimum_gain else "more than 0"
+    return Check("minimum_gain", passed, f"{words}, asked for: {asked}, significant at {gate.level:g}")
 
 
 def macro_f1_change(both: Pair, gate: Gate) -> Check:
@@ -71,7 +72,7 @@ def macro_f1_change(both: Pair, gate: Gate) -> Check:
         for one in (both.champion, both.candidate)
     )
     change, low, high = macro_f1_interval(true.astype(np.int64), before, after, confidence=1 - gate.level)
-    words = f"{change:+.4f} ({low:+.4f} to {high:+.4f}), asked for: {gate.macro_f1_change:+g} not above that"
+    words = f"{change:+.4f} ({low:+.4f} to {high:+.4f}), asked for: not wholly below {gate.macro_f1_change:+g}"
     return Check("macro_f1_change", high >= gate.macro_f1_change, words)
 
 
@@ -83,8 +84,9 @@ def recall_loss(both: Pair, gate: Gate, groups: Mapping[str, str]) -> Check:
         losses[name], probabilities[name] = -some.gain, one_sided_loss(some.gained, some.lost)
     adjusted = holm(probabilities)
     bad = [name for name in losses if losses[name] > gate.recall_loss and adjusted[name] < gate.level]
-    worst = bad or [max(losses, key=lambda name: losses[name])]
+    worst = bad or [name for name in (max(losses, key=lambda name: losses[name]),) if losses[name] > 0]
     words = ", ".join(f"{name} lost {losses[name]:.4f} (p = {adjusted[name]:.3g})" for name in worst)
+    words = words or "no class lost any"
     asked = f"allowed: {gate.recall_loss:g}, or more by chance at {gate.level:g}"
     return Check("recall_loss", not bad, f"{words}; {asked}")
 

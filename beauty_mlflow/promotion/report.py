@@ -15,8 +15,7 @@ LINES = 30  # of the table of disagreements
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; }
 table { border-collapse: collapse; margin: 1em 0; }
-td, th { border: 1px solid #ccc; padding: .25em .6em; text-align: left; vertical-align: top; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
+td, th { border: 1px solid #ccc; padding: .25em .6em; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 .yes { color: #17663a; font-weight: 600; } .no { color: #a01c1c; font-weight: 600; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1em; }
 figure { margin: 0; width: 160px; font-size: 13px; overflow-wrap: anywhere; }
