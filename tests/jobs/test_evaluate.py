@@ -1,5 +1,6 @@
 import shutil
 
+import pandas as pd
 import pytest
 
 from beauty_mlflow.data.progress import silent_progress
@@ -12,6 +13,7 @@ from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.finetune import run as finetune
 from beauty_mlflow.jobs.group import Group
 from beauty_mlflow.jobs.group import run as group
+from beauty_mlflow.tracking.models import download
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
@@ -25,6 +27,8 @@ FIGURES = {
         "macro_f1",
         "top5_accuracy",
         "loss",
+        "ece",
+        "ece_before",
     )
 }
 
@@ -58,6 +62,25 @@ def test_same_figures_as_the_training_saw(local_store, finetuned):
     measured = Run.find(connect(), dict(run(Evaluate(model=finetuned, part="val")))["run_id"]).metrics()
     assert measured["val_accuracy"] == pytest.approx(kept["best_val_accuracy"], rel=1e-6)
     assert measured["val_loss"] == pytest.approx(kept["best_val_loss"], rel=1e-4)
+    assert measured["val_ece"] == pytest.approx(kept["calibration.ece_after"], abs=1e-4)
+    assert measured["val_ece_before"] == pytest.approx(kept["calibration.ece_before"], abs=1e-4)
+    assert not {"val_coverage", "val_precision_answered"} & set(measured)
+
+
+@pytest.mark.slow
+def test_figures_of_the_models_threshold(local_store, tiny, tmp_path):
+    """The artifacts have the probabilities that are served; at the threshold they come to the coverage logged."""
+    trained = dict(finetune(Finetune.parse({**tiny, "precision_target": "0.25"})))["run_id"]
+    threshold = Run.find(connect(), trained).metrics()["calibration.threshold"]
+    summary = dict(run(Evaluate(model=trained)))
+    measured = Run.find(connect(), summary["run_id"])
+    table = pd.read_csv(download(measured, "evaluation/test", tmp_path) / "predictions.csv")
+    kept = table[table["probability"] >= threshold]
+    figures = measured.metrics()
+    assert figures["test_coverage"] == pytest.approx(len(kept) / len(table))
+    if len(kept):
+        assert figures["test_precision_answered"] == pytest.approx((kept["true"] == kept["predicted"]).mean())
+    assert "answered at threshold" in summary["test_coverage"]
 
 
 @pytest.mark.slow

@@ -14,8 +14,10 @@ from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.errors import CheckpointError, DataError, DivergedError, ParameterError, TrackingError
 from beauty_mlflow.files import state_folder
 from beauty_mlflow.jobs.finetune import Finetune, run
+from beauty_mlflow.serving.calibration import calibrate
+from beauty_mlflow.serving.package import read_description
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.models import download
+from beauty_mlflow.tracking.models import download, fetch_model
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
@@ -26,11 +28,17 @@ ARTIFACTS = {
     "figures/samples.png",
     "figures/augmentation.png",
     "figures/curves.png",
+    "figures/reliability.png",
     "evaluation/val/confusion_matrix.tsv",
     "evaluation/val/confusion_matrix.png",
     "evaluation/val/report.csv",
     "evaluation/val/predictions.csv",
+    "evaluation/val/coverage.csv",
+    "evaluation/val/coverage.png",
 }
+
+# a training of a few seconds that is better than chance afterwards
+EASY = {"epochs": "8", "blocks": "2", "augment": "none", "learning_rate": "0.003", "patience": "8"}
 
 
 def artifacts_of(run_id, below=""):
@@ -93,7 +101,7 @@ def test_the_matrix_counts_every_picture_once(local_store, finetuned, manifest, 
 
 @pytest.mark.slow
 def test_the_model_answers_and_is_the_network(local_store, finetuned, manifest):
-    """The logged model loads as pyfunc and as Keras network, and both give the same probabilities."""
+    """The logged model loads as pyfunc and as Keras network; the one's probabilities are the other's, calibrated."""
     validation = read_split(manifest).part("val")
     picture = (validation.folder / validation.paths[0]).read_bytes()
     mlflow.set_tracking_uri(local_store)
@@ -102,7 +110,8 @@ def test_the_model_answers_and_is_the_network(local_store, finetuned, manifest):
     from beauty_mlflow.data.images import load
 
     pixels = load(picture, 32, "squash").astype(np.float32)[None]
-    probabilities = np.asarray(network(pixels, training=False))[0]
+    temperature = read_run(finetuned).data.metrics["calibration.temperature"]
+    probabilities = calibrate(np.asarray(network(pixels, training=False)), temperature)[0]
     assert answer["label"][0] == validation.classes[int(probabilities.argmax())]
     assert answer["probability"][0] == pytest.approx(float(probabilities.max()), abs=1e-6)
 
@@ -118,20 +127,62 @@ def test_val_figures_are_logged_on_model_and_dataset(local_store, finetuned):
 
 
 @pytest.mark.slow
+def test_the_model_is_calibrated_on_val(local_store, finetuned, tmp_path):
+    """Its temperature and its errors before and after are on run and model; it has no threshold unless one is asked."""
+    store, run_found = connect(), Run.find(connect(), finetuned)
+    figures = {name: value for name, value in run_found.metrics().items() if name.startswith("calibration.")}
+    assert set(figures) == {"calibration.temperature", "calibration.ece_before", "calibration.ece_after"}
+    served = read_description(fetch_model(store, finetuned))
+    assert served.temperature == figures["calibration.temperature"] != 1
+    assert served.threshold is None
+    on_model = {metric.key: metric for metric in store.client.get_logged_model(run_found.model_id()).metrics}
+    assert on_model["calibration.ece_after"].dataset_name.endswith("/val")
+    folder = download(run_found, "evaluation/val", tmp_path / "evaluation")
+    table = pd.read_csv(folder / "predictions.csv")
+    everything = pd.read_csv(folder / "coverage.csv").iloc[0]
+    assert everything["accuracy"] == pytest.approx(run_found.metrics()["best_val_accuracy"], abs=1e-6)
+    assert everything["answered"] == len(table)
+
+
+@pytest.mark.slow
+def test_a_wanted_precision_gives_a_threshold(local_store, tiny, tmp_path):
+    """What val's predictions say at the model's threshold is what was logged, and the model abstains below it."""
+    summary = dict(run(Finetune.parse({**tiny, **EASY, "precision_target": "0.5"})))
+    found = Run.find(connect(), summary["run_id"])
+    figures = found.metrics()
+    served = read_description(fetch_model(connect(), found.run_id))
+    assert served.threshold == figures["calibration.threshold"]
+    folder = download(found, "evaluation/val", tmp_path / "evaluation")
+    table = pd.read_csv(folder / "predictions.csv")
+    kept = table[table["probability"] >= served.threshold]
+    assert figures["calibration.coverage"] == pytest.approx(len(kept) / len(table))
+    assert figures["calibration.precision"] == pytest.approx((kept["true"] == kept["predicted"]).mean())
+    assert figures["calibration.precision"] >= 0.5
+    assert "answered at threshold" in summary["val_coverage"]
+
+
+@pytest.mark.slow
+def test_a_precision_that_cannot_be_reached_is_said_and_the_model_abstains(local_store, tiny, capsys):
+    """A network that has learned nothing isn't right in 99.9 % of anything."""
+    ignorant = {"learning_rate": "1e-30", "epochs": "1", "blocks": "0", "precision_target": "0.999"}
+    summary = dict(run(Finetune.parse({**tiny, **ignorant})))
+    assert "WARNING: no threshold reaches precision_target=0.999" in capsys.readouterr().err
+    figures = Run.find(connect(), summary["run_id"]).metrics()
+    assert (figures["calibration.threshold"], figures["calibration.coverage"]) == (1, 0)
+    assert "calibration.precision" not in figures
+    assert read_description(fetch_model(connect(), summary["run_id"])).threshold == 1
+
+
+@pytest.mark.parametrize("value", ["1", "-0.1", "nan", "95%"])
+def test_a_precision_that_is_none(value):
+    with pytest.raises(ParameterError, match="precision_target"):
+        Finetune.parse({"precision_target": value})
+
+
+@pytest.mark.slow
 def test_it_learns(local_store, tiny):
     """Training lowers the loss: the pictures and their labels belong together all the way."""
-    result = run(
-        Finetune.parse(
-            {
-                **tiny,
-                "epochs": "8",
-                "blocks": "2",
-                "augment": "none",
-                "learning_rate": "0.003",
-                "patience": "8",
-            }
-        )
-    )
+    result = run(Finetune.parse({**tiny, **EASY}))
     losses = Run.find(connect(), dict(result)["run_id"]).metric_history("loss")
     assert losses[8] < 0.8 * losses[1]
 
@@ -210,7 +261,7 @@ def test_resume_goes_on_in_the_same_run(local_store, tiny):
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, epoch=2)
         with pytest.raises(KeyboardInterrupt, match="in epoch 2"):
-            run(Finetune.parse({**tiny, "epochs": "4"}))
+            run(Finetune.parse({**tiny, "epochs": "4", "precision_target": "0.01"}))
     (killed,) = connect().client.search_runs([connect().experiment_id], "attributes.status = 'KILLED'")
     state = state_folder() / "runs" / killed.info.run_id
     assert json.loads((state / "session.json").read_text())["parameters"]["epochs"] == "4"
@@ -223,6 +274,7 @@ def test_resume_goes_on_in_the_same_run(local_store, tiny):
     assert resumed.status == "FINISHED"
     points = connect().client.get_metric_history(resumed.run_id, "val_loss")
     assert [point.step for point in points] == [1, 2, 3, 4]
+    assert "calibration.threshold" in resumed.metrics()
     assert resumed.metric_history("val_loss") == pytest.approx(whole.metric_history("val_loss"), rel=1e-4)
 
 

@@ -14,7 +14,15 @@ def test_one_run_holds_the_whole_job(local_store, pictures, capsys):
     summary = dict(run(Main(data=str(pictures), network="tiny", blocks=1, epochs=1, weights="random")))
     found = connect().client.get_run(summary["run_id"])
     assert found.info.status == "FINISHED"
-    assert {"best_val_accuracy", "test_accuracy", "test_accuracy_low", "test_loss"} <= set(found.data.metrics)
+    assert {
+        "best_val_accuracy",
+        "calibration.temperature",
+        "test_accuracy",
+        "test_accuracy_low",
+        "test_loss",
+        "test_ece",
+    } <= set(found.data.metrics)
+    assert "val_ece" not in found.data.metrics
     assert set(Finetune.model_fields) <= set(found.data.params)
     assert "mlflow run . -P" in found.data.tags["mlflow.note.content"]
     assert len(connect().client.search_runs([connect().experiment_id])) == 1

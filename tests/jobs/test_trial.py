@@ -84,9 +84,10 @@ def state(run):
 def test_a_trial_to_its_end(task, parent):
     """The search hears of the run, of every epoch as it is logged, and gets all that it could be after."""
     search = Search()
-    outcome = run_trial(task(), search)
+    outcome = run_trial(task(precision_target="0.01"), search)
     run = run_of(search)
     assert outcome.end == "complete"
+    assert "calibration.threshold" in outcome.metrics
     assert set(names.OBJECTIVES) <= set(outcome.metrics)
     assert run.status == "FINISHED"
     assert run.tags[names.TRIAL_STATE] == "COMPLETE"
