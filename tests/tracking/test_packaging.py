@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,13 @@ import requests
 from packaging.utils import canonicalize_name
 
 import beauty_mlflow
+from beauty_mlflow.serving.pyfunc import find_model_version
 from beauty_mlflow.tracking import packaging
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.store import connect
 
 HEAVY = {"beauty-mlflow", "mlflow", "optuna", "ray", "scikit-learn", "scipy", "matplotlib", "opencv-python-headless"}
+WHILE_TRAINING = {("calibration.py", "scipy")}  # a temperature is fitted in a training alone
 ORIGIN = Path(beauty_mlflow.__file__).parent
 
 
@@ -49,7 +52,8 @@ def test_the_code_imports_only_what_the_requirements_bring(code):
         if wanted & {canonicalize_name(one) for one in holders}
     }
     known = brought | set(sys.stdlib_module_names) | {ORIGIN.name}
-    assert [found for found in _imports(code) if found[1].partition(".")[0] not in known] == []
+    foreign = {(file, name.partition(".")[0]) for file, name in _imports(code)}
+    assert {found for found in foreign if found[1] not in known} == WHILE_TRAINING
 
 
 def test_the_code_is_whole(code):
@@ -118,3 +122,19 @@ def _installed(uv, python):
         [uv, "pip", "list", "--python", python, "--format", "json"], check=True, capture_output=True
     )
     return {entry["name"] for entry in json.loads(listed.stdout)}
+
+
+@pytest.mark.slow
+def test_an_image_for_docker_takes_the_models_own_python_and_files(registered, tmp_path, monkeypatch):
+    """What `mlflow models build-docker` would build; answers from there say which version they are from."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registered[0])
+    program = Path(sys.executable).with_name("mlflow")
+    words = ["models", "generate-dockerfile", "-m", "models:/shelf@champion", "-d", tmp_path / "image"]
+    subprocess.run([program, *words], cwd=tmp_path, check=True, capture_output=True)
+    lines = (tmp_path / "image" / "Dockerfile").read_text().splitlines()
+    assert f"FROM python:{platform.python_version()}-slim" in lines
+    assert "COPY model_dir /opt/ml/model" in lines
+    model = tmp_path / "image" / "model_dir"
+    assert (model / "requirements.txt").read_text().splitlines() == packaging.requirements()
+    assert (model / "code" / "beauty_mlflow" / "tracking" / "loader.py").is_file()
+    assert find_model_version(model / "data" / "package") == "shelf/1"
