@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-SERVER_START_SECONDS = 120
+SERVER_START_SECONDS = 300
 # MLflow keeps a pool of open connections to each SQLite file for the life of the process
 POOL = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
 

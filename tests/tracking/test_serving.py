@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import subprocess
 import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from beauty_mlflow.serving.classifier import Classifier
 from beauty_mlflow.serving.pyfunc import ANSWER_COLUMNS
 
 MODEL = "models:/shelf@champion"
+PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
 
 
 def _encoded(pixels, kind, mode=None, **options):
@@ -268,3 +270,20 @@ def test_the_servers_log_holds_nothing_that_looks_like_a_fault(served, ask, pict
     assert [line for line in told if re.search("warn|error|traceback", line, re.IGNORECASE)] == [
         line for line in told if "absl::InitializeLog()" in line or "round-off errors" in line
     ]
+
+
+@pytest.mark.slow
+def test_the_requests_on_the_page_are_answered(served, picture_file, tmp_path):
+    """docs/serving.md: curl with one picture, then Python with one and a broken one, the two best classes each."""
+    page = PAGE.read_text("utf-8").replace("http://127.0.0.1:5001", served[0])
+    curl = re.search(r"```console\n\$ (.*?)```", page, re.DOTALL)[1]
+    script = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "picture.jpg").write_bytes(picture_file)
+    printed = [
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        for command in (["bash", "-c", curl], [sys.executable, "-c", script])
+    ]
+    (answer,), (same, broken) = (json.loads(text)["predictions"] for text in printed)
+    assert (answer["error"], len(answer["top"])) == (None, 5)
+    assert same["top"] == answer["top"][:2]
+    assert broken["error"]
