@@ -20,6 +20,8 @@ def open_regular(path: Path) -> BufferedReader:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise PictureError((error.strerror or "can't be opened").lower()) from None
+    except ValueError:
+        raise PictureError("its name holds a null byte") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise PictureError("not a regular file")

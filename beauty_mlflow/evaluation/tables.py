@@ -6,12 +6,12 @@ undo it; all other text stays as it is.
 """
 
 import csv
-import io
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from beauty_mlflow.errors import DataError
-from beauty_mlflow.files import write_text
+from beauty_mlflow.files import atomic_path
 
 _GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
@@ -21,19 +21,15 @@ Cell = str | int | float
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]], *, delimiter: str = ",") -> None:
     """Write a table atomically: UTF-8, one line a row, quotes where a cell needs them (RFC 4180).
 
-    Numbers are written as Python prints them.
+    Numbers are written as Python prints them. Only one row is in memory.
     """
-    text = io.StringIO(newline="")
-    lines = [[_guard(cell) for cell in row] for row in (header, *rows)]
-    # csv quotes a line feed by itself, a lone carriage return only when it quotes everything
-    returns = any("\r" in cell for line in lines for cell in line)
-    csv.writer(
-        text,
-        delimiter=delimiter,
-        lineterminator="\n",
-        quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL,
-    ).writerows(lines)
-    write_text(path, text.getvalue())
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        sparing = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+        quoting = csv.writer(stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for row in itertools.chain([header], rows):
+            line = [_guard(cell) for cell in row]
+            # csv quotes a line feed by itself, a lone carriage return only when it quotes everything
+            (quoting if any("\r" in cell for cell in line) else sparing).writerow(line)
 
 
 def read_table(path: Path, *, delimiter: str = ",") -> tuple[list[str], list[list[str]]]:

@@ -12,6 +12,8 @@ JOBS = (
     "finetune",
     "train",
     "evaluate",
+    "predict",
+    "export",
     "promote",
     "rollback",
     "promotions",

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
+CHAMPION = "models:/beauty@champion"
 MODEL_URI = re.compile(r"(models|runs):/.+")
 
 

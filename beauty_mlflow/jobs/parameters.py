@@ -26,11 +26,16 @@ def _strict_boolean(value: object) -> object:
     return value
 
 
-def _existing_path(value: str, info: ValidationInfo) -> str:
-    if value and not recalled(info) and not Path(value).exists():
-        message = f"'{value}' doesn't exist; expected a folder of class folders, a split folder, a table or a manifest"
-        raise ValueError(message)
-    return value
+def existing(expected: str) -> AfterValidator:
+    """Return a validator of a path that has to be there, or empty; an error says what was expected."""
+
+    def check(value: str, info: ValidationInfo) -> str:
+        if value and not recalled(info) and not Path(value).exists():
+            message = f"'{value}' doesn't exist; expected {expected}"
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
 
 
 def recalled(info: ValidationInfo) -> bool:
@@ -41,7 +46,7 @@ def recalled(info: ValidationInfo) -> bool:
 Switch = Annotated[bool, BeforeValidator(_strict_boolean)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-ExistingPath = Annotated[str, AfterValidator(_existing_path)]
+ExistingPath = Annotated[str, existing("a folder of class folders, a split folder, a table or a manifest")]
 
 
 # what names a file is written absolute in a command that somebody may run from another folder

@@ -35,3 +35,8 @@ def test_a_socket_is_an_error(tmp_path, monkeypatch):
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(PictureError, match=r"^no such file or directory$"):
         hash_regular(tmp_path / "nothing")
+
+
+def test_a_name_that_no_file_can_have_is_an_error(tmp_path):
+    with pytest.raises(PictureError, match=r"^its name holds a null byte$"):
+        read_regular(tmp_path / "a\0b")

@@ -47,3 +47,12 @@ def test_what_is_no_table_is_named(tmp_path, content):
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(DataError, match=r"none\.csv can't be read as a table"):
         read_table(tmp_path / "none.csv")
+
+
+def test_an_error_in_the_rows_leaves_the_table_as_it_was(tmp_path):
+    """Rows are written as they come, but nobody sees half of them."""
+    write_table(tmp_path / "t.csv", ["n"], [[1]])
+    with pytest.raises(ZeroDivisionError):
+        write_table(tmp_path / "t.csv", ["n"], ([1 // (3 - n)] for n in range(9)))
+    assert (tmp_path / "t.csv").read_text("utf-8") == "n\n1\n"
+    assert len(list(tmp_path.iterdir())) == 1

@@ -220,3 +220,25 @@ def beauty():
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def shared_model(tmp_path_factory, shared_manifest, sqlite_template, session_cache):
+    """A store with one finished training in it: its URI and the run's id."""
+    folder = tmp_path_factory.mktemp("model")
+    shutil.copy(sqlite_template, folder / "mlflow.db")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", uri)
+        patch.setenv("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+        patch.setenv("BEAUTY_CACHE_DIR", str(session_cache))
+        patch.setenv("BEAUTY_STATE_DIR", str(folder / "state"))
+        return uri, dict(finetune(Finetune.parse({**TINY, "data": str(shared_manifest)})))["run_id"]
+
+
+@pytest.fixture
+def logged_model(shared_model, monkeypatch):
+    """The id of the shared training's run, in the store that the test sees; a test leaves both as they were."""
+    uri, run_id = shared_model
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return run_id
