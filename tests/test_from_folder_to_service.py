@@ -1,0 +1,107 @@
+"""docs/from-folder-to-service.md, its commands run in the page's order as a reader would run them."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[1] / "docs" / "from-folder-to-service.md"
+BLOCKS = re.findall(r"```console\n(.*?)```", PAGE.read_text(), re.DOTALL)
+SERVER = "mlflow models serve"
+START_SECONDS = 300
+
+
+def steps():
+    """Every command of the page with the output that the page shows for it."""
+    for block in BLOCKS:
+        for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            lines = text.splitlines()
+            length = next(number for number, line in enumerate(lines, start=1) if not line.endswith("\\"))
+            yield "\n".join(lines[:length]), "\n".join(lines[length:])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_whole_story(tmp_path):
+    """Each command ends as the page says: verdicts, aliases, status 3 for the refused one, an answer over HTTP."""
+    shell = Shell(tmp_path)
+    try:
+        for command, shown in steps():
+            if command.startswith("export "):
+                name, value = command.removeprefix("export ").split("=", 1)
+                shell.environment[name] = value
+            elif command.startswith(SERVER):
+                shell.serve(command)
+            else:
+                shell.run(command, shown)
+    finally:
+        shell.close()
+    assert set(shell.runs) == {"FIRST", "SECOND"}
+    answer = json.loads(shell.output)["predictions"][0]
+    assert answer["model_version"] == "beauty/2"
+    assert answer["error"] is None
+    assert len(answer["top"]) == 5
+
+
+class Shell:
+    def __init__(self, folder):
+        self.folder, self.output, self.runs, self.server = folder, "", {}, None
+        self.environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def run(self, command, shown):
+        for name, run_id in self.runs.items():
+            command = re.sub(rf"\b{name}\b", run_id, command)
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        refused = "error: Not promoted" in shown
+        assert done.returncode == (3 if refused else 0), f"{command}\n{done.stdout}\n{done.stderr[-3000:]}"
+        assert not refused or "error: Not promoted (worse)" in done.stderr
+        for line in shown.splitlines():
+            if re.match(r"(verdict|passed|champion|previous|challenger|classes|pictures): ", line):
+                assert line in done.stdout, command
+        found = re.search(r"^run_id: ([0-9a-f]{32})$", done.stdout, re.MULTILINE)
+        named = re.search(r"^run_id: ([A-Z]+)$", shown, re.MULTILINE)
+        if named:
+            self.runs[named[1]] = found[1]
+        self.output = done.stdout
+
+    def serve(self, command):
+        with (self.folder / "server.log").open("wb") as log:
+            self.server = subprocess.Popen(
+                ["bash", "-c", f"exec {command}"],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        ping = re.search(r"http://\S+/ping", PAGE.read_text())[0]
+        while time.monotonic() < deadline and self.server.poll() is None:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(ping, timeout=5).close()  # noqa: S310 - our own server
+                return
+            time.sleep(0.5)
+        pytest.fail(f"the server didn't start: {(self.folder / 'server.log').read_text()[-2000:]}")
+
+    def close(self):
+        if self.server:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.server.pid, signal.SIGTERM)
+                self.server.wait(20)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.server.pid, signal.SIGKILL)
