@@ -62,14 +62,10 @@ class Measured:
                 figures[precision] = self.answered.precision
         return figures
 
-    def summary(self, part: str) -> Summary:
-        """Return the lines of a summary."""
-        lines: Summary = [
-            (f"{part}_ece", f"{self.ece_after:.4f} (before the temperature {self.ece_before:.4f})"),
-        ]
-        if self.answered:
-            lines.append((f"{part}_coverage", _answered_line(self.answered)))
-        return lines
+    def summary(self, ece_after: str, coverage: str) -> Summary:
+        """Return the lines of a summary, under the metrics' names."""
+        lines: Summary = [(ece_after, f"{self.ece_after:.4f} (before the temperature {self.ece_before:.4f})")]
+        return [*lines, (coverage, _answered_line(self.answered))] if self.answered else lines
 
 
 def fit_calibration(validation: PredictionTable, precision_target: float) -> Calibration:

@@ -77,6 +77,6 @@ def log_figures(run: Run, subject: Subject, table: PredictionTable, calibration:
         (f"{subject.part}_accuracy", accuracy_line(figures)),
         (f"{subject.part}_macro_f1", f"{figures['macro_f1']:.4f}"),
         (f"{subject.part}_top5_accuracy", f"{figures['top5_accuracy']:.4f}"),
-        *calibrated.summary(subject.part),
+        *calibrated.summary(f"{subject.part}_ece", f"{subject.part}_coverage"),
         ("largest class's share", f"{share:.4f}"),
     ]

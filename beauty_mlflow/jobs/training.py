@@ -230,4 +230,7 @@ def _log_calibration(current: Session, table: PredictionTable, calibration: Cali
     with tempfile.TemporaryDirectory() as folder:
         draw_reliability(table, served, calibration.temperature, Path(folder) / "reliability.png")
         current.run.log_folder(Path(folder), names.FIGURES_FOLDER)
-    return [("temperature", f"{calibration.temperature:.4f}"), *measured.summary("val")]
+    return [
+        (names.CALIBRATION_TEMPERATURE, f"{calibration.temperature:.4f}"),
+        *measured.summary(names.CALIBRATION_ECE_AFTER, names.CALIBRATION_COVERAGE),
+    ]

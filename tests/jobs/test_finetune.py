@@ -158,7 +158,7 @@ def test_a_wanted_precision_gives_a_threshold(local_store, tiny, tmp_path):
     assert figures["calibration.coverage"] == pytest.approx(len(kept) / len(table))
     assert figures["calibration.precision"] == pytest.approx((kept["true"] == kept["predicted"]).mean())
     assert figures["calibration.precision"] >= 0.5
-    assert "answered at threshold" in summary["val_coverage"]
+    assert "answered at threshold" in summary["calibration.coverage"]
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def _draw(curve: CoverageCurve, path: Path) -> None:
     axes.set_xlabel("coverage: share of the pictures that is answered")
     axes.set_ylabel("accuracy among the answered")
     axes.set_xlim(0, 1.02)
-    axes.set_ylim(top=1.02)
+    axes.set_ylim(top=1 + max(0.04 * (1 - float(curve.precision.min())), 0.002))  # no tick above 100 %
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(alpha=0.3)
