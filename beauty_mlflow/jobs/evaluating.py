@@ -56,7 +56,12 @@ def evaluate_logged(parameters: Evaluate) -> Summary:
             progress=console_progress,
         )
         summary = log_figures(run, subject, table, Calibration.of(description), located.model_id)
-    return [("evaluates", training.run_id), *summary, ("run_id", run.run_id)]
+    return [
+        ("evaluates", training.run_id),
+        *summary,
+        ("next", f"mlflow run . -e promote -P candidate={training.run_id}"),
+        ("run_id", run.run_id),
+    ]
 
 
 def _subject(training: Run, parameters: Evaluate, classes: tuple[str, ...]) -> Subject:

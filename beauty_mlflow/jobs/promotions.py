@@ -23,24 +23,27 @@ def run(parameters: Promotions) -> Summary:
     from itertools import islice
 
     from beauty_mlflow.jobs.opening import say_notes
+    from beauty_mlflow.jobs.projects import in_project_run
     from beauty_mlflow.jobs.tables import print_table
     from beauty_mlflow.tracking import names
     from beauty_mlflow.tracking.finding import NEWEST_FIRST, experiments, find_runs
     from beauty_mlflow.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
     from beauty_mlflow.tracking.store import connect
 
-    store = connect()
-    say_notes(store.notes)
-    found = find_runs(store, experiments(store), {names.PROMOTION: parameters.name}, order=(NEWEST_FIRST,))
-    shown = list(islice(found, parameters.last))
-    print_table(HEADINGS, [_line(one) for one in shown])
-    rest = sum(1 for _ in found)
-    registry = Registry(store, parameters.name)
-    aliases = [(alias, registry.find(alias)) for alias in (CHAMPION, PREVIOUS, CHALLENGER)]
-    return [
-        ("promotions and rollbacks", f"{len(shown)} of {len(shown) + rest}" if rest else len(shown)),
-        *((alias, version.uri if version else "none") for alias, version in aliases),
-    ]
+    with in_project_run(parameters) as project:
+        store = connect()
+        say_notes(store.notes)
+        found = find_runs(store, experiments(store), {names.PROMOTION: parameters.name}, order=(NEWEST_FIRST,))
+        shown = list(islice(found, parameters.last))
+        print_table(HEADINGS, [_line(one) for one in shown])
+        rest = sum(1 for _ in found)
+        registry = Registry(store, parameters.name)
+        aliases = [(alias, registry.find(alias)) for alias in (CHAMPION, PREVIOUS, CHALLENGER)]
+        return [
+            ("promotions and rollbacks", f"{len(shown)} of {len(shown) + rest}" if rest else len(shown)),
+            *((alias, version.uri if version else "none") for alias, version in aliases),
+            *project.summary(),
+        ]
 
 
 def _line(run: object) -> tuple[str, ...]:
