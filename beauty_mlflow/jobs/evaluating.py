@@ -56,12 +56,8 @@ def evaluate_logged(parameters: Evaluate) -> Summary:
             progress=console_progress,
         )
         summary = log_figures(run, subject, table, Calibration.of(description), located.model_id)
-    return [
-        ("evaluates", training.run_id),
-        *summary,
-        ("next", f"mlflow run . -e promote -P candidate={training.run_id}"),
-        ("run_id", run.run_id),
-    ]
+    follows = [("next", f"mlflow run . -e promote -P candidate={training.run_id}")] if parameters.part == "test" else []
+    return [("evaluates", training.run_id), *summary, *follows, ("run_id", run.run_id)]
 
 
 def _subject(training: Run, parameters: Evaluate, classes: tuple[str, ...]) -> Subject:
