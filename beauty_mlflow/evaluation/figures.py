@@ -141,8 +141,9 @@ def draw_reliability(before: PredictionTable, after: PredictionTable, temperatur
         temperature: The fitted one.
         path: The PNG to write.
     """
-    figure = new_figure(10, 6.5)
-    (left, right), counts = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
+    figure = new_figure(10, 6.5, arranged=False)
+    places = {"left": 0.09, "right": 0.985, "bottom": 0.14, "top": 0.95, "wspace": 0.08, "hspace": 0.09}
+    (left, right), counts = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1), gridspec_kw=places)
     titles = "before", f"after, temperature {temperature:.3g}"
     for table, title, upper, lower in zip((before, after), titles, (left, right), counts, strict=True):
         reliability = bin_by_confidence(table)
@@ -153,7 +154,7 @@ def draw_reliability(before: PredictionTable, after: PredictionTable, temperatur
         lower.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         lower.grid(alpha=0.3)
     left.set_ylabel("accuracy: share of right answers")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.legend(*left.get_legend_handles_labels(), loc="lower center", ncols=3)
     counts[0].set_ylabel("pictures")
     save_figure(figure, path)
 
