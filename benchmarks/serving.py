@@ -7,8 +7,9 @@
 - pyfunc: the logged model as mlflow.pyfunc.load_model gives it;
 - HTTP: `mlflow models serve` with one worker, the pictures as base64 in `dataframe_split`.
 
-Single pictures are asked for one after the other, each through every door before the next picture; a turn's figure is
-the median over them. Many pictures are one call each (for the bare network, batches of 64 with decoding threads).
+Single pictures are asked for one after the other, each through every door, in an order that rotates, before the next
+picture; a turn's figure is the median over them. Many pictures are one call each (for the bare network, batches of 64
+with decoding threads).
 """
 
 import argparse
@@ -69,9 +70,9 @@ def ask_singly(doors: Mapping[str, Door], pictures: Sequence[bytes], turns: int)
     found: dict[str, list[float]] = {name: [] for name in doors}
     for turn in range(turns + 1):
         times: dict[str, list[float]] = {name: [] for name in doors}
-        for picture in pictures:
-            for name, door in doors.items():
-                times[name].append(1000 * _seconds(door, [picture]))
+        for number, picture in enumerate(pictures):
+            for name in _from(number, doors):
+                times[name].append(1000 * _seconds(doors[name], [picture]))
         if turn:
             for name in doors:
                 found[name].append(spread(times[name])["median"])
@@ -82,8 +83,8 @@ def ask_together(doors: Mapping[str, Door], pictures: list[bytes], turns: int) -
     """Return each door's pictures a second, turn by turn, after one turn that isn't counted."""
     found: dict[str, list[float]] = {name: [] for name in doors}
     for turn in range(turns + 1):
-        for name, door in doors.items():
-            seconds = _seconds(door, pictures)
+        for name in _from(turn, doors):
+            seconds = _seconds(doors[name], pictures)
             if turn:
                 found[name].append(len(pictures) / seconds)
     return found
@@ -101,6 +102,13 @@ def compared(found: Mapping[str, list[float]], *, inverse: bool) -> dict[str, An
         ratios = [b / a if inverse else a / b for a, b in zip(values, found[BARE], strict=True)]
         report[name] = {"median": spread(values)["median"], "ratio": spread(ratios)["median"], "spread": spread(ratios)}
     return report
+
+
+def _from(number: int, doors: Mapping[str, Door]) -> list[str]:
+    # each is first, second, … as often: after the server's turn this process has rested
+    names = list(doors)
+    first = number % len(names)
+    return names[first:] + names[:first]
 
 
 def _seconds(door: Door, pictures: list[bytes]) -> float:
