@@ -141,3 +141,36 @@ def test_a_network_of_another_package_is_refused(package):
     )
     with pytest.raises(ModelError, match="don't belong together"):
         Classifier.load(package)
+
+
+def test_files_are_answered_as_their_bytes_are(classifier, make_picture, tmp_path):
+    """One decoder: a path or its content, in batches of any size; what can't be read is an error for itself."""
+    for seed in range(23):
+        (tmp_path / f"{seed}.png").write_bytes(make_picture(seed) if seed % 7 else b"broken")
+    paths = [tmp_path / f"{seed}.png" for seed in range(23)]
+    expected = classifier.classify([path.read_bytes() for path in paths], top=2)
+    for batch_size in (1, 5, 23, 100):
+        found = list(classifier.classify_files(paths, top=2, batch_size=batch_size))
+        assert [(reply.label, reply.error) for reply in found] == [(reply.label, reply.error) for reply in expected]
+        for one, other in zip(found, expected, strict=True):
+            assert one.probability == pytest.approx(other.probability, abs=1e-6)
+    missing = list(classifier.classify_files([tmp_path / "none.png"]))
+    assert [reply.error for reply in missing] == ["no such file or directory"]
+    assert list(classifier.classify_files([])) == []
+
+
+def test_only_two_batches_of_files_are_looked_at_in_advance(classifier, make_picture, tmp_path):
+    """Whoever has millions of them gets the first answer at once."""
+    (tmp_path / "a.png").write_bytes(make_picture())
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(1)
+            yield tmp_path / "a.png"
+
+    answers = classifier.classify_files(endless(), batch_size=4)
+    for number in range(1, 20):
+        next(answers)
+        assert len(taken) <= (number - 1) // 4 * 4 + 8
+    answers.close()
