@@ -22,6 +22,7 @@ COLUMN = "image"
 ANSWER_COLUMNS = tuple(field.name for field in fields(Answer))
 TOP = 5
 
+_COLUMNS = pd.Index(ANSWER_COLUMNS)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]+")
 _BEGINNING = 64  # bytes
 
@@ -60,7 +61,7 @@ class PyfuncClassifier:
         for row, answer in zip(cells, answers, strict=True):
             for column, name in enumerate(ANSWER_COLUMNS):
                 row[column] = getattr(answer, name)
-        return pd.DataFrame(cells, model_input.index, ANSWER_COLUMNS, dtype=object)
+        return pd.DataFrame(cells, model_input.index, _COLUMNS, dtype=object)
 
     def get_raw_model(self) -> Classifier:
         """Return the classifier: what PyFuncModel.get_raw_model gives."""
