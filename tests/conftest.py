@@ -12,10 +12,16 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SERVER_START_SECONDS = 300
 # MLflow keeps a pool of open connections to each SQLite file for the life of the process
 POOL = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
+
+
+# how long an example takes says what else the machine does
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

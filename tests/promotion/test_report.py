@@ -11,6 +11,9 @@ from beauty_mlflow.promotion.gate import Gate
 from beauty_mlflow.promotion.report import LINES, Example, Report, disagreements, markdown, page
 
 COUNTS = {"cream": 100, "soap": 100, "lotion": 100}
+CLASSES = ("cream", "soap")
+TRUE = np.array(CLASSES * 20)
+DECISION = decide(Answers(TRUE, TRUE, CLASSES), Answers(TRUE, TRUE[::-1], CLASSES), Gate(), Candidate())
 
 
 def make_report(answers, **given):
@@ -41,11 +44,10 @@ def test_pictures_stand_in_the_page(answers):
 @given(st.text())
 def test_names_cant_break_out(name):
     """Whatever a class is called: it starts no tag, no attribute and no column."""
-    decision = decide(*two_answers(), Gate(), Candidate())
     report = Report(
-        name, [(name, name)], decision, [(name, name, name, 1)], [Example(name, name, name, name, b"")], [name]
+        name, [(name, name)], DECISION, [(name, name, name, 1)], [Example(name, name, name, name, b"")], [name]
     )
-    plain = Report("", [("", "")], decision, [("", "", "", 1)], [Example("", "", "", "", b"")], [""])
+    plain = Report("", [("", "")], DECISION, [("", "", "", 1)], [Example("", "", "", "", b"")], [""])
     assert re.findall(r"<[^>]*>", re.sub(r'alt="[^"]*"', "", page(report))) == re.findall(
         r"<[^>]*>", re.sub(r'alt="[^"]*"', "", page(plain))
     )
@@ -54,11 +56,6 @@ def test_names_cant_break_out(name):
     assert [len(re.findall(r"(?<!\\)\|", line)) for line in rows] == [
         len(re.findall(r"(?<!\\)\|", line)) for line in markdown(plain).splitlines() if line.startswith("|")
     ]
-
-
-def two_answers():
-    true = np.array(["cream", "soap"] * 20)
-    return Answers(true, true, ("cream", "soap")), Answers(true, true[::-1], ("cream", "soap"))
 
 
 def test_disagreements_are_counted():
