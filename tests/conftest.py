@@ -40,6 +40,8 @@ def isolated_environment(monkeypatch, tmp_path_factory, session_cache):
     monkeypatch.setenv("BEAUTY_STATE_DIR", str(tmp_path_factory.mktemp("state")))
     monkeypatch.setenv(POOL, "NullPool")
     yield
+    if "mlflow" in sys.modules:
+        sys.modules["mlflow"].set_tracking_uri(None)
     os.environ.clear()
     os.environ.update(before)
 
