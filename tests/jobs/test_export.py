@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from beauty_mlflow.data.images import load
 from beauty_mlflow.data.splits.manifest import read_split
@@ -16,7 +18,7 @@ from beauty_mlflow.jobs.export_formats import FORMATS, as_float32, run_keras
 from beauty_mlflow.jobs.exporting import Difference
 from beauty_mlflow.networks.building import build_transfer
 from beauty_mlflow.networks.table import get_network
-from beauty_mlflow.serving.classifier import load_network
+from beauty_mlflow.serving.classifier import Classifier, load_network
 from beauty_mlflow.serving.package import MODEL_FILE
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.store import connect
@@ -53,6 +55,25 @@ def test_another_program_gets_the_same_probabilities(logged_model, shared_manife
     expected = np.asarray(original(batch.astype(np.float32), training=False))
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected, atol=1e-5)
     assert {path.name for path in out.parent.iterdir()} == {out.name, f"{out.name}.json"}
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_page_answer_as_the_model_does(logged_model, pictures, tmp_path):
+    """docs/exporting.md: ONNX, <out>.json and Pillow give the served probability, temperature included."""
+    (lines,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "exporting.md").read_text(), re.DOTALL)
+    export(logged_model, format="onnx", out=tmp_path / "model.onnx")
+    classifier = Classifier.load(fetch_model(connect(), logged_model))
+    assert classifier.description.temperature != 1
+    picture = min(pictures.rglob("*.jpg"))
+    small = tmp_path / "small.png"  # larger ones are shrunk in two steps when served
+    Image.open(picture).resize((60, 50)).save(small)
+    command = [sys.executable, "-c", lines, small]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    label, probability = done.stdout.split()
+    (expected,) = classifier.classify([small.read_bytes()])
+    assert label == expected.label
+    assert float(probability) == pytest.approx(expected.probability, abs=1e-5)
 
 
 @pytest.mark.slow
