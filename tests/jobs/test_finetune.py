@@ -145,7 +145,7 @@ def test_the_model_is_calibrated_on_val(local_store, finetuned, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_wanted_precision_gives_a_threshold(local_store, tiny, tmp_path):
+def test_a_wanted_precision_gives_a_threshold(local_store, tiny, manifest, tmp_path):
     """What val's predictions say at the model's threshold is what was logged, and the model abstains below it."""
     summary = dict(run(Finetune.parse({**tiny, **EASY, "precision_target": "0.5"})))
     found = Run.find(connect(), summary["run_id"])
@@ -159,6 +159,14 @@ def test_a_wanted_precision_gives_a_threshold(local_store, tiny, tmp_path):
     assert figures["calibration.precision"] == pytest.approx((kept["true"] == kept["predicted"]).mean())
     assert figures["calibration.precision"] >= 0.5
     assert "answered at threshold" in summary["calibration.coverage"]
+
+    mlflow.set_tracking_uri(local_store)
+    folder = read_split(manifest).folder
+    pictures = pd.DataFrame({"image": [(folder / path).read_bytes() for path in table["path"]]})
+    answers = mlflow.pyfunc.load_model(f"runs:/{found.run_id}/model").predict(pictures)
+    assert answers["probability"].tolist() == pytest.approx(table["probability"].tolist(), abs=1e-5)
+    assert answers["abstained"].tolist() == (table["probability"] < served.threshold).tolist()
+    assert 0 < len(kept) < len(table)
 
 
 @pytest.mark.slow
