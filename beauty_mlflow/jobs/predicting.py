@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from beauty_mlflow.data.progress import ProgressBar, console_progress
 from beauty_mlflow.data.readers.unlabelled import Unlabelled, list_unlabelled
+from beauty_mlflow.data.readers.walking import shown
 from beauty_mlflow.data.regular import hash_regular
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
@@ -61,7 +62,7 @@ def _plan(parameters: Predict, package: Path, pictures: Unlabelled) -> dict[str,
     files = [hash_regular(package / name) for name in (MODEL_FILE, DESCRIPTION_FILE)]
     return {
         "model": f"{find_model_version(package)} (sha256 {_digest(files)[:16]})",
-        "data": str(Path(parameters.data).absolute()),
+        "data": shown(str(Path(parameters.data).absolute())),
         "part": parameters.part,
         "the list of pictures": f"{len(pictures)} (sha256 {_digest(_listed(pictures))[:16]})",
         "top": str(parameters.top),
@@ -75,7 +76,7 @@ def _listed(pictures: Unlabelled) -> Iterator[str]:
 def _digest(texts: "Iterator[str] | list[str]") -> str:
     digest = hashlib.sha256()
     for text in texts:
-        digest.update(text.encode("utf-8", "surrogateescape") + b"\0")
+        digest.update(text.encode("utf-8") + b"\0")
     return digest.hexdigest()
 
 

@@ -120,6 +120,13 @@ def test_a_table_lists_several_files(logged_model, pictures, tmp_path):
     assert one["probability"][0] == pytest.approx(many["probability"][0], abs=2e-7)
 
 
+@pytest.mark.slow
+def test_a_current_folder_whose_name_is_not_utf_8(logged_model, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(fill(tmp_path / os.fsdecode(b"data\xff"), pictures, 2))
+    assert predict(logged_model, ".", "p.parquet")["errors"] == 0
+    assert pd.read_parquet("p.parquet")["path"].tolist() == ["000000.jpg", "000001.jpg"]
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

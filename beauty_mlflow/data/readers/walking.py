@@ -100,21 +100,22 @@ class Walk:
         return Path(entry.path).relative_to(self.root).as_posix()
 
     def _reject(self, entry: "os.DirEntry[str]", reason: str) -> None:
-        self.rejected.append((_shown(self._relative(entry)), reason))
+        self.rejected.append((shown(self._relative(entry)), reason))
 
     @staticmethod
     def _has_bad_name(entry: "os.DirEntry[str] | Path") -> bool:
-        return _shown(entry.name) != entry.name
+        return shown(entry.name) != entry.name
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
+    """Return a name with replacement characters for what isn't UTF-8."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _clutter(entry: "os.DirEntry[str]") -> str:
     name = entry.name
     if name.casefold() in _CLUTTER:
-        return _shown(name)
+        return shown(name)
     if name.startswith("._"):
         return "._*"
     return "hidden folders" if name.startswith(".") and entry.is_dir(follow_symlinks=False) else ""
