@@ -38,7 +38,6 @@ SCHEMA = pa.schema(
 _PLAN = "plan.json"
 _LOCK = "lock"
 _GROUP = 65_536  # rows that Parquet keeps together
-_NAMED = 5
 
 
 @dataclass
@@ -78,8 +77,8 @@ class Parts:
         """
         table = pa.Table.from_pylist([{"path": path, **asdict(answer)} for path, answer in rows], SCHEMA)
         path = self._next()
-        with writing(self._out), atomic_path(path) as temporary:
-            pq.write_table(table, temporary)
+        with writing(self._out), atomic_path(path) as temporary, temporary.open("wb") as stream:
+            pq.write_table(table, stream)  # an open file: pyarrow takes only UTF-8 for a path, and some for addresses
         self._files.append(path)
         self.done += len(rows)
 
@@ -113,12 +112,17 @@ class Parts:
 
     def _tables(self, counts: Counts) -> Iterator[Any]:
         for path in self._files:
-            table = pq.read_table(path, schema=SCHEMA)
+            with path.open("rb") as stream:
+                table = pq.read_table(stream, schema=SCHEMA)
             counts.add(table)
             yield table
 
     def _write_parquet(self, path: Path, counts: Counts) -> None:
-        with atomic_path(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
+        with (
+            atomic_path(path) as temporary,
+            temporary.open("wb") as stream,
+            pq.ParquetWriter(stream, SCHEMA) as writer,
+        ):
             group: list[Any] = []
             for table in self._tables(counts):
                 group.append(table)
@@ -198,7 +202,8 @@ def _begin_anew(folder: Path) -> str:
 
 def _count_rows(path: Path) -> int:
     try:
-        return int(pq.read_metadata(path).num_rows)
+        with path.open("rb") as stream:
+            return int(pq.read_metadata(stream).num_rows)
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(f"'{path}' is damaged ({error}); {_begin_anew(path.parent)}") from None
 
