@@ -3,6 +3,7 @@ VARIANT := $(if $(GPU),$(if $(filter 1,$(GPU)),gpu,cpu),$(or $(shell cat .venv/v
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 5000
+WORKERS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -23,8 +24,8 @@ demo: setup  ## split, finetune and evaluate on the embedded sample; ends with t
 ui: setup  ## open the MLflow UI on the project's store (PORT=5000)
 	@$(BIN)/python tools/ui.py --port $(PORT)
 
-test: setup  ## all tests, with branch coverage
-	@$(BIN)/python -m pytest --cov --cov-report=term
+test: setup  ## all tests, with branch coverage, in two processes (WORKERS=2)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term
 
 test-fast: setup  ## the tests that take seconds
 	@$(BIN)/python -m pytest -m "not slow and not system"

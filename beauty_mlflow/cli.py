@@ -65,7 +65,7 @@ class _Jobs(click.Group):
 @click.group(cls=_Jobs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="beauty")
 def cli() -> None:
-    """Split, train and evaluate image classifiers with MLflow."""
+    """Split, train, search, promote and serve image classifiers with MLflow."""
 
 
 def _command(name: str, job: Job) -> click.Command:

@@ -311,7 +311,13 @@ def test_only_the_first_trial_extracts(sweep_place):
     config = sweep_place.file(
         trials=2,
         pruner="none",
-        parameters={**SMALL, "network": "efficientnet_lite0", "weights": "auto", "recipe": "fast"},
+        parameters={
+            **SMALL,
+            "network": "efficientnet_lite0",
+            "weights": "auto",
+            "recipe": "fast",
+            "cache": "activations",
+        },
         space={"blocks": {"type": "int", "low": 0, "high": 1}},
     )
     done = sweep_place.sweep(config)
