@@ -55,6 +55,34 @@ class Difference:
     def __str__(self) -> str:
         return f"up to {self.largest:.2g}, {self.equal} of {self.pictures} answers equal"
 
+    def record(self) -> dict[str, float]:
+        """Return it as ``<out>.json`` says it."""
+        return {"pictures": self.pictures, "largest_difference": self.largest, "equal_answers": self.equal}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was written, and how far it is from what.
+
+    Args:
+        runtime: It, loaded back.
+        difference: From the network that was written.
+        rounding: How far that network is from the original.
+        precision: What the original computes in, where that network is the original in float32; else empty.
+    """
+
+    runtime: Runtime
+    difference: Difference
+    rounding: Difference
+    precision: str
+
+    def record(self) -> dict[str, Any]:
+        """Return it as ``<out>.json`` says it."""
+        record: dict[str, Any] = self.difference.record()
+        if self.precision:
+            record["original"] = {"computes_in": self.precision, **self.rounding.record()}
+        return record
+
 
 def export_model(parameters: Export) -> Summary:
     """Write the model and ``<out>.json``, which says how to use it, after both have been found to agree.
@@ -78,16 +106,16 @@ def export_model(parameters: Export) -> Summary:
         pictures = _test_pictures(store, parameters)
         with _folder_beside(out) as folder:
             written = folder / out.name
-            difference, runtime = _write_and_check(parameters, package, pictures, written)
-            record = _record(parameters, package, description, difference, runtime)
+            checked = _write_and_check(parameters, package, pictures, written)
+            record = _record(parameters, package, description, checked)
             write_text(folder / side.name, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
             _move(folder / side.name, side)
             _move(written, out)
     return [
         ("out", out),
         ("how to use it", side),
-        ("largest difference", f"{difference.largest:.2g} (at most {parameters.tolerance:g})"),
-        ("equal answers", f"{difference.equal} of {difference.pictures}"),
+        ("largest difference", f"{checked.difference.largest:.2g} (at most {parameters.tolerance:g})"),
+        ("equal answers", f"{checked.difference.equal} of {checked.difference.pictures}"),
         ("model", record["model"]),
         *project.summary(),
     ]
@@ -104,25 +132,26 @@ def _test_pictures(store: Store, parameters: Export) -> Pictures:
     return pictures
 
 
-def _write_and_check(parameters: Export, package: Path, pictures: Pictures, path: Path) -> tuple[Difference, Runtime]:
+def _write_and_check(parameters: Export, package: Path, pictures: Pictures, path: Path) -> Checked:
     from beauty_mlflow.serving.classifier import load_network
 
     wanted, description = FORMATS[parameters.format], read_description(package)
     original = load_network(package / MODEL_FILE)
     network = as_float32(original) if wanted.float32_only else original
+    precision = "" if network is original else _precision(original)
     with writing(parameters.path):
         wanted.write(network, package / MODEL_FILE, path)
     runtime = wanted.load(path)
-    networks = [run_keras(network), runtime.run] + ([run_keras(original)] if network is not original else [])
-    difference, rounding = _compare(networks, pictures, description)
-    if network is not original:
-        say_notes([f"the original computes in {_precision(original)}, this in float32; apart: {rounding}"])
-    if not difference.largest <= parameters.tolerance:
+    networks = [run_keras(network), runtime.run, *([run_keras(original)] if precision else [])]
+    checked = Checked(runtime, *_compare(networks, pictures, description), precision)
+    if precision:
+        say_notes([f"the original computes in {precision}, this in float32; apart: {checked.rounding}"])
+    if not checked.difference.largest <= parameters.tolerance:
         raise WorkError(
-            f"What was written as {parameters.format} answers otherwise than the original: {difference}; expected at "
-            f"most {parameters.tolerance:g}. Nothing stays. Give a larger tolerance if that will do."
+            f"What was written as {parameters.format} answers otherwise than the original: {checked.difference}; "
+            f"expected at most {parameters.tolerance:g}. Nothing stays. Give a larger tolerance if that will do."
         )
-    return difference, runtime
+    return checked
 
 
 def _compare(
@@ -147,9 +176,7 @@ def _precision(network: Any) -> str:  # noqa: ANN401 - Keras is untyped
     return str(next(layer.compute_dtype for layer in network.layers if layer.compute_dtype != "float32"))
 
 
-def _record(
-    parameters: Export, package: Path, description: Description, difference: Difference, runtime: Runtime
-) -> dict[str, Any]:
+def _record(parameters: Export, package: Path, description: Description, checked: Checked) -> dict[str, Any]:
     """Return what ``<out>.json`` says."""
     from beauty_mlflow.serving.pyfunc import find_model_version
 
@@ -162,14 +189,9 @@ def _record(
         "resize": description.resize,
         "temperature": description.temperature,
         "threshold": description.threshold,
-        "input": {"name": runtime.input, "dtype": "float32", "shape": [None, size, size, 3], "range": [0, 255]},
-        "output": {"name": runtime.output, "dtype": "float32", "shape": [None, len(description.classes)]},
-        "checked": {
-            "pictures": difference.pictures,
-            "largest_difference": difference.largest,
-            "equal_answers": difference.equal,
-            "tolerance": parameters.tolerance,
-        },
+        "input": {"name": checked.runtime.input, "dtype": "float32", "shape": [None, size, size, 3], "range": [0, 255]},
+        "output": {"name": checked.runtime.output, "dtype": "float32", "shape": [None, len(description.classes)]},
+        "checked": {**checked.record(), "tolerance": parameters.tolerance},
     }
 
 

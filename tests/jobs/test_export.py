@@ -16,6 +16,8 @@ from beauty_mlflow.errors import DataError, ParameterError, TrackingError, WorkE
 from beauty_mlflow.jobs.export import Export, run
 from beauty_mlflow.jobs.export_formats import FORMATS, as_float32, run_keras
 from beauty_mlflow.jobs.exporting import Difference
+from beauty_mlflow.jobs.finetune import Finetune
+from beauty_mlflow.jobs.finetune import run as finetune
 from beauty_mlflow.networks.building import build_transfer
 from beauty_mlflow.networks.table import get_network
 from beauty_mlflow.serving.classifier import Classifier, load_network
@@ -160,6 +162,16 @@ def test_a_network_in_bfloat16_is_written_in_float32(tmp_path):
     np.testing.assert_allclose(runtime.run(batch), run_keras(twin)(batch), atol=1e-5)
     apart = np.abs(run_keras(network)(batch) - run_keras(twin)(batch)).max()
     assert 0 < apart < 0.05
+
+
+@pytest.mark.slow
+def test_an_export_of_another_precision_says_how_far_it_is_from_the_original(local_store, tiny, tmp_path, capsys):
+    model = dict(finetune(Finetune.parse({**tiny, "epochs": "1", "precision": "bfloat16"})))["run_id"]
+    export(model, format="onnx", out=tmp_path / "m.onnx")
+    checked = json.loads((tmp_path / "m.onnx.json").read_text())["checked"]
+    assert "note: the original computes in bfloat16, this in float32; apart: up to" in capsys.readouterr().err
+    assert checked["original"]["computes_in"] == "bfloat16"
+    assert checked["original"]["largest_difference"] > checked["largest_difference"]
 
 
 @pytest.mark.slow
