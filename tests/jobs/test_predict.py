@@ -156,6 +156,7 @@ def test_bad_input_leaves_nothing(local_store, pictures, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"there.csv", "empty", "store"}
 
 
+@pytest.mark.slow
 def test_data_without_pictures(logged_model, pictures, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no picture"):
