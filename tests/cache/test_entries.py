@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from beauty_mlflow.errors import CacheError
 
-SAME_ENTRY = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+SAME_ENTRY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from beauty_mlflow.cache.keys import Rows
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.errors import CacheError
 
-SEQUENCES = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+SEQUENCES = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def one():
 angles, shifts, zooms = st.floats(-3, 3), st.floats(-20, 20), st.floats(0.5, 2)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(values=st.tuples(angles, shifts, shifts, angles, zooms, zooms))
 def test_rows_are_keras_matrices(values):
     """A large shear too, though the recipe's is tiny: a wrong sign must not hide."""
@@ -124,7 +124,7 @@ def test_none_changes_nothing(picture):
     assert np.array_equal(warp(images, rows), images)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     keys=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=12, unique=True),
     seed=st.integers(0, 2**32),

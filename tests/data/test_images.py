@@ -233,7 +233,7 @@ def test_a_folder_a_dangling_link_and_a_missing_file_are_refused(tmp_path):
             load(path, 8, "squash")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.sampled_from(["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"]), data=st.data())
 def test_damaged_bytes_give_a_picture_or_a_picture_error(draw, encode, kind, data):
     exif = Image.Exif()

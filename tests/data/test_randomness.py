@@ -17,7 +17,7 @@ def test_known_values_never_change():
     assert random_order(8, 5, 1).tolist() == [7, 6, 3, 5, 4, 0, 1, 2]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(keys=keys_of_pictures, seed=counters, view=counters)
 def test_each_number_depends_on_its_own_key_only(keys, seed, view):
     together = random_uniform(np.array(keys, np.uint64), seed, view)
@@ -26,7 +26,7 @@ def test_each_number_depends_on_its_own_key_only(keys, seed, view):
     assert all(0 <= number < 1 for number in together)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(count=st.integers(0, 200), seed=counters, view=counters)
 def test_an_order_holds_every_position_once(count, seed, view):
     assert sorted(random_order(count, seed, view)) == list(range(count))

@@ -17,7 +17,7 @@ def pictures():
     return np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE, 3), np.uint8)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(augment=st.sampled_from(["thesis", "light", "none"]), seed=st.integers(0, 2**31), view=st.integers(0, 100))
 def test_pictures_are_what_tensorflows_own_operation_makes_of_them(pictures, augment, seed, view):
     """Within what float32 rounds away of a position: a thousandth of a pixel, of 255 levels."""

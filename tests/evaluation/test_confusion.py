@@ -6,7 +6,7 @@ from sklearn.metrics import confusion_matrix
 from beauty_mlflow.evaluation.confusion import count_confusions
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), classes=st.integers(2, 9), n=st.integers(1, 60))
 def test_it_counts_every_picture_once_by_true_and_predicted_class(make_table, seed, classes, n):
     table = make_table(classes=classes, n=n, seed=seed)

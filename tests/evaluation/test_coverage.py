@@ -64,7 +64,7 @@ def test_the_best_answers_as_many_as_it_can(curve):
     assert curve.best().number == 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 60), target=st.floats(0.01, 0.99))
 def test_the_threshold_keeps_its_promise_with_the_most_answers(make_table, seed, n, target):
     table = make_table(n=n, seed=seed)

@@ -16,7 +16,7 @@ def table_of(true, predicted, classes):
     return PredictionTable(tuple(map(str, range(len(true)))), np.array(true, np.int32), rows, names)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), classes=st.integers(2, 9), n=st.integers(1, 60))
 def test_figures_equal_scikit_learns(make_table, seed, classes, n):
     table = make_table(classes=classes, n=n, seed=seed)

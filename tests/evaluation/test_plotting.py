@@ -10,7 +10,7 @@ from PIL import Image
 from beauty_mlflow.evaluation.plotting import LONGEST_NAME, name_style, new_figure, readable, save_figure
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(name=st.text(max_size=100))
 def test_every_name_can_be_drawn(tmp_path_factory, name):
     """Warnings are errors here: a letter that no font has would raise, and so would a broken formula."""

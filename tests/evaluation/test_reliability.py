@@ -42,7 +42,7 @@ def test_rounding_above_one_stays_in_the_last_bin():
     assert bin_by_confidence(PredictionTable(("a",), np.zeros(1, np.int32), rows, ("x", "y"))).pictures[-1] == 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), classes=st.integers(2, 9), n=st.integers(1, 60))
 def test_it_is_the_definition(make_table, seed, classes, n):
     """Every picture is in one bin; the error is Guo's sum, computed bin by bin."""

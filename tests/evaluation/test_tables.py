@@ -14,7 +14,7 @@ cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=st.lists(st.lists(cells, min_size=2, max_size=2), max_size=6), delimiter=st.sampled_from(",\t"))
 def test_any_text_comes_back_and_none_starts_a_formula(tmp_path_factory, rows, delimiter):
     path = tmp_path_factory.mktemp("tables") / "t.csv"

@@ -29,7 +29,7 @@ def interrupt(out, *parts, plan=PLAN):
         raise KeyboardInterrupt
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=6), cut=st.integers(0, 6), csv=st.booleans())
 def test_every_row_comes_once_and_in_order(tmp_path_factory, sizes, cut, csv):
     """However many rows the parts have, and wherever it was interrupted."""

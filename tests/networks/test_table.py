@@ -116,7 +116,7 @@ def test_a_wrong_range_is_an_error(unfreeze, message):
         select_blocks(get_network("inception_v3"), blocks=6, unfreeze=unfreeze)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from(list(NETWORKS)), st.data())
 def test_depth_and_range_to_the_top_select_the_same(name, data):
     network = get_network(name)

@@ -101,7 +101,7 @@ def test_tensors_come_back(write):
     assert tensors["count"] == 7
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(shape=st.lists(st.integers(1, 4), min_size=1, max_size=4), data=st.data())
 def test_strides_are_honoured(write, shape, data):
     """Ignoring them would silently mix the weights up."""
@@ -135,7 +135,7 @@ def test_another_format_is_refused(write, magic, protocol):
         read_torch_file(write({"x": plain(np.zeros(2, np.float32))}, magic=magic, protocol=protocol))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_a_file_cut_short_is_refused(write, data):
     content = write({"x": plain(np.arange(6, dtype=np.float32))})

@@ -128,7 +128,7 @@ def test_what_cant_be_compared_is_an_error(answers):
         decide(few, replace(few, classes=("comb",)), GATE, PLAIN)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(30, 80))
 def test_turning_the_two_round_turns_the_verdict_round(seed, count):
     """And never do both replace each other."""

@@ -3,7 +3,7 @@ import math
 
 import optuna
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from beauty_mlflow.search.space import (
@@ -95,7 +95,6 @@ def a_trial(sampler=None):
     return optuna.create_study(sampler=sampler or optuna.samplers.RandomSampler()).ask()
 
 
-@settings(deadline=None)
 @given(dimension=ints() | floats() | stepped_floats() | choices())
 def test_every_drawn_value_lies_in_its_dimension(dimension):
     """Of the right type, within the limits, on a step."""
@@ -110,7 +109,6 @@ def test_every_drawn_value_lies_in_its_dimension(dimension):
         assert steps == pytest.approx(round(steps), abs=1e-6)
 
 
-@settings(deadline=None)
 @given(space=conditional_spaces(), data=st.data())
 def test_conditions_decide_which_parameters_are_given(space, data):
     """Whatever is drawn is one of the trials that trying everything finds, and each of those can be drawn."""
@@ -130,7 +128,6 @@ def test_dimensions_come_after_those_that_their_conditions_name(space):
     assert all(order.index(other) < order.index(name) for name in space for other in space[name].when)
 
 
-@settings(deadline=None)
 @given(space=conditional_spaces())
 def test_a_dimension_is_refused_exactly_where_no_trial_can_have_it(space):
     drawn = {name for one in all_draws(space) for name, _ in one}
@@ -142,7 +139,6 @@ def test_a_dimension_is_refused_exactly_where_no_trial_can_have_it(space):
                 requirements(space, name)
 
 
-@settings(deadline=None)
 @given(space=conditional_spaces())
 def test_dimensions_exclude_each_other_exactly_where_no_trial_has_both(space):
     draws = [{name for name, _ in one} for one in all_draws(space)]
@@ -177,7 +173,6 @@ def test_conditions_that_go_round_in_a_circle_are_refused():
         ordered(space)
 
 
-@settings(deadline=None)
 @given(dimension=ints() | stepped_floats() | choices())
 def test_a_grid_holds_every_value_once_as_optuna_knows_it(dimension):
     """From end to end; 0.1 three times is 0.3, not 0.30000000000000004, which Optuna would take for outside."""
@@ -224,7 +219,6 @@ def test_the_largest_grid():
     assert len(grid_of({"x": Dimension(type="int", low=1, high=MOST_POINTS)})["x"]) == MOST_POINTS
 
 
-@settings(deadline=None)
 @given(dimension=ints() | floats() | stepped_floats(), minimum=st.floats(allow_nan=False))
 def test_the_least_value_that_is_not_below_a_minimum(dimension, minimum):
     found = list(dimension.least(minimum))
@@ -241,7 +235,6 @@ def test_the_least_value_that_is_not_below_a_minimum(dimension, minimum):
         assert value == max(minimum, dimension.low)
 
 
-@settings(deadline=None)
 @given(dimension=ints() | floats() | stepped_floats() | choices())
 def test_ends_and_values_between_are_accepted_and_others_refused(dimension):
     for value in dimension.ends():

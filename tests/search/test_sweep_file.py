@@ -319,7 +319,7 @@ def sweep_or_error(folder, content):
         return error
 
 
-fuzzing = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzzing = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @fuzzing

@@ -15,7 +15,7 @@ probabilities = hnp.arrays(np.float32, (3, 4), elements=st.floats(-20, 20, width
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rows=probabilities, temperature=st.floats(0.05, 20))
 def test_calibration_keeps_the_order_and_the_sum(rows, temperature):
     calibrated = calibrate(rows, temperature)
@@ -52,7 +52,7 @@ def log_likelihood(rows, true):
     return np.log(np.maximum(rows[np.arange(len(true)), true], 1e-300).astype(np.float64)).sum()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(known=st.floats(0.2, 5), classes=st.integers(2, 30), seed=st.integers(0, 1000))
 def test_a_known_temperature_is_found_again(known, classes, seed):
     """Probabilities that were right and have been sharpened, or softened, by so much get it back."""
@@ -61,7 +61,7 @@ def test_a_known_temperature_is_found_again(known, classes, seed):
     assert fit_temperature(calibrate(rows, 1 / known), true) == pytest.approx(known, rel=0.2)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     data=st.integers(1, 12).flatmap(
         lambda n: st.tuples(

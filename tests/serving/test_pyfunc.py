@@ -52,7 +52,7 @@ def test_base64_that_mlflow_left_is_decoded_and_a_file_is_not(served, make_pictu
     pd.testing.assert_frame_equal(served.predict(pd.DataFrame({"image": [form(file) for file in files]})), plain)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cell=st.binary() | st.text() | st.text(st.characters(categories=["Cs"])) | st.from_regex(r"[A-Za-z0-9+/=\s]*"))
 def test_what_is_in_a_cell_is_decoded_or_left(cell):
     """Nothing that somebody may send is an error here."""

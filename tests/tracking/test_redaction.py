@@ -13,7 +13,7 @@ SECRET = (st.text(PLAIN + "@", max_size=20) | st.text(PLAIN + "/#?", max_size=20
 HOST = st.from_regex(r"[a-z][a-z0-9-]{0,10}(\.[a-z]{2,5}){0,2}", fullmatch=True)
 SCHEME = st.sampled_from(["http", "https", "postgresql", "mysql+pymysql", "s3", "ssh"])
 PATH = st.from_regex(r"(/[a-z0-9._-]{1,8}){0,3}", fullmatch=True)
-bounded = settings(max_examples=50, deadline=None)
+bounded = settings(max_examples=50)
 
 
 @bounded

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.tracking.values import check_metrics, new_parameters
 
-bounded = settings(max_examples=25, deadline=None)
+bounded = settings(max_examples=25)
 
 
 @bounded

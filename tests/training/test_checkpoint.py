@@ -13,7 +13,7 @@ from beauty_mlflow.training.history import EpochRecord
 from beauty_mlflow.training.optimizers import build_optimizer
 
 RECORDS = [EpochRecord(epoch, 1 / epoch, 0.1, 0.1 + 0.2, 0.3, 2e-4, 1.5, 40.0) for epoch in (1, 2, 3)]
-DAMAGED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+DAMAGED = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def test_update_says_whether_the_epoch_is_the_best_so_far():
     assert [stopping.update(loss) for loss in (2, 1, 1, 0.9)] == [True, True, False, True]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), min_size=1, max_size=12), st.integers(0, 4))
 def test_it_stops_where_keras_does_and_keeps_the_first_lowest(losses, patience):
     """Against Keras' own callback on any losses."""

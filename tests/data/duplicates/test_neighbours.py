@@ -7,7 +7,7 @@ from beauty_mlflow.data.duplicates.neighbours import similar_pairs
 hash_words = st.integers(0, 2**64 - 1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(hash_words, min_size=2, max_size=12),
     st.lists(st.sets(st.integers(0, 63), max_size=9), max_size=12),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from beauty_mlflow.data.splits.manifest import COLUMNS, PARTS, Split, is_manifest, read_split, write_split
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
 
-bounded = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+bounded = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ROWS = [
     ("a/1.png", "a", "train"),

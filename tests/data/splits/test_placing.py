@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from beauty_mlflow.data.splits.placing import UNPLACED, Placement, quotas, seeded_key, thesis_cut
 
 RATIOS = (0.8, 0.1, 0.1)
-bounded = settings(max_examples=25, deadline=None)
+bounded = settings(max_examples=25)
 
 
 def place(classes, units, given_parts=None, seed=0):

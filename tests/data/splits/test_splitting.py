@@ -14,7 +14,7 @@ from beauty_mlflow.data.splits.manifest import PARTS, read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, open_data, split_data, write_splitting
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
 
-bounded = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+bounded = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def split(data, **options):

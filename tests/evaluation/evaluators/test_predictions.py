@@ -15,7 +15,7 @@ names = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(classes=names, seed=st.integers(0, 1000))
 def test_it_comes_back_exactly_whatever_the_names(tmp_path_factory, make_table, classes, seed):
     table = make_table(classes=classes, n=9, seed=seed)
