@@ -29,7 +29,7 @@ def evaluate_logged(parameters: Evaluate) -> Summary:
         TrackingError: The model, or the split that it was trained on, can't be had.
     """
     store = connect()
-    say_notes(store.notes)
+    say_notes(store.run_notes)
     located = locate_model(store, parameters.model)
     training = training_run_of(store, parameters.model)
     package = fetch_model(store, parameters.model)

@@ -24,6 +24,7 @@ from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.prediction_parts import require_absent
 from beauty_mlflow.jobs.projects import in_project_run
 from beauty_mlflow.serving.package import MODEL_FILE, Description, read_description
+from beauty_mlflow.serving.versions import find_model_version
 from beauty_mlflow.tracking.models import fetch_model, training_run_of
 from beauty_mlflow.tracking.store import Store, connect
 
@@ -178,8 +179,6 @@ def _precision(network: Any) -> str:  # noqa: ANN401 - Keras is untyped
 
 def _record(parameters: Export, package: Path, description: Description, checked: Checked) -> dict[str, Any]:
     """Return what ``<out>.json`` says."""
-    from beauty_mlflow.serving.pyfunc import find_model_version
-
     size = description.image_size
     return {
         "format": parameters.format,

@@ -18,6 +18,7 @@ from beauty_mlflow.jobs.prediction_parts import ROWS, Parts, open_parts, require
 from beauty_mlflow.jobs.projects import in_project_run
 from beauty_mlflow.serving.answers import Answer, no_answer
 from beauty_mlflow.serving.package import DESCRIPTION_FILE, MODEL_FILE, read_description
+from beauty_mlflow.serving.versions import find_model_version
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.store import connect
 
@@ -57,8 +58,6 @@ def predict_pictures(parameters: Predict) -> Summary:
 
 
 def _plan(parameters: Predict, package: Path, pictures: Unlabelled) -> dict[str, str]:
-    from beauty_mlflow.serving.pyfunc import find_model_version
-
     files = [hash_regular(package / name) for name in (MODEL_FILE, DESCRIPTION_FILE)]
     return {
         "model": f"{find_model_version(package)} (sha256 {_digest(files)[:16]})",

@@ -63,7 +63,7 @@ def promote(parameters: Promote) -> Summary:
     with in_project_run(parameters) as project:
         gate = read_gate(Path(parameters.gate) if parameters.gate else DEFAULTS)
         store = connect()
-        say_notes(store.notes)
+        say_notes(store.run_notes)
         registry = Registry(store, parameters.name)
         say_notes(filter(None, [registry.repair()]))
         contest = _contest(store, registry, gate, parameters)

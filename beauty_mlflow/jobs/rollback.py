@@ -25,7 +25,7 @@ def run(parameters: Rollback) -> Summary:
 
     with in_project_run(parameters) as project:
         store = connect()
-        say_notes(store.notes)
+        say_notes(store.run_notes)
         registry = Registry(store, parameters.name)
         say_notes(filter(None, [registry.repair()]))
         champion, previous = registry.require(CHAMPION), registry.require(PREVIOUS)

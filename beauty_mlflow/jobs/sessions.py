@@ -95,7 +95,7 @@ def in_session(
     """
     gc.collect()  # networks of an earlier run in this process lie in cycles, and aren't small
     store = connect()
-    say_notes(store.notes)
+    say_notes(store.run_notes)
     wanted = Wanted(parameters, command, then_evaluate)
     opened = _resumed(store, parameters) if parameters.resume else _begun(store, wanted, follower)
     with opened as current:

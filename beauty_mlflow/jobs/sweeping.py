@@ -140,7 +140,7 @@ def sweep(parameters: SweepParameters) -> Summary:
     wanted = _with_overrides(read_sweep(path), parameters)
     epochs = check_against_job(wanted, path, parameters.data)
     store = connect()
-    say_notes(store.notes)
+    say_notes(store.run_notes)
     split = open_named(parameters.data).split
     name = parameters.study or f"{path.stem} {split.fingerprint[:8]}"
     storage = open_storage(parameters.storage or str(_beside(store)))

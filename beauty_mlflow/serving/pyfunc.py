@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from beauty_mlflow.errors import DataError, ParameterError, did_you_mean
 from beauty_mlflow.serving.answers import Answer
 from beauty_mlflow.serving.classifier import Classifier
+from beauty_mlflow.serving.versions import find_model_version
 
 COLUMN = "image"
 ANSWER_COLUMNS = tuple(field.name for field in fields(Answer))
@@ -87,22 +87,6 @@ def _load_pyfunc(path: str) -> PyfuncClassifier:
     return PyfuncClassifier(load_classifier(Path(path)))
 
 
-def find_model_version(folder: Path) -> str:
-    """Return which model a package folder belongs to.
-
-    `<name>/<version>` where MLflow fetched a registered model (it leaves a note beside the model), else the
-    logged model's id, else nothing.
-    """
-    root = next((place for place in (folder, *folder.parents[:2]) if (place / "MLmodel").is_file()), None)
-    if root is None:
-        return ""
-    note = _read_yaml(root / "registered_model_meta")
-    name, version = note.get("model_name"), note.get("model_version")
-    if name and version:  # both are null where it was fetched by the logged model's id
-        return f"{name}/{version}"
-    return str(_read_yaml(root / "MLmodel").get("model_id") or "")
-
-
 def _without_base64(cell: object) -> object:
     """Decode base64 that MLflow has left as it was: it decodes tables, but neither `inputs`, `instances` nor CSV.
 
@@ -115,11 +99,6 @@ def _without_base64(cell: object) -> object:
         return base64.b64decode(text)
     except ValueError:
         return cell
-
-
-def _read_yaml(path: Path) -> dict[str, object]:
-    content = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
-    return content if isinstance(content, dict) else {}
 
 
 def _read_top(params: Mapping[str, object]) -> int:

@@ -46,6 +46,11 @@ class Store:
     experiment: str
     notes: tuple[str, ...]
 
+    @property
+    def run_notes(self) -> tuple[str, ...]:
+        """The notes, and where runs go: for a command that makes one."""
+        return (*self.notes, f"runs go to the {self.describe()}")
+
     def describe(self) -> str:
         """Say in words where runs go, without credentials."""
         return _describe(self.uri, self.experiment)
@@ -74,8 +79,7 @@ def connect(root: Path | None = None) -> Store:
             f"The experiment '{experiment.name}' is deleted in {redact(uri)}; bring it back with: "
             f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
         )
-    where = f"runs go to the {_describe(uri, experiment.name)}"
-    return Store(client, uri, str(experiment.experiment_id), experiment.name, (*notes, where))
+    return Store(client, uri, str(experiment.experiment_id), experiment.name, notes)
 
 
 def project_root() -> Path:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from beauty_mlflow.data.images import FORMATS
 from beauty_mlflow.errors import DataError, ParameterError
 from beauty_mlflow.serving.classifier import Classifier
-from beauty_mlflow.serving.pyfunc import _load_pyfunc, _without_base64, find_model_version
+from beauty_mlflow.serving.pyfunc import _load_pyfunc, _without_base64
 
 COLUMNS = ["label", "probability", "top", "abstained", "error", "model_version"]
 
@@ -106,21 +106,12 @@ def test_an_input_without_pictures_says_what_was_expected(served, model_input, g
     assert got in str(raised.value)
 
 
-def test_the_version_is_the_registered_one_else_the_logged_models_else_nothing(package, make_picture):
-    assert find_model_version(package) == ""
+def test_answers_say_the_registered_version(package, make_picture):
     (package.parent / "MLmodel").write_text("model_id: m-123\nflavors: {}\n")
-    assert find_model_version(package) == "m-123"
     (package.parent / "registered_model_meta").write_text("model_name: beauty\nmodel_version: '4'\n")
     served = _load_pyfunc(str(package))
     assert served.predict(pd.DataFrame({"image": [make_picture()]})).loc[0, "model_version"] == "beauty/4"
     assert served.get_raw_model().model_version == "beauty/4"
-
-
-def test_a_model_fetched_by_its_id_is_called_by_it(package):
-    """MLflow leaves its note beside such a model too, with nothing in it."""
-    (package.parent / "MLmodel").write_text("model_id: m-123\nflavors: {}\n")
-    (package.parent / "registered_model_meta").write_text("model_name: null\nmodel_version: null\n")
-    assert find_model_version(package) == "m-123"
 
 
 ABSENT = (

@@ -16,7 +16,7 @@ import requests
 from packaging.utils import canonicalize_name
 
 import beauty_mlflow
-from beauty_mlflow.serving.pyfunc import find_model_version
+from beauty_mlflow.serving.versions import find_model_version
 from beauty_mlflow.tracking import packaging
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.store import connect

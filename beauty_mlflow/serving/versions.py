@@ -1,0 +1,26 @@
+"""Which model a folder holds."""
+
+from pathlib import Path
+
+import yaml
+
+
+def find_model_version(folder: Path) -> str:
+    """Return which model a package folder belongs to.
+
+    `<name>/<version>` where MLflow fetched a registered model (it leaves a note beside the model), else the
+    logged model's id, else nothing.
+    """
+    root = next((place for place in (folder, *folder.parents[:2]) if (place / "MLmodel").is_file()), None)
+    if root is None:
+        return ""
+    note = _read_yaml(root / "registered_model_meta")
+    name, version = note.get("model_name"), note.get("model_version")
+    if name and version:  # both are null where it was fetched by the logged model's id
+        return f"{name}/{version}"
+    return str(_read_yaml(root / "MLmodel").get("model_id") or "")
+
+
+def _read_yaml(path: Path) -> dict[str, object]:
+    content = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
+    return content if isinstance(content, dict) else {}
