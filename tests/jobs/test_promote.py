@@ -224,7 +224,7 @@ def test_pictures_that_either_model_has_seen_are_left_out(local_store, contend, 
     gate = str(_gate(tmp_path, minimum_pictures=5, minimum_accuracy=0.0))
     promote(Promote(candidate=contend(0.6, split=other, measured=False), gate=gate))
     capsys.readouterr()
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RefusedError, match="Not promoted") as refused:
         promote(Promote(candidate=contend(0.2), gate=gate))
     assert dict(refused.value.summary)["pictures"] == "15"
     assert "45 test pictures were left out: the champion was trained or chosen on them" in capsys.readouterr().err

@@ -1,0 +1,120 @@
+"""Who competes for a promotion, and on which pictures."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from beauty_mlflow.data.splits.manifest import Split
+from beauty_mlflow.errors import DataError, ParameterError
+from beauty_mlflow.jobs.contenders import PART, Contender, contender
+from beauty_mlflow.jobs.opening import open_named
+from beauty_mlflow.jobs.promote import Promote
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.finding import best_trained, experiments, find_runs
+from beauty_mlflow.tracking.registry import CHAMPION, Registry, Version
+from beauty_mlflow.tracking.store import Store
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Two models and the pictures that decide between them.
+
+    Args:
+        candidate: Who wants to be the champion.
+        champion: Who is; None where nobody is yet.
+        version: The champion's.
+        split: The data.
+        rows: Of its test part, those that neither model has seen.
+        uses: How many promotions this test part has decided before.
+        notes: What must be said about the pictures.
+    """
+
+    candidate: Contender
+    champion: Contender | None
+    version: Version | None
+    split: Split
+    rows: pd.DataFrame
+    uses: int
+    notes: list[str]
+
+    def facts(self, name: str) -> list[tuple[str, str]]:
+        """Say who competes on what, as (name, value), for the registered model of that name."""
+        champion = f"{_origin(self.champion)} (version {self.version.number})" if self.champion and self.version else ""
+        return [
+            ("registered model", name),
+            ("candidate", _origin(self.candidate)),
+            ("champion", champion or "none yet"),
+            (
+                "pictures",
+                f"{len(self.rows)} of the test part of {self.split.folder.name} ({self.split.fingerprint[:12]})",
+            ),
+        ]
+
+
+def open_contest(store: Store, registry: Registry, parameters: Promote) -> Contest | None:
+    """Find both models and the pictures; None where the candidate is the champion already.
+
+    Raises:
+        TrackingError: There is no such candidate, or it can't take part.
+        DataError: No picture is left.
+    """
+    version = registry.find(CHAMPION)
+    candidate = contender(store, "candidate", _candidate_uri(store, parameters), allow_foreign=parameters.allow_foreign)
+    champion = contender(store, "champion", version.uri, allow_foreign=True) if version else None
+    if champion is not None and _same(candidate, champion):
+        return None
+    split = _data(candidate, parameters)
+    rows, notes = _unseen(split, candidate, champion)
+    uses = sum(1 for _ in find_runs(store, experiments(store), {names.TEST_DIGEST: split.digest(PART)}))
+    return Contest(candidate, champion, version, split, rows, uses, notes)
+
+
+def _candidate_uri(store: Store, parameters: Promote) -> str:
+    if parameters.candidate:
+        if parameters.study or parameters.experiment:
+            raise ParameterError("candidate names the model, so experiment and study say nothing; leave them out.")
+        return parameters.candidate
+    return best_trained(store, experiments(store, parameters.experiment), parameters.study).run_id
+
+
+def _same(one: Contender, other: Contender) -> bool:
+    return (one.model.model_id, one.model.location) == (other.model.model_id, other.model.location)
+
+
+def _data(candidate: Contender, parameters: Promote) -> Split:
+    if parameters.data:
+        return open_named(parameters.data, check_pictures=False).split
+    if candidate.own is None:
+        raise DataError("Nobody knows what the candidate was trained on, so it has no test part; give `data`.")
+    return candidate.own
+
+
+def _unseen(split: Split, candidate: Contender, champion: Contender | None) -> tuple[pd.DataFrame, list[str]]:
+    """Return the test part's rows less those that either model has seen, and what must be said about it."""
+    rows, notes = split.rows(PART), []
+    if rows.empty:
+        raise DataError(f"{split.folder} has no pictures in the part {PART}, so nothing can decide.")
+    left = np.ones(len(rows), bool)
+    for one in filter(None, (candidate, champion)):
+        if one.own is None:
+            notes.append(f"WARNING: nobody knows what the {one.role} was trained on: overlap unknown.")
+            continue
+        seen = rows["sha256"].isin(one.seen).to_numpy()
+        left &= ~seen
+        if seen.any():
+            notes.append(f"{seen.sum()} test pictures were left out: the {one.role} was trained or chosen on them.")
+    if not left.any():
+        raise DataError(
+            f"No test picture is left: all {len(rows)} of {split.folder} were in the training or validation part of "
+            "one of the models. Give `data` with pictures that are new to both."
+        )
+    return rows[left], notes
+
+
+def _origin(one: Contender) -> str:
+    if one.training is None:
+        return one.uri
+    parameters = one.training.parameters()
+    known = ", ".join(f"{name}={parameters[name]}" for name in ("network", "blocks") if name in parameters)
+    return f"run {one.training.run_id} ({known})" if known else f"run {one.training.run_id}"
