@@ -14,13 +14,23 @@ import pandas as pd
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.regular import read_regular
 from beauty_mlflow.data.splits.manifest import Split
-from beauty_mlflow.errors import BeautyError, DataError, PictureError, TrackingError
+from beauty_mlflow.errors import BeautyError, DataError, PictureError, TrackingError, UnreachableError
 from beauty_mlflow.evaluation.evaluators.predictions import FILE, read_predictions
 from beauty_mlflow.jobs.evaluating import own_split
+from beauty_mlflow.jobs.model_names import MODEL_URI, RUN_ID
+from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.promotion.answers import Answers
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import experiments, find_runs
-from beauty_mlflow.tracking.models import Located, download, fetch_any, fetch_model, locate_model
+from beauty_mlflow.tracking.models import (
+    Located,
+    download,
+    fetch_any,
+    fetch_model,
+    is_ours,
+    locate_model,
+    training_run_of,
+)
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 
@@ -28,7 +38,8 @@ PART = "test"
 BATCH = 64
 TIMED = 20  # single pictures, for the gate's slowest_milliseconds
 
-Ask = Callable[[Sequence[bytes]], list[str]]
+Said = str | PictureError  # a class's name, or why there is none
+Ask = Callable[[Sequence[bytes]], list[Said]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ class Contender:
         model: Where it is kept.
         training: The run that trained it; None where nobody knows, or it is gone.
         own: The split that it was trained and chosen on; None where nobody knows.
+        ancestors: The splits of the trainings that its first weights come from.
         foreign: Whether this package didn't log it; code that came with it is run to ask it.
     """
 
@@ -51,12 +63,14 @@ class Contender:
     model: Located
     training: Run | None
     own: Split | None
+    ancestors: tuple[Split, ...] = ()
     foreign: bool = False
 
     @property
     def seen(self) -> frozenset[str]:
         """The sha256 of the pictures that it was trained or chosen on."""
-        return frozenset() if self.own is None else frozenset(self.own.table.query("part != @PART")["sha256"])
+        splits = filter(None, (self.own, *self.ancestors))
+        return frozenset(digest for split in splits for digest in split.table.query("part != @PART")["sha256"])
 
     def answers(self, split: Split, rows: pd.DataFrame) -> tuple[Answers, str]:
         """Return its answers for rows of a split's test part, and where they come from.
@@ -82,7 +96,8 @@ class Contender:
 
     def milliseconds(self, split: Split, rows: pd.DataFrame) -> float:
         """Return the median time for one picture, decoding included."""
-        pictures = [read_regular(split.folder / path) for path in rows["path"].head(TIMED)]
+        some = rows.head(TIMED)
+        pictures = [_read(split.folder, *row) for row in zip(some["path"], some["sha256"], strict=True)]
         ask, seconds = self._asker(), []
         ask(pictures[:1])
         for picture in pictures:
@@ -121,10 +136,10 @@ class Contender:
             for start in range(0, len(rows), BATCH):
                 some = rows.iloc[start : start + BATCH]
                 found = ask([_read(split.folder, *row) for row in zip(some["path"], some["sha256"], strict=True)])
-                for path, label in zip(some["path"], found, strict=True):
-                    if not isinstance(label, str):
-                        raise DataError(f"The {self.role} has no answer for {path}, so nothing can be compared.")
-                answers += found
+                for path, said in zip(some["path"], found, strict=True):
+                    if isinstance(said, PictureError):
+                        raise DataError(f"The {self.role} has no answer for {path} ({said}): nothing can be compared.")
+                    answers.append(said)
                 bar.update(len(found))
         return answers
 
@@ -132,11 +147,15 @@ class Contender:
         if self.foreign:
             from beauty_mlflow.tracking.foreign import load_foreign
 
-            return load_foreign(self.store, self.uri)
+            foreign = load_foreign(self.store, self.uri)
+            return lambda pictures: [*foreign(pictures)]
         from beauty_mlflow.serving.classifier import Classifier
 
         classifier = Classifier.load(fetch_model(self.store, self.uri))
-        return lambda pictures: [answer.label or "" for answer in classifier.classify(pictures, top=1)]
+        return lambda pictures: [
+            PictureError(answer.error or "no label") if answer.label is None else answer.label
+            for answer in classifier.classify(pictures, top=1)
+        ]
 
 
 def contender(store: Store, role: str, uri: str, *, allow_foreign: bool) -> Contender:
@@ -147,40 +166,56 @@ def contender(store: Store, role: str, uri: str, *, allow_foreign: bool) -> Cont
     """
     model = locate_model(store, uri)
     training, own = _training(store, model)
-    foreign = training is None or own is None
-    if foreign:
-        try:
-            fetch_model(store, uri)
-            foreign = False
-        except TrackingError:
-            if not allow_foreign:
-                raise TrackingError(
-                    f"The model {uri} isn't one that this package logged. With allow_foreign=true it can take part; "
-                    "code that came with it is run then."
-                ) from None
-    return Contender(store, role, uri, model, training, own, foreign)
+    if own is not None and training is not None:
+        return Contender(store, role, uri, model, training, own, tuple(_ancestors(store, training)))
+    foreign = not is_ours(fetch_any(store, uri))
+    if foreign and not allow_foreign:
+        raise TrackingError(
+            f"The {role} {uri} isn't a model that this package logged. With allow_foreign=true it can take part; "
+            "code that came with it is run then."
+        )
+    return Contender(store, role, uri, model, training, own, foreign=foreign)
 
 
 def _training(store: Store, model: Located) -> tuple[Run | None, Split | None]:
-    if not model.run_id:
+    """Return the run that trained a model and its split, where the model is the one that this run has logged."""
+    if not model.run_id or not model.model_id:
         return None, None
     try:
         training = Run.find(store, model.run_id)
-    except TrackingError:  # deleted meanwhile
-        return None, None
-    try:
+        if [str(one.model_id) for one in training.models()] != [model.model_id]:
+            return None, None
         return training, own_split(training, check_pictures=False)
-    except TrackingError:  # it has no manifest
-        return training, None
+    except UnreachableError:
+        raise
+    except TrackingError:  # it is deleted, or has no manifest
+        return None, None
+
+
+def _ancestors(store: Store, training: Run, known: frozenset[str] = frozenset()) -> Iterator[Split]:
+    """Yield the splits of the trainings whose weights a training began with, and so on; what can't be had is said."""
+    weights = training.parameters().get("weights", "")
+    if training.run_id in known or not (RUN_ID.fullmatch(weights) or MODEL_URI.fullmatch(weights)):
+        return
+    try:
+        source = training_run_of(store, weights)
+        yield own_split(source, check_pictures=False)
+    except UnreachableError:
+        raise
+    except TrackingError:
+        gone = f"the first weights of run {training.run_id} come from {weights}, whose pictures nobody knows any more"
+        say_notes([f"WARNING: {gone}: overlap unknown."])
+        return
+    yield from _ancestors(store, source, known | {training.run_id})
 
 
 def _read_table(run: Run) -> pd.DataFrame | None:
     with TemporaryDirectory() as folder:
         try:
             path = download(run, f"{names.EVALUATION_FOLDER}/{PART}/{FILE}", Path(folder))
-        except BeautyError:
+            return read_predictions(path)
+        except BeautyError:  # there is none, or it is damaged: the model is asked
             return None
-        return read_predictions(path)
 
 
 def _read(folder: Path, path: str, digest: str) -> bytes:

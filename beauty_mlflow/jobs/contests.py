@@ -1,14 +1,17 @@
 """Who competes for a promotion, and on which pictures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from beauty_mlflow.data.splits.manifest import Split
+from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.splits.manifest import Split, is_manifest
+from beauty_mlflow.data.splits.splitting import open_data
 from beauty_mlflow.errors import DataError, ParameterError
 from beauty_mlflow.jobs.contenders import PART, Contender, contender
-from beauty_mlflow.jobs.opening import open_named
+from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.promote import Promote
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import best_trained, experiments, find_runs
@@ -61,12 +64,15 @@ def open_contest(store: Store, registry: Registry, parameters: Promote) -> Conte
     """
     version = registry.find(CHAMPION)
     candidate = contender(store, "candidate", _candidate_uri(store, parameters), allow_foreign=parameters.allow_foreign)
-    champion = contender(store, "champion", version.uri, allow_foreign=True) if version else None
+    champion = contender(store, "champion", version.uri, allow_foreign=parameters.allow_foreign) if version else None
     if champion is not None and _same(candidate, champion):
         return None
     split = _data(candidate, parameters)
     rows, notes = _unseen(split, candidate, champion)
-    uses = sum(1 for _ in find_runs(store, experiments(store), {names.TEST_DIGEST: split.digest(PART)}))
+    looks = find_runs(
+        store, experiments(store), {names.TEST_DIGEST: split.digest(PART)}, "attributes.status = 'FINISHED'"
+    )
+    uses = sum(1 for _ in looks)
     return Contest(candidate, champion, version, split, rows, uses, notes)
 
 
@@ -84,10 +90,21 @@ def _same(one: Contender, other: Contender) -> bool:
 
 def _data(candidate: Contender, parameters: Promote) -> Split:
     if parameters.data:
-        return open_named(parameters.data, check_pictures=False).split
+        return _given(Path(parameters.data))
     if candidate.own is None:
         raise DataError("Nobody knows what the candidate was trained on, so it has no test part; give `data`.")
     return candidate.own
+
+
+def _given(data: Path) -> Split:
+    """Open a manifest, or what says its own parts, as it is; of anything else every picture is a test picture."""
+    splitting = open_data(data, console_progress, check_pictures=False)
+    split, notes = splitting.split, splitting.notes
+    if not (data.is_file() and is_manifest(data)) and split.options["strategy"] != "given":
+        split = replace(split, table=split.table.assign(part=PART), options={"strategy": "given"})
+        notes = [f"'{data}' doesn't say which picture is for what: all {len(split.table)} are test pictures."]
+    say_notes(notes)
+    return split
 
 
 def _unseen(split: Split, candidate: Contender, champion: Contender | None) -> tuple[pd.DataFrame, list[str]]:

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from beauty_mlflow.data.splits.grouping import read_groups
-from beauty_mlflow.data.splits.manifest import Split
-from beauty_mlflow.data.wording import name_some
-from beauty_mlflow.errors import GateError, RefusedError
+from beauty_mlflow.data.splits.grouping import groups_of_classes
+from beauty_mlflow.errors import RefusedError
 from beauty_mlflow.jobs.contenders import PART, Contender
 from beauty_mlflow.jobs.contests import Contest, open_contest
 from beauty_mlflow.jobs.opening import say_notes
@@ -38,7 +36,7 @@ def promote(parameters: Promote) -> Summary:
         store = connect()
         say_notes(store.run_notes)
         registry = Registry(store, parameters.name)
-        say_notes(filter(None, [registry.repair()]))
+        say_notes(filter(None, [registry.pending() if parameters.dry_run else registry.repair()]))
         contest = open_contest(store, registry, parameters)
         if contest is None:
             version = registry.require(CHAMPION)
@@ -54,7 +52,8 @@ def promote(parameters: Promote) -> Summary:
 
 def _outcome(contest: Contest, gate: Gate) -> Outcome:
     split, rows = contest.split, contest.rows
-    groups = {name: group for group, members in _groups(gate, split).items() for name in members}
+    groups, notes = groups_of_classes(split, gate.groups) if gate.groups else ({}, [])
+    say_notes(notes)
     candidate, source = contest.candidate.answers(split, rows)
     champion, sources = None, f"candidate's answers: {source}"
     if contest.champion is not None:
@@ -85,7 +84,7 @@ def _move(registry: Registry, run: Run, contest: Contest, decision: Decision) ->
         **{name: f"{value:.6g}" for name, value in _figures(decision).items()},
     }
     words = f"{decision.verdict}: {decision.checks[0].sentence}. Run {contest.candidate.model.run_id or 'unknown'}; "
-    version = registry.add(contest.candidate.model, tags, f"{words}report in run {run.run_id}.")
+    version = registry.add(contest.candidate.model)
     run.set_tags({names.PROMOTION_VERSION: version.number})
     aliases = {CHALLENGER: version.number}
     if decision.passed:
@@ -93,6 +92,8 @@ def _move(registry: Registry, run: Run, contest: Contest, decision: Decision) ->
         if contest.version is not None:
             aliases = {PREVIOUS: contest.version.number, **aliases}
     registry.move(aliases, champion=contest.version, run=run)
+    if decision.passed or not registry.is_or_was_champion(version):  # who is refused keeps what it was promoted for
+        registry.annotate(version, tags, f"{words}report in run {run.run_id}.")
     return version
 
 
@@ -104,16 +105,6 @@ def _about(contest: Contest, gate: Gate) -> Candidate:
     if gate.slowest_milliseconds:
         sizes["milliseconds"] = candidate.milliseconds(contest.split, contest.rows)
     return Candidate(**sizes, has_manifest=candidate.own is not None)
-
-
-def _groups(gate: Gate, split: Split) -> dict[str, list[str]]:
-    if not gate.groups:
-        return {}
-    groups = dict(read_groups(gate.groups))
-    unknown = sorted({name for members in groups.values() for name in members} - set(split.classes))
-    if unknown:
-        raise GateError(f"groups: {gate.groups} names classes that {split.folder} doesn't have: {name_some(unknown)}.")
-    return groups
 
 
 def _tags(contest: Contest, decision: Decision, parameters: Promote) -> dict[str, str]:

@@ -80,18 +80,19 @@ def _report(name: str, outcome: Outcome) -> Report:
     if outcome.champion is None:
         return report
     both, _ = pair(outcome.candidate, outcome.champion)
-    examples = _examples(contest, Pair(outcome.candidate, outcome.champion))
+    shared = np.isin(outcome.candidate.true, both.candidate.true)
+    examples = _examples(contest, contest.rows["path"].to_numpy()[shared].tolist(), both)
     return replace(report, disagreements=disagreements(both), examples=examples)
 
 
-def _examples(contest: Contest, both: Pair) -> list[Example]:
+def _examples(contest: Contest, paths: list[str], both: Pair) -> list[Example]:
     gained, lost = (
         np.flatnonzero(one.right & ~other.right)[:EXAMPLES]
         for one, other in ((both.candidate, both.champion), (both.champion, both.candidate))
     )
     found = []
     for row in (*gained, *lost):
-        path = contest.rows["path"].iloc[row]
+        path = paths[row]
         try:
             picture = images.load(contest.split.folder / path, SIDE, "pad")
         except PictureError:  # the answers came from a table, and the picture is elsewhere by now

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.promotion import checks
 from beauty_mlflow.promotion.answers import Answers, Pair, pair
@@ -62,9 +64,10 @@ def decide(
         DataError: The pictures aren't the same, are too few, or no class is shared.
     """
     if champion is None:
-        _require_enough(candidate, gate)
-        own = (checks.minimum_accuracy(candidate, gate), *checks.limits(about, gate))
-        return Decision("first", own, tuple(_wear(uses, gate)), _figures(candidate))
+        known, left_out = _of_own_classes(candidate)
+        _require_enough(known, gate)
+        own = (checks.minimum_accuracy(known, gate), *checks.limits(about, gate))
+        return Decision("first", own, (*left_out, *_wear(uses, gate)), _figures(known))
     both, changes = pair(candidate, champion)
     _require_enough(both.candidate, gate)
     found = (
@@ -101,8 +104,17 @@ def _wear(uses: int, gate: Gate) -> Iterator[str]:
     if luck > WORN:
         yield (
             "WARNING: it is worn out: of so many candidates that are no better, one passes by luck with a probability "
-            f"of {luck:.2f}. Take pictures that no model was chosen by."
+            f"of up to {luck:.2f}. Take pictures that no model was chosen by."
         )
+
+
+def _of_own_classes(answers: Answers) -> tuple[Answers, tuple[str, ...]]:
+    rows = np.isin(answers.true, answers.classes)
+    if not rows.any():
+        raise DataError("The model knows none of the pictures' classes, so nothing can be measured.")
+    if rows.all():
+        return answers, ()
+    return answers.of(rows), (f"{(~rows).sum()} pictures of classes that the model doesn't know were left out.",)
 
 
 def _require_enough(answers: Answers, gate: Gate) -> None:

@@ -87,8 +87,13 @@ def detectable_gain(pictures: int, differing: int, level: float) -> float:
 
 
 def lucky_pass(uses: int, level: float) -> float:
-    """Return the probability that one of so many useless candidates passes a test at this level (Sidak 1967)."""
-    return 1 - (1 - level) ** uses
+    """Return the most probable case that one of so many useless candidates passes (Sidak 1967).
+
+    Args:
+        uses: How many were tested.
+        level: Of the two-sided test; who passes has to be on its better side, so half of it counts.
+    """
+    return 1 - (1 - level / 2) ** uses
 
 
 def _macro_f1(true: Labels, answers: Labels, classes: Labels) -> float:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Sequence
 
 import mlflow.pyfunc
+import numpy as np
 import pandas as pd
 
 from beauty_mlflow.errors import ModelError
 from beauty_mlflow.tracking.models import fetch_any
+from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.store import Store
 
 COLUMN = "image"
@@ -25,16 +27,16 @@ def load_foreign(store: Store, uri: str) -> Callable[[Sequence[bytes]], list[str
     folder = fetch_any(store, uri)
     try:
         model = mlflow.pyfunc.load_model(str(folder))
-    except Exception as error:  # a foreign model's own code may raise anything
+    except (Exception, SystemExit) as error:  # a foreign model's own code may raise anything
         raise ModelError(f"The model {uri} can't be loaded: {_reason(error)}.") from error
 
     def ask(pictures: Sequence[bytes]) -> list[str]:
         try:
             found = model.predict(pd.DataFrame({COLUMN: list(pictures)}))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ModelError(f"The model {uri} can't answer for a table of pictures: {_reason(error)}.") from error
         labels = found[LABEL] if isinstance(found, pd.DataFrame) and LABEL in found else found
-        answers = [] if isinstance(labels, pd.DataFrame | str) else list(labels)
+        answers = list(labels) if isinstance(labels, list | tuple | np.ndarray | pd.Series) else []
         if len(answers) != len(pictures) or not all(isinstance(answer, str) for answer in answers):
             raise ModelError(
                 f"The model {uri} answers for {len(pictures)} pictures with {type(found).__name__}; expected a table "
@@ -45,5 +47,5 @@ def load_foreign(store: Store, uri: str) -> Callable[[Sequence[bytes]], list[str
     return ask
 
 
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
+def _reason(error: BaseException) -> str:
+    return " ".join(redact(str(error)).split())[:300].rstrip(".") or type(error).__name__

@@ -110,6 +110,11 @@ def fetch_any(store: Store, uri: str) -> Path:
     return folder
 
 
+def is_ours(folder: Path) -> bool:
+    """Return whether this package has logged a model that was fetched into a folder."""
+    return (_package_folder(folder) / DESCRIPTION_FILE).is_file()
+
+
 def locate_model(store: Store, uri: str) -> Located:
     """Find where the model is kept that a run id, a runs:/ or a models:/ URI names.
 
@@ -217,11 +222,14 @@ def _elsewhere(store: Store) -> str:
 
 
 def _package_in(folder: Path, uri: str) -> Path:
+    if not is_ours(folder):
+        raise TrackingError(f"The model {uri} isn't one that this package logged: it holds no {DESCRIPTION_FILE}.")
+    return _package_folder(folder)
+
+
+def _package_folder(folder: Path) -> Path:
     try:
         record = yaml.safe_load((folder / "MLmodel").read_text("utf-8"))
-        package = folder / str(record["flavors"]["python_function"]["data"])
+        return folder / str(record["flavors"]["python_function"]["data"])
     except (OSError, KeyError, TypeError, yaml.YAMLError):
-        package = folder
-    if not (package / DESCRIPTION_FILE).is_file():
-        raise TrackingError(f"The model {uri} isn't one that this package logged: it holds no {DESCRIPTION_FILE}.")
-    return package
+        return folder

@@ -61,6 +61,7 @@ PROMOTION_CANDIDATE = "promotion.candidate"
 PROMOTION_VERSION = "promotion.version"
 PROMOTION_CHAMPION = "promotion.champion"
 PROMOTION_REASON = "promotion.reason"
+PROMOTION_REPAIRED = "promotion.repaired"
 PROMOTION_RUN = "promotion.run"  # on a registered version: the audit run
 PROMOTION_MOVE = "promotion.move"  # on a registered model: the aliases that are being moved
 TEST_DIGEST = "promotion.test_digest"

@@ -7,6 +7,7 @@ of the registered model), is made by one process at a time, and one that a crash
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from beauty_mlflow.tracking.values import check_tags
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 SETTLE_SECONDS = 2.0  # on a server: who writes a move down in these seconds is seen by the other
-LIVE_SECONDS = 60.0  # a move takes a second or two; an older one is a dead process's
+LIVE_SECONDS = 300.0  # longer than a call to a failing server is tried again; an older move is a dead process's
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,25 @@ class Move:
 
     Args:
         aliases: From an alias to its new version's number.
-        champion: The champion's number as it was when this was decided; empty where there was none.
+        before: What the aliases were when this was decided.
         run_id: The audit run.
         begun: Seconds since 1970.
     """
 
     aliases: Mapping[str, str]
-    champion: str
+    before: Mapping[str, str]
     run_id: str
     begun: float
+
+    @property
+    def champion(self) -> str:
+        """The champion's number when this was decided; empty where there was none."""
+        return self.before.get(CHAMPION, "")
+
+    @property
+    def new_champion(self) -> str:
+        """Its number afterwards."""
+        return self.aliases.get(CHAMPION, self.champion)
 
 
 class Registry:
@@ -86,8 +97,8 @@ class Registry:
             raise TrackingError(f"The registered model '{self.name}' has no alias '{alias}'; it has: {known}.")
         return self._version(aliases[alias])
 
-    def add(self, model: Located, tags: Mapping[str, str], description: str) -> Version:
-        """Return the version that is this model, registered now where it isn't yet, with these tags and description."""
+    def add(self, model: Located) -> Version:
+        """Return the version that is this model, registered now where it isn't yet."""
         source = f"models:/{model.model_id}" if model.model_id else model.location
         with translated(f"register the model '{self.name}'"):
             self._make()
@@ -97,15 +108,22 @@ class Registry:
                     self.name,
                     source,
                     run_id=model.run_id or None,
-                    tags=check_tags(tags),
-                    description=description,
                     model_id=model.model_id or None,
                 )
                 return self._version(str(made.version))
-            for name, value in check_tags(tags).items():
-                self._client.set_model_version_tag(self.name, found.number, name, value)
-            self._client.update_model_version(self.name, found.number, description)
             return found
+
+    def annotate(self, version: Version, tags: Mapping[str, str], description: str) -> None:
+        """Set a version's tags and description, over what they were."""
+        with translated(f"describe {version.uri}"):
+            for name, value in check_tags(tags).items():
+                self._client.set_model_version_tag(self.name, version.number, name, value)
+            self._client.update_model_version(self.name, version.number, description)
+
+    def is_or_was_champion(self, version: Version) -> bool:
+        """Return whether champion or previous points at a version."""
+        aliases = self._aliases()
+        return version.number in (aliases.get(CHAMPION), aliases.get(PREVIOUS))
 
     def move(self, aliases: Mapping[str, str], *, champion: Version | None, run: Run) -> None:
         """Let aliases point at other versions, all of them or, until the next call of ``repair``, the first few.
@@ -118,45 +136,76 @@ class Registry:
         Raises:
             TrackingError: Another process has moved, or is moving, the champion.
         """
-        wanted = Move(dict(aliases), champion.number if champion else "", run.run_id, time.time())
+        decided_on = champion.number if champion else ""
         with alone(self._store.uri) as locked:
-            self._complete_interrupted(locked=locked)
-            self._require_champion(wanted)
-            with translated(f"move the aliases of '{self.name}'"):
-                self._client.set_registered_model_tag(self.name, names.PROMOTION_MOVE, json.dumps(asdict(wanted)))
-            if not locked:
-                time.sleep(SETTLE_SECONDS)
-                if self._written() != wanted:
-                    raise TrackingError(self._lost("another process is moving it at this moment"))
-                self._require_champion(wanted)
+            self._settle_interrupted(locked=locked)
+            wanted = Move(dict(aliases), self._aliases(), run.run_id, time.time())
+            self._require_champion(decided_on)
+            try:
+                with translated(f"move the aliases of '{self.name}'"):
+                    self._client.set_registered_model_tag(self.name, names.PROMOTION_MOVE, json.dumps(asdict(wanted)))
+                if not locked:
+                    time.sleep(SETTLE_SECONDS)
+                    self._require_written(wanted)
+                    self._require_champion(decided_on)
+            except BaseException:
+                self._withdraw(wanted)
+                raise
             self._apply(wanted)
 
+    def pending(self) -> str:
+        """Return a sentence about the move that a crash has cut short, empty where there is none."""
+        found = self._written()
+        words = "is still to be completed or dropped, which the next promotion or rollback does"
+        return f"The move of aliases that the run {found.run_id} had begun {words}." if found else ""
+
     def repair(self) -> str:
-        """Complete the move that a crash cut short; return a sentence about it, empty where there was none.
+        """Complete or drop the move that a crash cut short; return a sentence about it, empty where there was none.
+
+        It is dropped where its command has ended with an error before the champion was moved, or somebody has moved the
+        champion elsewhere meanwhile.
 
         Raises:
             TrackingError: The move is going on.
         """
         with alone(self._store.uri) as locked:
-            return self._complete_interrupted(locked=locked)
+            return self._settle_interrupted(locked=locked)
 
-    def _complete_interrupted(self, *, locked: bool) -> str:
+    def _settle_interrupted(self, *, locked: bool) -> str:
         found = self._written()
-        if found is None or not found.aliases:
+        if found is None:
             return ""
-        if not locked and time.time() - found.begun < LIVE_SECONDS:
+        run = Run(self._store, found.run_id)
+        ended = run.status != "RUNNING"
+        if not locked and not ended and time.time() - found.begun < LIVE_SECONDS:
             raise TrackingError(self._lost(f"the run {found.run_id} is moving it at this moment"))
         now = self._aliases().get(CHAMPION, "")
-        if now not in (found.champion, found.aliases.get(CHAMPION, found.champion)):
+        if now not in (found.champion, found.new_champion):
             self._forget()
-            words = f"was dropped: the champion is version {now} by now"
+            status, words = "FAILED", f"was dropped: the champion is version {now} by now"
+        elif ended and now != found.new_champion:
+            self._restore(found)
+            status, words = run.status, "was dropped, as its command ended with an error"
         else:
             self._apply(found)
-            words = "was completed: " + ", ".join(f"{one} is version {to}" for one, to in found.aliases.items())
-        run = Run(self._store, found.run_id)
-        if run.status == "RUNNING":
-            run.finish("FINISHED", {names.PROMOTION_REASON: f"interrupted; {words}"})
+            moved = ", ".join(f"{one} is version {to}" for one, to in found.aliases.items())
+            status, words = "FINISHED", f"was completed: {moved}"
+        run.finish(status, {names.PROMOTION_REPAIRED: words})
         return f"The move of aliases that the run {found.run_id} had begun {words}."
+
+    def _withdraw(self, wanted: Move) -> None:
+        with suppress(TrackingError):  # the error that is on its way says more
+            if self._written() == wanted:
+                self._forget()
+
+    def _restore(self, found: Move) -> None:
+        with translated(f"move the aliases of '{self.name}' back"):
+            for alias in found.aliases:
+                if alias in found.before:
+                    self._client.set_registered_model_alias(self.name, alias, found.before[alias])
+                else:
+                    self._client.delete_registered_model_alias(self.name, alias)
+        self._forget()
 
     def _apply(self, wanted: Move) -> None:
         with translated(f"move the aliases of '{self.name}'"):
@@ -164,10 +213,14 @@ class Registry:
                 self._client.set_registered_model_alias(self.name, alias, number)
         self._forget()
 
-    def _require_champion(self, wanted: Move) -> None:
+    def _require_written(self, wanted: Move) -> None:
+        if self._written() != wanted:
+            raise TrackingError(self._lost("another process is moving it at this moment"))
+
+    def _require_champion(self, decided_on: str) -> None:
         now = self._aliases().get(CHAMPION, "")
-        if now != wanted.champion:
-            words = f"it was {_number(wanted.champion)} when this was decided, and is {_number(now)} now"
+        if now != decided_on:
+            words = f"it was {_number(decided_on)} when this was decided, and is {_number(now)} now"
             raise TrackingError(self._lost(words))
 
     def _lost(self, why: str) -> str:

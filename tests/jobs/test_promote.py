@@ -15,7 +15,7 @@ from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
-from beauty_mlflow.errors import DataError, GateError, ParameterError, RefusedError, TrackingError
+from beauty_mlflow.errors import DataError, ParameterError, RefusedError, TrackingError
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.jobs.artifacts import log_evaluation, log_split
 from beauty_mlflow.jobs.promote import Promote
@@ -76,10 +76,10 @@ def contender_package(tmp_path_factory, shared_boxes):
 def contend(boxes, contender_package, picture_bytes):
     """Make the run of a training whose model has a share of the test pictures right, as its evaluation says."""
 
-    def make(share, *, split=boxes, measured=True, best=0.5, tags=None):
+    def make(share, *, split=boxes, measured=True, best=0.5, tags=None, weights="auto"):
         run = Run.create(connect(), "a training", {names.FINGERPRINT: split.fingerprint, **(tags or {})})
         with tracked(run, sample=False):
-            run.log_parameters({"network": "tiny", "blocks": "0"})
+            run.log_parameters({"network": "tiny", "blocks": "0", "weights": weights})
             run.log_metrics({names.BEST_VAL_ACCURACY: best})
             log_split(run, split)
             if measured:
@@ -170,7 +170,7 @@ def test_what_a_promotion_leaves(local_store, contend, registry, boxes):
     assert (answers["candidate"] == answers["true"]).mean() == pytest.approx(56 / 60)
     assert (answers["champion"] == answers["true"]).mean() == pytest.approx(36 / 60)
     assert (folder / "report.html").read_text().count("<img") == 12
-    assert "candidate's answers: | " not in (folder / "report.md").read_text()
+    assert f"candidate's answers: evaluated by run {new}" in (folder / "report.md").read_text()
 
 
 def test_ties_keep_the_champion(local_store, contend, registry):
@@ -210,6 +210,7 @@ def test_a_dry_run_touches_nothing(local_store, contend, registry):
     summary = dict(promote(Promote(candidate=contend(0.6), dry_run=True)))
     assert summary["passed"] == "true"
     assert aliases(registry) == {}
+    assert connect().client.search_registered_models() == []
     audit = audits(connect())[0]
     assert audit.data.tags[names.PROMOTION_DRY_RUN] == "true"
     assert "dry run" in audit.data.tags[names.DESCRIPTION]
@@ -259,8 +260,56 @@ def test_groups_of_the_gate(local_store, contend, boxes, tmp_path):
     with pytest.raises(RefusedError, match=r"recall_loss: .*group both lost 0.6"):
         promote(Promote(candidate=contend(0.3), gate=str(gate)))
     grouping.write_text("both: [nothing]\n")
-    with pytest.raises(GateError, match=r"groups: .* names classes that .* doesn't have: nothing"):
+    with pytest.raises(DataError, match="names classes that the split doesn't have: nothing"):
         promote(Promote(candidate=contend(0.9), gate=str(gate)))
+
+
+def test_another_model_in_a_run_isnt_judged_by_the_runs_answers(local_store, contend, contender_package, picture_bytes):
+    """A second model that was logged in a finished run is asked itself, and nobody knows what it was trained on."""
+    run_id = contend(0.9)
+    store = connect()
+    model = store.client.create_logged_model(store.experiment_id, "patched", source_run_id=run_id)
+    own = store.client.get_logged_model(Run.find(store, run_id).model_id())
+    folder = Path(os.environ["BEAUTY_STATE_DIR"]) / "own"
+    shutil.copytree(own.artifact_location.removeprefix("file://"), folder)
+    store.client.log_model_artifacts(model.model_id, str(folder))
+    store.client.finalize_logged_model(model.model_id, "READY")
+    with pytest.raises(DataError, match="Nobody knows what the candidate was trained on"):
+        promote(Promote(candidate=f"models:/{model.model_id}"))
+
+
+def test_pictures_that_the_first_weights_have_seen_are_left_out(local_store, contend, boxes, tmp_path, capsys):
+    """The candidate began with the weights of a training that had half of today's test part."""
+    table = boxes.table.copy()
+    test = table.index[table["part"] == "test"]
+    table.loc[test[::2], "part"] = "train"
+    source = contend(0.6, split=type(boxes)(boxes.folder, table, boxes.classes, boxes.options), measured=False)
+    summary = dict(promote(Promote(candidate=contend(0.9, weights=source))))
+    assert summary["pictures"] == "30"
+    assert "30 test pictures were left out: the candidate was trained or chosen on them" in capsys.readouterr().err
+    capsys.readouterr()
+    promote(Promote(name="other", candidate=contend(0.8, weights="f" * 32)))
+    assert f"come from {'f' * 32}, whose pictures nobody knows any more: overlap unknown" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_every_picture_of_a_fresh_folder_decides(local_store, contend, tmp_path, capsys):
+    """A holdout that says no parts of its own isn't split once more."""
+    make_sample(tmp_path / "fresh", classes=4, images=10, seed=21, progress=silent_progress)
+    gate = str(_gate(tmp_path, minimum_accuracy=0.0))
+    assert dict(promote(Promote(candidate=contend(0.9), data=str(tmp_path / "fresh"), gate=gate)))["pictures"] == "40"
+    assert "doesn't say which picture is for what: all 40 are test pictures" in capsys.readouterr().err
+
+
+def test_a_refused_champion_of_before_keeps_its_verdict(local_store, contend):
+    """The version that was promoted first is tried again and refused; after a rollback its verdict is the first."""
+    first = contend(0.6)
+    promote(Promote(candidate=first))
+    promote(Promote(candidate=contend(0.9)))
+    with pytest.raises(RefusedError, match="worse"):
+        promote(Promote(candidate=first))
+    rollback(Rollback(reason="back"))
+    assert connect().client.get_model_version_by_alias("beauty", CHAMPION).tags["verdict"] == "first"
 
 
 def test_size_and_speed_are_measured_where_the_gate_asks(local_store, contend, tmp_path):
@@ -365,7 +414,7 @@ def test_a_foreign_model_takes_part_only_where_it_may(local_store, boxes, shared
         info = mlflow.pyfunc.log_model(name="model", python_model=shouter, pip_requirements=["mlflow"])
     monkeypatch.setenv("MLFLOW_TRACKING_URI", local_store)
     given = {"candidate": info.model_uri, "data": str(shared_boxes)}
-    with pytest.raises(TrackingError, match=r"isn't one that this package logged\. With allow_foreign=true it"):
+    with pytest.raises(TrackingError, match=r"isn't a model that this package logged\. With allow_foreign=true it"):
         promote(Promote(**given))
     with pytest.raises(RefusedError, match="require_manifest: nobody knows what it was trained on"):
         promote(Promote(**given, allow_foreign=True))

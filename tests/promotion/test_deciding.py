@@ -148,6 +148,17 @@ def test_a_worn_out_test_part_is_warned_about(answers):
     assert not decide(good, None, GATE, PLAIN).notes
     once = decide(good, None, GATE, PLAIN, uses=1)
     assert once.notes == ("This test part has decided 1 promotion before.",)
-    worn = decide(good, answers(COUNTS, 0.8), GATE, PLAIN, uses=6)
-    assert "decided 6 promotions before" in worn.notes[0]
-    assert "passes by luck with a probability of 0.30" in worn.notes[1]
+    assert len(decide(good, None, GATE, PLAIN, uses=10).notes) == 1
+    worn = decide(good, answers(COUNTS, 0.8), GATE, PLAIN, uses=11)
+    assert "decided 11 promotions before" in worn.notes[0]
+    assert "passes by luck with a probability of up to 0.26" in worn.notes[1]
+
+
+def test_the_first_is_measured_on_the_classes_that_it_knows(answers):
+    """What it can't know is left out and counted; with nothing left it is no candidate."""
+    some = answers({**COUNTS, "comb": 40}, 0.9, classes=tuple(COUNTS))
+    found = decide(some, None, GATE, PLAIN)
+    assert found.figures["pictures"] == 300
+    assert found.notes == ("40 pictures of classes that the model doesn't know were left out.",)
+    with pytest.raises(DataError, match="knows none of the pictures' classes"):
+        decide(answers(COUNTS, 0.9, classes=("comb", "brush")), None, GATE, PLAIN)

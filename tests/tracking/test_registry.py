@@ -7,7 +7,7 @@ import pytest
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.models import Located
-from beauty_mlflow.tracking.registry import CHALLENGER, CHAMPION, LIVE_SECONDS, PREVIOUS, Registry
+from beauty_mlflow.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
@@ -21,7 +21,7 @@ def registry(store, request):
 @pytest.fixture
 def versions(registry, run):
     """Three versions, each another logged model."""
-    return [registry.add(logged(run), {}, "") for _ in range(3)]
+    return [registry.add(logged(run)) for _ in range(3)]
 
 
 def logged(run):
@@ -32,9 +32,9 @@ def logged(run):
     return Located(model.artifact_location, run.run_id, model.model_id)
 
 
-def intend(registry, aliases, *, champion, run, begun):
+def intend(registry, aliases, *, run, begun=0.0):
     """Leave what a process leaves that is killed after it wrote its move down."""
-    move = {"aliases": aliases, "champion": champion, "run_id": run.run_id, "begun": begun}
+    move = {"aliases": aliases, "before": registry._aliases(), "run_id": run.run_id, "begun": begun}
     registry._client.set_registered_model_tag(registry.name, names.PROMOTION_MOVE, json.dumps(move))
 
 
@@ -46,15 +46,16 @@ def test_nothing_is_there_at_first(registry):
 
 
 def test_a_model_becomes_one_version_only(registry, store, run):
-    """Adding it again renews tags and description, and makes no second version."""
+    """Adding it again makes no second version; its tags and description can be set again."""
     model = logged(run)
-    first = registry.add(model, {"verdict": "worse"}, "at first")
-    again = registry.add(model, {"verdict": "better"}, "now")
-    assert again == first
+    first = registry.add(model)
+    assert registry.add(model) == first
     assert (first.run_id, first.source) == (run.run_id, f"models:/{model.model_id}")
+    registry.annotate(first, {"verdict": "worse"}, "at first")
+    registry.annotate(first, {"verdict": "better"}, "now")
     found = store.client.get_model_version(first.name, first.number)
     assert (found.tags["verdict"], found.description) == ("better", "now")
-    assert registry.add(logged(run), {}, "").number != first.number
+    assert registry.add(logged(run)).number != first.number
 
 
 def test_aliases_move_together(registry, versions, run):
@@ -83,24 +84,59 @@ def test_a_move_that_a_crash_cut_short_is_completed(registry, versions, run):
     """Written down, half of the aliases moved: the next call moves the rest and ends the dead run."""
     one, two, _ = versions
     registry.move({CHAMPION: one.number}, champion=None, run=run)
-    aliases = {PREVIOUS: one.number, CHAMPION: two.number}
-    intend(registry, aliases, champion=one.number, run=run, begun=time.time() - LIVE_SECONDS - 1)
+    dead = Run.create(run.store, "killed", {names.PROMOTION_REASON: "why"})
+    intend(registry, {PREVIOUS: one.number, CHAMPION: two.number}, run=dead)
     registry._client.set_registered_model_alias(registry.name, PREVIOUS, one.number)
+    assert f"the run {dead.run_id} had begun is still to be completed" in registry.pending()
     said = registry.repair()
-    assert f"the run {run.run_id} had begun was completed: previous is version 1, champion is version 2" in said
+    assert f"the run {dead.run_id} had begun was completed: previous is version 1, champion is version 2" in said
     assert (registry.find(CHAMPION), registry.find(PREVIOUS)) == (two, one)
-    assert run.status == "FINISHED"
-    assert registry.repair() == ""
+    assert dead.status == "FINISHED"
+    assert dead.tags[names.PROMOTION_REASON] == "why"
+    assert (registry.repair(), registry.pending()) == ("", "")
 
 
 def test_a_move_that_others_overtook_is_dropped(registry, versions, run):
-    """Who moved the champion by hand after the crash isn't overruled."""
+    """Who moved the champion by hand after the crash isn't overruled, and the audit doesn't call it done."""
     one, two, three = versions
     registry.move({CHAMPION: one.number}, champion=None, run=run)
-    intend(registry, {CHAMPION: two.number}, champion=one.number, run=run, begun=0.0)
+    dead = Run.create(run.store, "killed")
+    intend(registry, {CHAMPION: two.number}, run=dead)
     registry._client.set_registered_model_alias(registry.name, CHAMPION, three.number)
     assert "was dropped: the champion is version 3 by now" in registry.repair()
     assert registry.find(CHAMPION) == three
+    assert dead.status == "FAILED"
+
+
+def test_a_move_whose_command_failed_isnt_carried_out_later(registry, versions, run):
+    """Its user was told that it failed: what was moved already goes back."""
+    one, two, three = versions
+    registry.move({CHAMPION: one.number}, champion=None, run=run)
+    registry.move({PREVIOUS: one.number, CHAMPION: two.number}, champion=one, run=run)
+    failed = Run.create(run.store, "failed")
+    intend(registry, {PREVIOUS: two.number, CHAMPION: three.number}, run=failed, begun=time.time())
+    registry._client.set_registered_model_alias(registry.name, PREVIOUS, two.number)
+    failed.finish("KILLED")
+    assert "was dropped, as its command ended with an error" in registry.repair()
+    assert (registry.find(CHAMPION), registry.find(PREVIOUS)) == (two, one)
+    assert failed.status == "KILLED"
+
+
+def test_an_interrupted_wait_leaves_no_note(server_uri, monkeypatch):
+    """Ctrl-C before anything is moved: nothing is moved later either."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
+    store = connect()
+    registry, run = Registry(store, "interrupted"), Run.create(store, "a run")
+    one = registry.add(logged(run))
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("beauty_mlflow.tracking.registry.time.sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        registry.move({CHAMPION: one.number}, champion=None, run=run)
+    assert registry.pending() == ""
+    assert registry.find(CHAMPION) is None
 
 
 def test_an_unreadable_note_is_named(registry, versions):
@@ -114,8 +150,8 @@ def test_a_move_on_a_server_that_goes_on_is_left_alone(server_uri, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
     store = connect()
     registry, run = Registry(store, "going-on"), Run.create(store, "a run")
-    one = registry.add(logged(run), {}, "")
-    intend(registry, {CHAMPION: one.number}, champion="", run=run, begun=time.time())
+    one = registry.add(logged(run))
+    intend(registry, {CHAMPION: one.number}, run=run, begun=time.time())
     with pytest.raises(TrackingError, match=f"the run {run.run_id} is moving it at this moment"):
         registry.repair()
     assert registry.find(CHAMPION) is None

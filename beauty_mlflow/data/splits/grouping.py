@@ -91,6 +91,26 @@ def group_split(
     return Split(split.folder, sort_rows(table), classes, options, split.quarantined, split.dropped), notes
 
 
+def groups_of_classes(split: Split, source: str) -> tuple[dict[str, str], list[str]]:
+    """Return the group of each class that is in one, leaving the classes as they are, and what must be said.
+
+    Args:
+        split: Whose classes.
+        source: As of ``read_groups``; of the thesis's grouping the split may have a part.
+
+    Raises:
+        DataError: As ``read_groups``; or a class is unknown.
+    """
+    groups, notes = _without_prefixes(split, read_groups(source))
+    unknown = sorted({name for members in groups.values() for name in members} - set(split.classes))
+    if unknown and source != THESIS:
+        raise DataError(f"the grouping '{source}' names classes that the split doesn't have: {name_some(unknown)}")
+    if unknown:
+        notes = [*notes, f"{len(unknown)} classes of the grouping aren't in the data: {name_some(unknown)}."]
+    known = {name: group for group, members in groups.items() for name in members if name in split.classes}
+    return known, notes
+
+
 def _without_prefixes(split: Split, groups: Mapping[str, list[str]]) -> tuple[Mapping[str, list[str]], list[str]]:
     members = {name for names in groups.values() for name in names}
     shown = {} if members & set(split.classes) else class_names(members)
