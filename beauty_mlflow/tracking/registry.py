@@ -23,7 +23,8 @@ from beauty_mlflow.tracking.store import Store, alone
 from beauty_mlflow.tracking.values import check_tags
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
-SETTLE_SECONDS = 2.0  # on a server: who writes a move down in these seconds is seen by the other
+SETTLE_SECONDS = 3.0  # on a server: who writes a move down in these seconds is seen by the other
+ATTEMPTS = 3
 LIVE_SECONDS = 300.0  # longer than a call to a failing server is tried again; an older move is a dead process's
 
 
@@ -138,12 +139,8 @@ class Registry:
         """
         decided_on = champion.number if champion else ""
         with alone(self._store.uri) as locked:
-            self._settle_interrupted(locked=locked)
-            wanted = Move(dict(aliases), self._aliases(), run.run_id, time.time())
-            self._require_champion(decided_on)
+            wanted = self._write_down(aliases, decided_on, run, locked=locked)
             try:
-                with translated(f"move the aliases of '{self.name}'"):
-                    self._client.set_registered_model_tag(self.name, names.PROMOTION_MOVE, json.dumps(asdict(wanted)))
                 if not locked:
                     time.sleep(SETTLE_SECONDS)
                     self._require_written(wanted)
@@ -170,6 +167,20 @@ class Registry:
         """
         with alone(self._store.uri) as locked:
             return self._settle_interrupted(locked=locked)
+
+    def _write_down(self, aliases: Mapping[str, str], decided_on: str, run: Run, *, locked: bool) -> Move:
+        """Write a move down so soon after no other was seen that any other one is seen while it settles."""
+        for _ in range(ATTEMPTS):
+            begun = time.monotonic()
+            self._settle_interrupted(locked=locked)
+            self._require_champion(decided_on)
+            wanted = Move(dict(aliases), self._aliases(), run.run_id, time.time())
+            with translated(f"move the aliases of '{self.name}'"):
+                self._client.set_registered_model_tag(self.name, names.PROMOTION_MOVE, json.dumps(asdict(wanted)))
+            if locked or time.monotonic() - begun < SETTLE_SECONDS / 2:
+                return wanted
+            self._withdraw(wanted)
+        raise TrackingError(self._lost("the server is too slow to be sure that nobody else is moving it"))
 
     def _settle_interrupted(self, *, locked: bool) -> str:
         found = self._written()

@@ -1,5 +1,6 @@
 import json
-import multiprocessing
+import subprocess
+import sys
 import time
 
 import pytest
@@ -157,26 +158,39 @@ def test_a_move_on_a_server_that_goes_on_is_left_alone(server_uri, monkeypatch):
     assert registry.find(CHAMPION) is None
 
 
-def move_at_once(name, number, start):
-    store = connect()
-    registry, run = Registry(store, name), Run.create(store, "a rival")
-    start.wait()
-    try:
-        registry.move({CHAMPION: number}, champion=None, run=run)
-    except TrackingError as error:
-        return number, str(error)
-    return number, ""
+RIVAL = """
+import sys
+from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.tracking.registry import CHAMPION, Registry
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import connect
+
+name, number = sys.argv[1:]
+store = connect()
+registry, run = Registry(store, name), Run.create(store, "a rival")
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    registry.move({CHAMPION: number}, champion=None, run=run)
+except TrackingError as error:
+    print(error)
+"""
 
 
 @pytest.mark.slow
 def test_of_rivals_at_the_same_moment_one_wins(registry, versions):
     """Three processes want the first champion: one gets it, the others are told, and nobody is overwritten."""
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, context.Pool(len(versions)) as pool:
-        start = manager.Barrier(len(versions))
-        calls = [pool.apply_async(move_at_once, (registry.name, one.number, start)) for one in versions]
-        told = dict(call.get() for call in calls)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    rivals = {
+        one.number: subprocess.Popen([sys.executable, "-c", RIVAL, registry.name, one.number], **pipes)
+        for one in versions
+    }
+    assert [rival.stdout.readline() for rival in rivals.values()] == ["ready\n"] * len(versions)
+    for rival in rivals.values():
+        rival.stdin.write("\n")
+        rival.stdin.flush()
+    told = {number: rival.communicate()[0] for number, rival in rivals.items()}
     winners = [number for number, words in told.items() if not words]
-    assert len(winners) == 1
+    assert len(winners) == 1, told
     assert registry.find(CHAMPION).number == winners[0]
     assert all("wasn't touched" in words for words in told.values() if words)
