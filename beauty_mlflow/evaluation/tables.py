@@ -49,6 +49,11 @@ def read_table(path: Path, *, delimiter: str = ",") -> tuple[list[str], list[lis
     return header, rows
 
 
+def exact(number: float) -> str:
+    """Return a float32 in the nine digits that bring it back exactly."""
+    return f"{number:.9g}"
+
+
 def _guard(cell: Cell) -> str:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_GUARDED) else str(cell)
 

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -26,9 +27,9 @@ from beauty_mlflow.tracking.models import (
     Located,
     download,
     fetch_any,
-    fetch_model,
     is_ours,
     locate_model,
+    package_in,
     training_run_of,
 )
 from beauty_mlflow.tracking.runs import Run
@@ -54,7 +55,6 @@ class Contender:
         training: The run that trained it; None where nobody knows, or it is gone.
         own: The split that it was trained and chosen on; None where nobody knows.
         ancestors: The splits of the trainings that its first weights come from.
-        foreign: Whether this package didn't log it; code that came with it is run to ask it.
     """
 
     store: Store
@@ -64,7 +64,11 @@ class Contender:
     training: Run | None
     own: Split | None
     ancestors: tuple[Split, ...] = ()
-    foreign: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this package logged it; to ask another one, code that came with it is run."""
+        return is_ours(self._folder)
 
     @property
     def seen(self) -> frozenset[str]:
@@ -91,18 +95,15 @@ class Contender:
 
     def megabytes(self) -> float:
         """Return the size of its files in 10^6 bytes."""
-        folder = fetch_any(self.store, self.uri)
-        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+        return sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file()) / 1e6
 
     def milliseconds(self, split: Split, rows: pd.DataFrame) -> float:
         """Return the median time for one picture, decoding included."""
-        some = rows.head(TIMED)
-        pictures = [_read(split.folder, *row) for row in zip(some["path"], some["sha256"], strict=True)]
-        ask, seconds = self._asker(), []
-        ask(pictures[:1])
+        pictures, seconds = _read(split, rows.head(TIMED)), []
+        self._ask(pictures[:1])
         for picture in pictures:
             begun = time.perf_counter()
-            ask([picture])
+            self._ask([picture])
             seconds.append(time.perf_counter() - begun)
         return 1000 * median(seconds)
 
@@ -130,12 +131,11 @@ class Contender:
             yield Run(self.store, found.info.run_id)
 
     def _asked(self, split: Split, rows: pd.DataFrame) -> list[str]:
-        ask = self._asker()
         answers: list[str] = []
         with console_progress(f"Asking the {self.role}", len(rows)) as bar:
             for start in range(0, len(rows), BATCH):
                 some = rows.iloc[start : start + BATCH]
-                found = ask([_read(split.folder, *row) for row in zip(some["path"], some["sha256"], strict=True)])
+                found = self._ask(_read(split, some))
                 for path, said in zip(some["path"], found, strict=True):
                     if isinstance(said, PictureError):
                         raise DataError(f"The {self.role} has no answer for {path} ({said}): nothing can be compared.")
@@ -143,15 +143,20 @@ class Contender:
                 bar.update(len(found))
         return answers
 
-    def _asker(self) -> Ask:
-        if self.foreign:
+    @cached_property
+    def _folder(self) -> Path:
+        return fetch_any(self.store, self.uri)
+
+    @cached_property
+    def _ask(self) -> Ask:
+        if not self.is_ours:
             from beauty_mlflow.tracking.foreign import load_foreign
 
-            foreign = load_foreign(self.store, self.uri)
+            foreign = load_foreign(self._folder, self.uri)
             return lambda pictures: [*foreign(pictures)]
         from beauty_mlflow.serving.classifier import Classifier
 
-        classifier = Classifier.load(fetch_model(self.store, self.uri))
+        classifier = Classifier.load(package_in(self._folder, self.uri))
         return lambda pictures: [
             PictureError(answer.error or "no label") if answer.label is None else answer.label
             for answer in classifier.classify(pictures, top=1)
@@ -168,13 +173,15 @@ def contender(store: Store, role: str, uri: str, *, allow_foreign: bool) -> Cont
     training, own = _training(store, model)
     if own is not None and training is not None:
         return Contender(store, role, uri, model, training, own, tuple(_ancestors(store, training)))
-    foreign = not is_ours(fetch_any(store, uri))
-    if foreign and not allow_foreign:
+    found = Contender(store, role, uri, model, training, own)
+    if found.is_ours:
+        return found
+    if not allow_foreign:
         raise TrackingError(
             f"The {role} {uri} isn't a model that this package logged. With allow_foreign=true it can take part; "
             "code that came with it is run then."
         )
-    return Contender(store, role, uri, model, training, own, foreign=foreign)
+    return found
 
 
 def _training(store: Store, model: Located) -> tuple[Run | None, Split | None]:
@@ -218,11 +225,15 @@ def _read_table(run: Run) -> pd.DataFrame | None:
             return None
 
 
-def _read(folder: Path, path: str, digest: str) -> bytes:
+def _read(split: Split, rows: pd.DataFrame) -> list[bytes]:
+    return [_read_one(split.folder / path, digest) for path, digest in zip(rows["path"], rows["sha256"], strict=True)]
+
+
+def _read_one(path: Path, digest: str) -> bytes:
     try:
-        content = read_regular(folder / path)
+        content = read_regular(path)
     except PictureError as error:
-        raise DataError(f"The picture {folder / path} can't be read: {error}. Split again.") from None
+        raise DataError(f"The picture {path} can't be read: {error}. Split again.") from None
     if hashlib.sha256(content).hexdigest() != digest:
-        raise DataError(f"The picture {folder / path} has changed since the split was made. Split again.")
+        raise DataError(f"The picture {path} has changed since the split was made. Split again.")
     return content

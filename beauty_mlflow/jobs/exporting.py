@@ -20,8 +20,8 @@ from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.jobs.export import Export
 from beauty_mlflow.jobs.export_formats import FORMATS, Array, Runtime, as_float32, run_keras
 from beauty_mlflow.jobs.opening import open_named, say_notes
+from beauty_mlflow.jobs.outputs import require_absent
 from beauty_mlflow.jobs.parameters import Summary
-from beauty_mlflow.jobs.prediction_parts import require_absent
 from beauty_mlflow.jobs.projects import in_project_run
 from beauty_mlflow.serving.package import MODEL_FILE, Description, read_description
 from beauty_mlflow.serving.versions import find_model_version

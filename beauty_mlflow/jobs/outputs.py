@@ -1,7 +1,11 @@
+"""Names of files to write, and what may not be there yet."""
+
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator
+
+from beauty_mlflow.errors import DataError
 
 
 def _manifest_name(value: str) -> str:
@@ -12,3 +16,9 @@ def _manifest_name(value: str) -> str:
 
 
 ManifestName = Annotated[str, AfterValidator(_manifest_name)]
+
+
+def require_absent(out: Path) -> None:
+    """Raise DataError where there is something already."""
+    if out.exists() or out.is_symlink():
+        raise DataError(f"'{out}' exists and isn't replaced; move it away, or give out another name")

@@ -12,9 +12,10 @@ from beauty_mlflow.data.readers.unlabelled import Unlabelled, list_unlabelled
 from beauty_mlflow.data.readers.walking import shown
 from beauty_mlflow.data.regular import hash_regular
 from beauty_mlflow.jobs.opening import say_notes
+from beauty_mlflow.jobs.outputs import require_absent
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.predict import Predict
-from beauty_mlflow.jobs.prediction_parts import ROWS, Parts, open_parts, require_absent
+from beauty_mlflow.jobs.prediction_parts import ROWS, Parts, open_parts
 from beauty_mlflow.jobs.projects import in_project_run
 from beauty_mlflow.serving.answers import Answer, no_answer
 from beauty_mlflow.serving.package import DESCRIPTION_FILE, MODEL_FILE, read_description

@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from beauty_mlflow.cache.locks import try_lock
 from beauty_mlflow.data.splits.outputs import writing
 from beauty_mlflow.errors import DataError, WorkError
-from beauty_mlflow.evaluation.tables import Cell, write_table
+from beauty_mlflow.evaluation.tables import Cell, exact, write_table
 from beauty_mlflow.files import atomic_path, sync, write_text
+from beauty_mlflow.jobs.outputs import require_absent
 from beauty_mlflow.serving.answers import Answer
 
 ROWS = 1024  # a part; what an interruption loses at most
@@ -169,12 +170,6 @@ def open_parts(out: Path, plan: Mapping[str, str]) -> Iterator[Parts]:
         lock.release()
 
 
-def require_absent(out: Path) -> None:
-    """Raise DataError where there is something already."""
-    if out.exists() or out.is_symlink():
-        raise DataError(f"'{out}' exists and isn't replaced; move it away, or give out another name")
-
-
 def _check_plan(folder: Path, plan: Mapping[str, str]) -> None:
     path = folder / _PLAN
     if not path.exists():
@@ -214,13 +209,10 @@ def _csv_header(top: int) -> list[str]:
 
 
 def _csv_row(row: Mapping[str, Any], top: int) -> list[Cell]:
-    best: list[Cell] = [cell for guess in row["top"] for cell in (guess["label"], _number(guess["probability"]))] or [
+    best: list[Cell] = [cell for guess in row["top"] for cell in (guess["label"], exact(guess["probability"]))] or [
         ""
     ] * (2 * top)
     abstained = "true" if row["abstained"] else "false"
     label, error = row["label"] or "", row["error"] or ""
-    return [row["path"], label, _number(row["probability"]), *best, abstained, error, row["model_version"]]
-
-
-def _number(probability: float | None) -> str:
-    return "" if probability is None else f"{probability:.9g}"  # nine digits bring every float32 back exactly
+    probability = "" if row["probability"] is None else exact(row["probability"])
+    return [row["path"], label, probability, *best, abstained, error, row["model_version"]]

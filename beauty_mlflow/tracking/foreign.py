@@ -1,30 +1,32 @@
 """Asking a model that this package hasn't logged, through MLflow's pyfunc."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 
 from beauty_mlflow.errors import ModelError
-from beauty_mlflow.tracking.models import fetch_any
 from beauty_mlflow.tracking.redaction import redact
-from beauty_mlflow.tracking.store import Store
 
 COLUMN = "image"
 LABEL = "label"
 
 
-def load_foreign(store: Store, uri: str) -> Callable[[Sequence[bytes]], list[str]]:
+def load_foreign(folder: Path, uri: str) -> Callable[[Sequence[bytes]], list[str]]:
     """Return a function from the bytes of picture files to class names.
 
     The model gets a table with the binary column ``image`` and must answer with a table that has the column ``label``,
     or with one label a picture. Code that came with it is run, here and at each call.
 
+    Args:
+        folder: Where it was fetched to.
+        uri: What errors call it.
+
     Raises:
         ModelError: It can't be loaded; or, from the function, it answers with something else.
     """
-    folder = fetch_any(store, uri)
     try:
         model = mlflow.pyfunc.load_model(str(folder))
     except (Exception, SystemExit) as error:  # a foreign model's own code may raise anything

@@ -88,7 +88,7 @@ def fetch_model(store: Store, uri: str) -> Path:
     Raises:
         TrackingError: See fetch_any; or the model is none of this package.
     """
-    return _package_in(fetch_any(store, uri), uri)
+    return package_in(fetch_any(store, uri), uri)
 
 
 def fetch_any(store: Store, uri: str) -> Path:
@@ -113,6 +113,17 @@ def fetch_any(store: Store, uri: str) -> Path:
 def is_ours(folder: Path) -> bool:
     """Return whether this package has logged a model that was fetched into a folder."""
     return (_package_folder(folder) / DESCRIPTION_FILE).is_file()
+
+
+def package_in(folder: Path, uri: str) -> Path:
+    """Return the folder of the package (model.keras, serving.json) in that of a fetched model.
+
+    Raises:
+        TrackingError: The model is none of this package.
+    """
+    if not is_ours(folder):
+        raise TrackingError(f"The model {uri} isn't one that this package logged: it holds no {DESCRIPTION_FILE}.")
+    return _package_folder(folder)
 
 
 def locate_model(store: Store, uri: str) -> Located:
@@ -219,12 +230,6 @@ def _registered(store: Store, name: str, version: str | None, alias: str | None)
 
 def _elsewhere(store: Store) -> str:
     return f"MLFLOW_TRACKING_URI says where to look: {redact(store.uri)}"
-
-
-def _package_in(folder: Path, uri: str) -> Path:
-    if not is_ours(folder):
-        raise TrackingError(f"The model {uri} isn't one that this package logged: it holds no {DESCRIPTION_FILE}.")
-    return _package_folder(folder)
 
 
 def _package_folder(folder: Path) -> Path:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.predictions import BEST, PredictionTable
-from beauty_mlflow.evaluation.tables import Cell, read_table, write_table
+from beauty_mlflow.evaluation.tables import Cell, exact, read_table, write_table
 
 FILE = "predictions.csv"
 
@@ -47,12 +47,8 @@ def _row(table: PredictionTable, i: int, top: list[int]) -> list[Cell]:
         table.paths[i],
         classes[table.true[i]],
         classes[top[0]],
-        _number(probabilities[top[0]]),
+        exact(probabilities[top[0]]),
     ]
     for label in top:
-        row += [classes[label], _number(probabilities[label])]
+        row += [classes[label], exact(probabilities[label])]
     return row
-
-
-def _number(probability: float) -> str:
-    return f"{probability:.9g}"  # nine digits bring every float32 back exactly
