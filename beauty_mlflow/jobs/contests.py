@@ -29,6 +29,7 @@ class Contest:
         version: The champion's.
         split: The data.
         rows: Of its test part, those that neither model has seen.
+        seen: How many pictures of the test part each model has seen, by its role; one of which nobody knows is missing.
         uses: How many promotions this test part has decided before.
         notes: What must be said about the pictures.
     """
@@ -38,6 +39,7 @@ class Contest:
     version: Version | None
     split: Split
     rows: pd.DataFrame
+    seen: dict[str, int]
     uses: int
     notes: list[str]
 
@@ -52,7 +54,14 @@ class Contest:
                 "pictures",
                 f"{len(self.rows)} of the test part of {self.split.folder.name} ({self.split.fingerprint[:12]})",
             ),
+            ("left out", self.left_out),
         ]
+
+    @property
+    def left_out(self) -> str:
+        """How many pictures were left out because a model has seen them, in words."""
+        counts = [f"{count} that the {role} has seen" for role, count in self.seen.items()]
+        return ", ".join(counts) or "unknown"
 
 
 def open_contest(store: Store, registry: Registry, parameters: Promote) -> Contest | None:
@@ -68,12 +77,12 @@ def open_contest(store: Store, registry: Registry, parameters: Promote) -> Conte
     if champion is not None and _same(candidate, champion):
         return None
     split = _data(candidate, parameters)
-    rows, notes = _unseen(split, candidate, champion)
+    rows, seen, notes = _unseen(split, candidate, champion)
     looks = find_runs(
         store, experiments(store), {names.TEST_DIGEST: split.digest(PART)}, "attributes.status = 'FINISHED'"
     )
     uses = sum(1 for _ in looks)
-    return Contest(candidate, champion, version, split, rows, uses, notes)
+    return Contest(candidate, champion, version, split, rows, seen, uses, notes)
 
 
 def _candidate_uri(store: Store, parameters: Promote) -> str:
@@ -107,9 +116,11 @@ def _given(data: Path) -> Split:
     return split
 
 
-def _unseen(split: Split, candidate: Contender, champion: Contender | None) -> tuple[pd.DataFrame, list[str]]:
-    """Return the test part's rows less those that either model has seen, and what must be said about it."""
-    rows, notes = split.rows(PART), []
+def _unseen(
+    split: Split, candidate: Contender, champion: Contender | None
+) -> tuple[pd.DataFrame, dict[str, int], list[str]]:
+    """Return the test part's rows less those that either model has seen, how many each has, and what must be said."""
+    rows, counts, notes = split.rows(PART), {}, []
     if rows.empty:
         raise DataError(f"{split.folder} has no pictures in the part {PART}, so nothing can decide.")
     left = np.ones(len(rows), bool)
@@ -119,14 +130,17 @@ def _unseen(split: Split, candidate: Contender, champion: Contender | None) -> t
             continue
         seen = rows["sha256"].isin(one.seen).to_numpy()
         left &= ~seen
+        counts[one.role] = int(seen.sum())
         if seen.any():
-            notes.append(f"{seen.sum()} test pictures were left out: the {one.role} was trained or chosen on them.")
+            notes.append(
+                f"{counts[one.role]} test pictures were left out: the {one.role} was trained or chosen on them."
+            )
     if not left.any():
         raise DataError(
             f"No test picture is left: all {len(rows)} of {split.folder} were in the training or validation part of "
             "one of the models. Give `data` with pictures that are new to both."
         )
-    return rows[left], notes
+    return rows[left], counts, notes
 
 
 def _origin(one: Contender) -> str:

@@ -72,7 +72,7 @@ def _act(store: Store, registry: Registry, outcome: Outcome, parameters: Promote
         run.log_metrics(_figures(outcome.decision))
         log_report(run, name, outcome)
         version = None if dry_run else _move(registry, run, outcome.contest, outcome.decision)
-    return _summary(outcome.decision, version, run)
+    return _summary(outcome, version, run)
 
 
 def _move(registry: Registry, run: Run, contest: Contest, decision: Decision) -> Version:
@@ -126,10 +126,11 @@ def _figures(decision: Decision) -> dict[str, float]:
     return check_metrics({f"{names.PROMOTION_METRICS}{name}": value for name, value in known.items()})
 
 
-def _summary(decision: Decision, version: Version | None, run: Run) -> Summary:
-    figures = decision.figures
+def _summary(outcome: Outcome, version: Version | None, run: Run) -> Summary:
+    decision, figures = outcome.decision, outcome.decision.figures
     lines: Summary = [("verdict", decision.verdict), ("passed", str(decision.passed).lower())]
-    lines += [("pictures", f"{figures['pictures']:.0f}"), ("candidate's accuracy", f"{figures['accuracy']:.4f}")]
+    lines += [("pictures", f"{figures['pictures']:.0f}"), ("left out", outcome.contest.left_out)]
+    lines += [("candidate's accuracy", f"{figures['accuracy']:.4f}")]
     if "champion_accuracy" in figures:
         lines += [("champion's accuracy", f"{figures['champion_accuracy']:.4f}")]
     if version is None:

@@ -228,6 +228,7 @@ def test_pictures_that_either_model_has_seen_are_left_out(local_store, contend, 
     with pytest.raises(RefusedError, match="Not promoted") as refused:
         promote(Promote(candidate=contend(0.2), gate=gate))
     assert dict(refused.value.summary)["pictures"] == "15"
+    assert dict(refused.value.summary)["left out"] == "0 that the candidate has seen, 45 that the champion has seen"
     assert "45 test pictures were left out: the champion was trained or chosen on them" in capsys.readouterr().err
 
 
@@ -365,6 +366,7 @@ def test_the_command_says_no_with_status_3(local_store, contend, beauty):
         ({"name": "a/b"}, "can't be a registered model's name"),
         ({"gate": "nowhere.toml"}, "The gate file 'nowhere.toml' can't be read"),
         ({"candidate": "0" * 32}, "Can't find the run 0000"),
+        ({"candidate": "models:/beauty@nothing"}, "Can't find the registered model beauty"),
         ({}, "No finished run of these experiments has both"),
         ({"data": "nowhere"}, "'nowhere' doesn't exist"),
     ],
