@@ -14,6 +14,7 @@ from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits.manifest import Split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_samples
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.report import write_evaluation
@@ -95,7 +96,7 @@ def _pieces(model: keras.Model, folder: Path) -> dict[str, Callable[[], None]]:
         "samples.png": lambda: draw_samples(pictures, folder / "samples.png"),
         "augmentation.png": augmentation,
         "curves.png": lambda: draw_curves([record.metrics for record in history], EPOCHS, folder / "curves.png"),
-        "evaluation/": lambda: write_evaluation(table, folder / "evaluation"),
+        "evaluation/": lambda: write_evaluation(Evaluated(table), folder / "evaluation"),
         "the model's files": lambda: save_model(model, folder / "package"),
         "state, each epoch": lambda: state.save(model, optimizer, history, EPOCHS),
     }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from beauty_mlflow.data.splits.manifest import Split, write_split
-from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.report import write_evaluation
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.datasets import Dataset
@@ -19,13 +19,13 @@ def log_split(run: Run, split: Split) -> None:
         run.log_folder(Path(folder), names.SPLIT_FOLDER)
 
 
-def log_evaluation(run: Run, table: PredictionTable, part: str) -> None:
-    """Log matrix, report, predictions and coverage of one part under ``evaluation/<part>/``.
+def log_evaluation(run: Run, evaluated: Evaluated, part: str) -> None:
+    """Log what every evaluator writes of one part under ``evaluation/<part>/``.
 
     The table's probabilities are those that the model serves.
     """
     with tempfile.TemporaryDirectory() as folder:
-        write_evaluation(table, Path(folder))
+        write_evaluation(evaluated, Path(folder))
         run.log_folder(Path(folder), f"{names.EVALUATION_FOLDER}/{part}")
 
 

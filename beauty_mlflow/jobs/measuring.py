@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.jobs.artifacts import accuracy_line, dataset, log_evaluation
@@ -71,7 +72,8 @@ def log_figures(run: Run, subject: Subject, table: PredictionTable, calibration:
         model_id=model_id,
         dataset=subject.dataset,
     )
-    log_evaluation(run, calibration.served(table), subject.part)
+    evaluated = Evaluated(calibration.served(table), subject.split.folder)
+    log_evaluation(run, evaluated, subject.part)
     share = subject.split.largest_share(subject.part)
     return [
         (f"{subject.part}_accuracy", accuracy_line(figures)),

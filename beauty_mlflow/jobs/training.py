@@ -10,6 +10,7 @@ from typing import Any
 from beauty_mlflow.data.pipeline import translate_errors
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.errors import PrunedError
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_reliability, draw_samples
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import PredictionTable, predict, predict_batches
@@ -226,7 +227,7 @@ def _log_calibration(current: Session, table: PredictionTable, calibration: Cali
         figures[names.CALIBRATION_THRESHOLD] = calibration.threshold
     validation = dataset(current.split, "val", current.data_name)
     current.run.log_metrics(figures, model_id=model_id or None, dataset=validation)
-    log_evaluation(current.run, served, "val")
+    log_evaluation(current.run, Evaluated(served, current.split.folder), "val")
     with tempfile.TemporaryDirectory() as folder:
         draw_reliability(table, served, calibration.temperature, Path(folder) / "reliability.png")
         current.run.log_folder(Path(folder), names.FIGURES_FOLDER)

@@ -16,6 +16,7 @@ from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.errors import DataError, ParameterError, RefusedError, TrackingError
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.jobs.artifacts import log_evaluation, log_split
 from beauty_mlflow.jobs.promote import Promote
@@ -83,7 +84,7 @@ def contend(boxes, contender_package, picture_bytes):
             run.log_metrics({names.BEST_VAL_ACCURACY: best})
             log_split(run, split)
             if measured:
-                log_evaluation(run, _table(split, share), "test")
+                log_evaluation(run, Evaluated(_table(split, share)), "test")
             log_model(run, contender_package(round(100 * share)), example=picture_bytes)
         return run.run_id
 

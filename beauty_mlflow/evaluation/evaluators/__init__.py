@@ -1,4 +1,4 @@
-"""One file an evaluator: a module here with a function ``evaluate(table, folder)`` that writes its file(s).
+"""One file an evaluator: a module here with a function ``evaluate(evaluated, folder)`` that writes its file(s).
 
 They are found by looking: a new evaluator is a new file. A name that starts with an underscore is none.
 """
@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 
-from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.evaluation.evaluated import Evaluated
 
-Evaluator = Callable[[PredictionTable, Path], None]
+Evaluator = Callable[[Evaluated, Path], None]
 
 
 def find_evaluators() -> Mapping[str, Evaluator]:

@@ -12,6 +12,7 @@ from matplotlib.legend import Legend
 from matplotlib.patches import Patch
 
 from beauty_mlflow.evaluation.confusion import count_confusions
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.plotting import DPI, name_style, new_figure, readable, save_figure
 from beauty_mlflow.evaluation.predictions import PredictionTable
@@ -35,12 +36,13 @@ MANY = 25  # classes from which on the names stand on all four sides
 Counts = npt.NDArray[np.int64]
 
 
-def evaluate(table: PredictionTable, folder: Path) -> None:
+def evaluate(evaluated: Evaluated, folder: Path) -> None:
     """Write confusion_matrix.png: a row a true class, a column a predicted one, numbers where above 0.
 
     The colours are the thesis's, by the number of pictures. With more than 200 classes the cells get smaller,
     and with more than 300 there is no room for numbers, which the figure says.
     """
+    table = evaluated.table
     counts = count_confusions(table)
     cell = min(max(CELL, 4.0 / len(counts)), LARGEST / len(counts))
     side = cell * len(counts)

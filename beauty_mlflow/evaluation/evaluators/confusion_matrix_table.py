@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from beauty_mlflow.evaluation.confusion import count_confusions
-from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.tables import write_table
 
 FILE = "confusion_matrix.tsv"
 
 
-def evaluate(table: PredictionTable, folder: Path) -> None:
+def evaluate(evaluated: Evaluated, folder: Path) -> None:
     """Write confusion_matrix.tsv: a row a true class, a column a predicted one, class names as headers."""
+    table = evaluated.table
     counts = count_confusions(table).tolist()
     rows = [[name, *row] for name, row in zip(table.classes, counts, strict=True)]
     write_table(folder / FILE, ["true \\ predicted", *table.classes], rows, delimiter="\t")

@@ -5,8 +5,8 @@ from pathlib import Path
 from matplotlib.ticker import PercentFormatter
 
 from beauty_mlflow.evaluation.coverage import Answered, CoverageCurve, coverage_curve
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.plotting import new_figure, save_figure
-from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.tables import Cell, write_table
 
 TABLE = "coverage.csv"
@@ -16,13 +16,14 @@ MARKED = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # thresholds in the figure
 MANY = 30  # thresholds, above which dots would hide the line
 
 
-def evaluate(table: PredictionTable, folder: Path) -> None:
+def evaluate(evaluated: Evaluated, folder: Path) -> None:
     """Write coverage.csv and coverage.png.
 
     The thresholds are on the table's probabilities; the jobs hand in calibrated ones, as they are served. The table
     has the columns threshold (0 to 1 in hundredths), coverage (share of the pictures answered), accuracy (of those
     answered; empty where none is) and answered (how many). The figure shows every threshold.
     """
+    table = evaluated.table
     curve = coverage_curve(table)
     rows = [_row(curve.at(step / STEPS)) for step in range(STEPS + 1)]
     write_table(folder / TABLE, ["threshold", "coverage", "accuracy", "answered"], rows)

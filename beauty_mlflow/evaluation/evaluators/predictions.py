@@ -5,19 +5,21 @@ from pathlib import Path
 import pandas as pd
 
 from beauty_mlflow.errors import DataError
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.predictions import BEST, PredictionTable
 from beauty_mlflow.evaluation.tables import Cell, exact, read_table, write_table
 
 FILE = "predictions.csv"
 
 
-def evaluate(table: PredictionTable, folder: Path) -> None:
+def evaluate(evaluated: Evaluated, folder: Path) -> None:
     """Write predictions.csv, one row a picture in the table's order.
 
     The columns are path, true, predicted and probability (of the predicted class), then top1,
     top1_probability to top5, top5_probability: the most probable classes, best first; fewer where there are
     fewer classes.
     """
+    table = evaluated.table
     top = table.top(BEST)
     header = ["path", "true", "predicted", "probability"]
     for place in range(1, top.shape[1] + 1):

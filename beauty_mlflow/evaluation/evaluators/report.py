@@ -5,18 +5,19 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
-from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.tables import Cell, write_table
 
 FILE = "report.csv"
 
 
-def evaluate(table: PredictionTable, folder: Path) -> None:
+def evaluate(evaluated: Evaluated, folder: Path) -> None:
     """Write report.csv: class, precision, recall, f1, support (pictures of the class in the part).
 
     Every class has a row; what would be divided by zero is 0. The last two rows average the classes that have
     a picture in the part: `macro average` counts them alike, `weighted average` by their pictures.
     """
+    table = evaluated.table
     labels = range(len(table.classes))
     figures = np.array(precision_recall_fscore_support(table.true, table.predicted, labels=labels, zero_division=0.0)).T
     rows = [_row(name, row) for name, row in zip(table.classes, figures, strict=True)]

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.evaluators import confusion_matrix_figure
 from beauty_mlflow.evaluation.evaluators.confusion_matrix_figure import FILE, SCALE, evaluate
 from beauty_mlflow.evaluation.plotting import readable
@@ -58,7 +59,7 @@ def share_of(path, colour):
 )
 def test_the_colours_are_the_thesiss(tmp_path, table_of_counts, count, colour):
     """A matrix with one count on its diagonal is half black, half of that count's colour."""
-    evaluate(table_of_counts(np.diag([count, count])), tmp_path)
+    evaluate(Evaluated(table_of_counts(np.diag([count, count]))), tmp_path)
     for _, other, _, _ in SCALE:
         large = share_of(tmp_path / FILE, other) > 0.05
         assert large == (other in {colour, "black"}), other
@@ -68,7 +69,7 @@ def test_with_the_thesiss_73_classes_every_name_and_number_has_room(tmp_path, dr
     """No two names overlap, no number leaves its cell, every name is written, and nothing leaves the figure."""
     with (resources.files("beauty_mlflow") / "data/thesis/categories.csv").open(encoding="utf-8") as stream:
         names = [row["folder"] for row in csv.DictReader(stream)]
-    evaluate(make_table(classes=names, n=7288), tmp_path)
+    evaluate(Evaluated(make_table(classes=names, n=7288)), tmp_path)
     figure = drawn[0]
     figure.draw_without_rendering()
     figure.draw_without_rendering()
@@ -93,7 +94,7 @@ def test_with_the_thesiss_73_classes_every_name_and_number_has_room(tmp_path, dr
 
 
 def test_hundreds_of_classes_stay_a_picture_one_can_open_and_it_says_what_is_missing(tmp_path, drawn, make_table):
-    evaluate(make_table(classes=400, n=50), tmp_path)
+    evaluate(Evaluated(make_table(classes=400, n=50)), tmp_path)
     assert max(drawn[0].get_size_inches()) <= 70
     assert drawn[0].axes[0].texts[:] == []
     assert "too many classes for numbers" in drawn[0].axes[0].get_title()

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from beauty_mlflow.evaluation.coverage import coverage_curve
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.evaluators import coverage
 from beauty_mlflow.evaluation.evaluators.coverage import FIGURE, TABLE, evaluate
 
@@ -17,7 +18,7 @@ def drawn(monkeypatch):
 
 def test_the_table_has_a_row_a_hundredth(tmp_path, make_table):
     table = make_table(n=60)
-    evaluate(table, tmp_path)
+    evaluate(Evaluated(table), tmp_path)
     frame = pd.read_csv(tmp_path / TABLE)
     confidence, right = table.probabilities.max(axis=1), table.predicted == table.true
     assert frame["threshold"].tolist() == [step / 100 for step in range(101)]
@@ -35,7 +36,7 @@ def test_the_table_has_a_row_a_hundredth(tmp_path, make_table):
 
 def test_the_figure_shows_accuracy_over_coverage(tmp_path, drawn, make_table):
     table = make_table(n=60)
-    evaluate(table, tmp_path)
+    evaluate(Evaluated(table), tmp_path)
     curve = coverage_curve(table)
     line, *dots = drawn[0].axes[0].lines
     assert list(line.get_xdata()) == list(curve.coverage)
@@ -46,6 +47,6 @@ def test_the_figure_shows_accuracy_over_coverage(tmp_path, drawn, make_table):
 
 
 def test_a_single_picture_can_be_drawn(tmp_path, make_table):
-    evaluate(make_table(n=1), tmp_path)
+    evaluate(Evaluated(make_table(n=1)), tmp_path)
     with Image.open(tmp_path / FIGURE) as picture:
         assert picture.size == (700, 500)

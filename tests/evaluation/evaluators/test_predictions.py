@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beauty_mlflow.errors import DataError
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.evaluators.predictions import FILE, evaluate, read_predictions
 
 names = st.lists(
@@ -20,7 +21,7 @@ names = st.lists(
 def test_it_comes_back_exactly_whatever_the_names(tmp_path_factory, make_table, classes, seed):
     table = make_table(classes=classes, n=9, seed=seed)
     folder = tmp_path_factory.mktemp("predictions")
-    evaluate(table, folder)
+    evaluate(Evaluated(table), folder)
     frame = read_predictions(folder / FILE)
     assert frame["path"].tolist() == list(table.paths)
     assert frame["true"].tolist() == [classes[label] for label in table.true]
@@ -34,7 +35,7 @@ def test_it_comes_back_exactly_whatever_the_names(tmp_path_factory, make_table, 
 
 @pytest.mark.parametrize(("classes", "best"), [(2, 2), (5, 5), (9, 5)])
 def test_it_lists_five_classes_or_all_there_are(tmp_path, make_table, classes, best):
-    evaluate(make_table(classes=classes), tmp_path)
+    evaluate(Evaluated(make_table(classes=classes)), tmp_path)
     columns = ["path", "true", "predicted", "probability"]
     columns += [f"top{i}{end}" for i in range(1, best + 1) for end in ("", "_probability")]
     assert pd.read_csv(tmp_path / FILE).columns.tolist() == columns

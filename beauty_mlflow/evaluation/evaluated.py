@@ -1,0 +1,24 @@
+"""What an evaluator is given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from beauty_mlflow.evaluation.predictions import PredictionTable
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """One part's predictions, and what else may be shown with them.
+
+    Attributes:
+        table: The predictions.
+        data: The folder that the table's paths are relative to; None where the pictures can't be shown.
+        groups: The group of each class that is in one.
+        beside: What a second model said about the same pictures, in the same order and of the same classes.
+    """
+
+    table: PredictionTable
+    data: Path | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    beside: PredictionTable | None = None
