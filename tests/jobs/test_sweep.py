@@ -317,6 +317,8 @@ def test_only_the_first_trial_extracts(sweep_place):
             "weights": "auto",
             "recipe": "fast",
             "cache": "activations",
+            "views": 1,  # and twelve epochs: keeping activations pays whatever a busy machine makes of the plan's timings
+            "epochs": 12,
         },
         space={"blocks": {"type": "int", "low": 0, "high": 1}},
     )
