@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from beauty_mlflow.data import images
+from beauty_mlflow.data.safe_tables import write_table
 from beauty_mlflow.errors import PictureError
-from beauty_mlflow.evaluation.tables import write_table
 from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.contests import Contest
 from beauty_mlflow.promotion.answers import Answers, Pair, pair

@@ -12,10 +12,10 @@ import pandas as pd
 import psutil
 import pytest
 
+from beauty_mlflow.data.safe_tables import read_table
 from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.errors import DataError, ParameterError, TrackingError
 from beauty_mlflow.evaluation.evaluators.predictions import read_predictions
-from beauty_mlflow.evaluation.tables import read_table
 from beauty_mlflow.jobs.evaluate import Evaluate
 from beauty_mlflow.jobs.evaluate import run as evaluate
 from beauty_mlflow.jobs.predict import Predict, run

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from beauty_mlflow.data.safe_tables import read_table
 from beauty_mlflow.errors import DataError, WorkError
-from beauty_mlflow.evaluation.tables import read_table
 from beauty_mlflow.jobs.prediction_parts import open_parts
 from beauty_mlflow.serving.answers import Answer, Guess, no_answer
 

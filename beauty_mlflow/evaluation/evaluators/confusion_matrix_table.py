@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from beauty_mlflow.data.safe_tables import write_table
 from beauty_mlflow.evaluation.confusion import count_confusions
 from beauty_mlflow.evaluation.evaluated import Evaluated
-from beauty_mlflow.evaluation.tables import write_table
 
 FILE = "confusion_matrix.tsv"
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from matplotlib.ticker import PercentFormatter
 
+from beauty_mlflow.data.safe_tables import Cell, write_table
 from beauty_mlflow.evaluation.coverage import Answered, CoverageCurve, coverage_curve
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.plotting import new_figure, save_figure
-from beauty_mlflow.evaluation.tables import Cell, write_table
 
 TABLE = "coverage.csv"
 FIGURE = "coverage.png"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from beauty_mlflow.data.safe_tables import Cell, exact, read_table, write_table
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.predictions import BEST, PredictionTable
-from beauty_mlflow.evaluation.tables import Cell, exact, read_table, write_table
 
 FILE = "predictions.csv"
 

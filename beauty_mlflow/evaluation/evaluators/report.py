@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
+from beauty_mlflow.data.safe_tables import Cell, write_table
 from beauty_mlflow.evaluation.evaluated import Evaluated
-from beauty_mlflow.evaluation.tables import Cell, write_table
 
 FILE = "report.csv"
 

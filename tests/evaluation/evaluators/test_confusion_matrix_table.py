@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 
+from beauty_mlflow.data.safe_tables import read_table
 from beauty_mlflow.evaluation.confusion import count_confusions
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.evaluators.confusion_matrix_table import FILE, evaluate
-from beauty_mlflow.evaluation.tables import read_table
 
 
 def test_rows_are_true_columns_predicted_with_the_classes_as_headers(tmp_path, make_table):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from beauty_mlflow.data.safe_tables import read_table, write_table
 from beauty_mlflow.errors import DataError
-from beauty_mlflow.evaluation.tables import read_table, write_table
 
 # every text that a name can be: UTF-8 has no surrogates, file systems and pandas no NUL
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8) | st.sampled_from(
