@@ -16,9 +16,12 @@ class Evaluated:
         data: The folder that the table's paths are relative to; None where the pictures can't be shown.
         groups: The group of each class that is in one.
         beside: What a second model said about the same pictures, in the same order and of the same classes.
+        trained_on: Whether the model was trained on these pictures, so that their probabilities say nothing about
+            new ones.
     """
 
     table: PredictionTable
     data: Path | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
     beside: PredictionTable | None = None
+    trained_on: bool = False

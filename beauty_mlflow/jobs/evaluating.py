@@ -64,11 +64,11 @@ def _subject(training: Run, parameters: Evaluate, classes: tuple[str, ...]) -> S
     part = parameters.part
     if not parameters.data:
         own = own_split(training, check_pictures=True)
-        return Subject(own, part, training.data_name(), copies_in(own, part))
+        return Subject(own, part, training.data_name(), copies_in(own, part), trained_on=part == "train")
     own = own_split(training, check_pictures=False)
     split = _with_classes_of(open_named(parameters.data).split, classes)
     if split.fingerprint == own.fingerprint:
-        return Subject(split, part, training.data_name(), copies_in(own, part))
+        return Subject(split, part, training.data_name(), copies_in(own, part), trained_on=part == "train")
     _require_no_overlap(split, own, part)
     selected_on = count_shared(split, part, own, "val")
     notes = [f"{selected_on} of the {part} pictures were in the model's validation part, which chose its epoch"]

@@ -17,12 +17,13 @@ from beauty_mlflow.tracking.runs import Run
 
 @dataclass(frozen=True)
 class Subject:
-    """One part of a split, and in notes how the model's training saw its pictures."""
+    """One part of a split, in notes how the model's training saw its pictures, and whether it learned from them."""
 
     split: Split
     part: str
     data_name: str
     notes: list[str]
+    trained_on: bool = False
 
     @property
     def dataset(self) -> Dataset:
@@ -72,7 +73,7 @@ def log_figures(run: Run, subject: Subject, table: PredictionTable, calibration:
         model_id=model_id,
         dataset=subject.dataset,
     )
-    evaluated = Evaluated(calibration.served(table), subject.split.folder)
+    evaluated = Evaluated(calibration.served(table), subject.split.folder, trained_on=subject.trained_on)
     log_evaluation(run, evaluated, subject.part)
     share = subject.split.largest_share(subject.part)
     return [
