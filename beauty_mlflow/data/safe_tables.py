@@ -45,7 +45,7 @@ def read_table(path: Path, *, delimiter: str = ",") -> tuple[list[str], list[lis
         raise DataError(f"{path} can't be read as a table ({error}); fetch it again.") from error
     if not lines or any(len(line) != len(lines[0]) for line in lines):
         raise DataError(f"{path} is no table: expected a header and rows of the same length; fetch it again.")
-    header, *rows = [[_unguard(cell) for cell in line] for line in lines]
+    header, *rows = [[unguard(cell) for cell in line] for line in lines]
     return header, rows
 
 
@@ -58,5 +58,6 @@ def _guard(cell: Cell) -> str:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_GUARDED) else str(cell)
 
 
-def _unguard(cell: str) -> str:
+def unguard(cell: str) -> str:
+    """Return a cell's text without the apostrophe that write_table put in front."""
     return cell.removeprefix("'")
