@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from beauty_mlflow.data.images import MAX_PIXELS, decode, load, resize
+from beauty_mlflow.data.images import MAX_PIXELS, decode, load, open_picture, resize, squash
 from beauty_mlflow.errors import ParameterError, PictureError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -83,6 +83,30 @@ def test_applies_each_exif_orientation(quarters, encode, kind, orientation):
     content = encode(stored, kind, exif=exif)
     assert np.abs(decode(content).astype(int) - np.asarray(quarters)).mean() < 12
     assert np.abs(load(content, 8, "squash").astype(int) - resize(np.asarray(quarters), 8, "squash")).mean() < 12
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_opened_picture_says_its_upright_size(quarters, encode, kind, orientation):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    content = encode(quarters, kind, exif=exif)
+    opened = open_picture(content, 64)
+    assert (opened.height, opened.width, 3) == decode(content).shape
+    assert opened.picture.size == (opened.width, opened.height)
+    assert (opened.kind, opened.mode) == (kind, "RGB")
+
+
+def test_an_opened_picture_is_shrunk_but_says_its_own_size_and_mode(encode):
+    opened = open_picture(encode(Image.new("L", (900, 600), 7), "JPEG"), 64)
+    assert (opened.width, opened.height, opened.mode) == (900, 600, "L")
+    assert opened.picture.mode == "RGB"
+    assert 128 <= min(opened.picture.size) < 600
+
+
+def test_squash_is_what_load_gives(quarters, encode):
+    content = encode(quarters)
+    assert np.array_equal(squash(open_picture(content, 8).picture, 8), load(content, 8, "squash"))
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 60000])

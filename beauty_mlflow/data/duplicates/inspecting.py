@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import imagehash
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from beauty_mlflow.data.images import load
+from beauty_mlflow.data.images import Opened, open_picture, squash
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.regular import read_regular
@@ -20,6 +20,15 @@ from beauty_mlflow.errors import PictureError
 
 THUMBNAIL = 16  # pixels a side
 _LOADED = 64  # pixels a side: enough for the hash, which looks at 32 x 32
+
+
+class Measure(Protocol):
+    """What else is measured of a picture while it is decoded anyway."""
+
+    dtype: np.dtype[np.void]
+
+    def __call__(self, opened: Opened) -> tuple[Any, ...]:
+        """Return the values of the dtype's fields; asked from several threads."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +40,14 @@ class Inspection:
         sha256: Hex digests of the files.
         hashes: uint64 [n, 2], two perceptual hashes: of frequencies and of gradients.
         thumbnails: uint8 [n, 16, 16, 3].
+        measures: [n], what else was measured; no fields where nothing was.
     """
 
     reasons: list[str]
     sha256: list[str]
     hashes: npt.NDArray[np.uint64]
     thumbnails: npt.NDArray[np.uint8]
+    measures: npt.NDArray[np.void]
 
     def select(self, rows: Sequence[int]) -> "Inspection":
         """Return the inspection of some of the pictures."""
@@ -45,6 +56,7 @@ class Inspection:
             [self.sha256[row] for row in rows],
             self.hashes[list(rows)],
             self.thumbnails[list(rows)],
+            self.measures[list(rows)],
         )
 
 
@@ -53,23 +65,28 @@ class _Look(NamedTuple):
     sha256: str = ""
     perceptual: tuple[int, int] = (0, 0)
     thumbnail: npt.NDArray[np.uint8] | None = None
+    measures: tuple[Any, ...] = ()
 
 
-def inspect_pictures(folder: Path, paths: Sequence[str], progress: Progress) -> Inspection:
+def inspect_pictures(
+    folder: Path, paths: Sequence[str], progress: Progress, measure: Measure | None = None
+) -> Inspection:
     """Read, hash and decode every picture once, on all cores; about 1 KB a picture stays in memory."""
     found = Inspection(
         [""] * len(paths),
         [""] * len(paths),
         np.zeros((len(paths), 2), np.uint64),
         np.zeros((len(paths), THUMBNAIL, THUMBNAIL, 3), np.uint8),
+        np.zeros(len(paths), measure.dtype if measure else np.dtype([])),
     )
     with progress("Reading pictures", len(paths)) as bar:
-        for row, look in enumerate(map_threads(partial(_look, folder), paths)):
+        for row, look in enumerate(map_threads(partial(_look, folder, measure), paths)):
             found.reasons[row] = look.reason
             if look.thumbnail is not None:
                 found.sha256[row] = look.sha256
                 found.hashes[row] = look.perceptual
                 found.thumbnails[row] = look.thumbnail
+                found.measures[row] = look.measures
             bar.update()
     return found
 
@@ -91,10 +108,11 @@ def _to_int(bits: imagehash.ImageHash) -> int:
     return int.from_bytes(np.packbits(bits.hash.ravel()).tobytes(), "big")
 
 
-def _look(folder: Path, path: str) -> _Look:
+def _look(folder: Path, measure: Measure | None, path: str) -> _Look:
     try:
         content = read_regular(folder / path)
-        picture = load(content, _LOADED, "squash")
+        opened = open_picture(content, _LOADED)
     except PictureError as error:
         return _Look(str(error))
-    return _Look("", hashlib.sha256(content).hexdigest(), *perceive(picture))
+    perceived = perceive(squash(opened.picture, _LOADED))
+    return _Look("", hashlib.sha256(content).hexdigest(), *perceived, measure(opened) if measure else ())

@@ -1,13 +1,14 @@
 """The first half of splitting: which pictures are there, which can be used, and what do they look like?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from beauty_mlflow.data.duplicates.inspecting import Inspection, inspect_pictures
+from beauty_mlflow.data.duplicates.inspecting import Inspection, Measure, inspect_pictures
 from beauty_mlflow.data.progress import Progress
-from beauty_mlflow.data.readers import list_pictures
+from beauty_mlflow.data.readers import Listing, list_pictures
 from beauty_mlflow.data.splits.manifest import is_manifest
 from beauty_mlflow.data.splits.options import SplitOptions
 from beauty_mlflow.data.splits.products import products
@@ -26,7 +27,8 @@ class Gathered:
             path).
         seen: What the pictures look like, row by row.
         is_split: Whether the data said itself which part each picture belongs to.
-        rejected: (path, reason) of what was left out.
+        rejected: (path, reason) of what was left out, sorted.
+        lost: The class of what was left out, where it is known: path to class.
         notes: Sentences that the user must read.
     """
 
@@ -35,11 +37,12 @@ class Gathered:
     seen: Inspection
     is_split: bool
     rejected: list[tuple[str, str]]
+    lost: dict[str, str]
     notes: list[str]
 
 
-def gather(data: Path, options: SplitOptions, progress: Progress) -> Gathered:
-    """List the data and read every picture once.
+def gather(data: Path, options: SplitOptions, progress: Progress, measure: Measure | None = None) -> Gathered:
+    """List the data and read every picture once; ``measure`` is what else to measure of each.
 
     Raises:
         DataError: the data can't be read, holds fewer than two classes, or has a class without one usable
@@ -54,17 +57,26 @@ def gather(data: Path, options: SplitOptions, progress: Progress) -> Gathered:
     listing = list_pictures(data)
     if listing.is_split:
         _check_options(data, options)
-    table = listing.table[["path", "class", "part"]].assign(product=products(listing.table, options))
+    found = look_at(listing, products(listing.table, options), progress, measure)
+    _check_rejected(data, found.rejected, options)
+    _check_classes(data, found)
+    return found
+
+
+def look_at(listing: Listing, product: Sequence[str], progress: Progress, measure: Measure | None = None) -> Gathered:
+    """Read every listed picture once and set aside what can't be used, whatever is left."""
+    table = listing.table[["path", "class", "part"]].assign(product=product)
     table = table.sort_values(["class", "path"], ignore_index=True)
-    seen = inspect_pictures(listing.folder, table["path"].to_list(), progress)
-    broken = [(path, reason) for path, reason in zip(table["path"], seen.reasons, strict=True) if reason]
-    rejected = sorted([*listing.rejected, *broken])
-    _check_rejected(data, rejected, options)
+    seen = inspect_pictures(listing.folder, table["path"].to_list(), progress, measure)
+    reasons = dict(zip(table["path"], seen.reasons, strict=True))
     usable = [row for row, reason in enumerate(seen.reasons) if not reason]
-    kept, seen = table.iloc[usable].reset_index(drop=True), seen.select(usable)
-    _check_classes(data, table, kept, rejected)
+    kept, lost = table.iloc[usable].reset_index(drop=True), table.drop(index=usable)
+    seen = seen.select(usable)
     kept["sha256"] = pd.Series(seen.sha256, dtype=str)
-    return Gathered(listing.folder, kept, seen, listing.is_split, rejected, listing.notes)
+    broken = [(path, reasons[path]) for path in lost["path"]]
+    rejected = sorted([*listing.rejected, *broken])
+    known = dict(zip(lost["path"], lost["class"], strict=True))
+    return Gathered(listing.folder, kept, seen, listing.is_split, rejected, known, listing.notes)
 
 
 def _check_options(data: Path, options: SplitOptions) -> None:
@@ -81,10 +93,11 @@ def _check_rejected(data: Path, rejected: list[tuple[str, str]], options: SplitO
         )
 
 
-def _check_classes(data: Path, listed: pd.DataFrame, kept: pd.DataFrame, rejected: list[tuple[str, str]]) -> None:
+def _check_classes(data: Path, found: Gathered) -> None:
+    rejected = found.rejected
     why = f" ({len(rejected)} files can't be used: {_name_reasons(rejected)})" if rejected else ""
-    classes = sorted(set(kept["class"]))
-    broken = sorted(set(listed["class"]) - set(classes))
+    classes = sorted(set(found.table["class"]))
+    broken = sorted(set(found.lost.values()) - set(classes))
     if not classes:
         raise DataError(f"'{data}' holds no picture{why}; expected pictures of at least two classes")
     if broken:

@@ -1,7 +1,7 @@
 """From any data to a split: gather the pictures, find the copies, place them, and say what happened."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from beauty_mlflow.data.csv_tables import csv_text, has_header, read_rows
 from beauty_mlflow.data.duplicates.copies import drop_copies, mark_copies, units_of
+from beauty_mlflow.data.duplicates.inspecting import Measure
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.splits.extending import extended_classes, old_parts
 from beauty_mlflow.data.splits.gathering import Gathered, gather
@@ -32,14 +33,16 @@ class Splitting:
         split: The split.
         quarantine: What couldn't be used, columns ``path`` and ``reason``, sorted by path.
         notes: Every sentence that the user must read.
+        gathered: What was found of the pictures, those that were dropped too; None where the split was only read.
     """
 
     split: Split
     quarantine: pd.DataFrame
     notes: list[str] = field(default_factory=list)
+    gathered: Gathered | None = None
 
 
-def split_data(data: Path, options: SplitOptions, progress: Progress) -> Splitting:
+def split_data(data: Path, options: SplitOptions, progress: Progress, measure: Measure | None = None) -> Splitting:
     """Split a folder of class folders or a table; data that is split already keeps its parts.
 
     Everything follows from the pictures, the options and the seed alone: the same again gives the same
@@ -53,7 +56,8 @@ def split_data(data: Path, options: SplitOptions, progress: Progress) -> Splitti
     """
     old = read_split(options.extend, check_pictures=False) if options.extend else None
     dropped: dict[str, str] = {}
-    found = gather(data, options, progress)
+    found = gather(data, options, progress, measure)
+    gathered = replace(found)
     if old:
         found.table["part"], notes = old_parts(old, found.table)
         found.notes += notes
@@ -65,7 +69,7 @@ def split_data(data: Path, options: SplitOptions, progress: Progress) -> Splitti
     found.table["part"] = pd.Series(_parts(found, options), dtype=str)
     has_given = found.is_split or old is not None
     found.notes += _check_parts(found.table, classes, has_given=has_given) + straddling_notes(found.table)
-    return _finish(found, classes, options, dropped)
+    return replace(_finish(found, classes, options, dropped), gathered=gathered)
 
 
 def open_data(data: Path, progress: Progress, *, check_pictures: bool = True) -> Splitting:

@@ -76,7 +76,7 @@ def seen_of(thumbnails, hashes=None, digests=None):
     pictures = np.broadcast_to(np.array(thumbnails, np.uint8)[:, None, None, None], (size, 16, 16, 3))
     found = np.zeros((size, 2), np.uint64) if hashes is None else hashes
     names = digests or [hashlib.sha256(str(row).encode()).hexdigest() for row in range(size)]
-    return Inspection([""] * size, names, found, pictures)
+    return Inspection([""] * size, names, found, pictures, np.zeros(size, np.dtype([])))
 
 
 def test_a_chain_hangs_together_while_it_is_a_small_part_of_its_class():
