@@ -7,9 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from beauty_mlflow.data.pipeline import translate_errors
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.errors import PrunedError
+from beauty_mlflow.evaluation.confusion_image import confusion_image
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.figures import draw_augmentation, draw_curves, draw_reliability, draw_samples
 from beauty_mlflow.evaluation.metrics import summarize
@@ -155,7 +159,12 @@ def _fit(current: Session, settings: Settings, feed: Feed) -> FitResult:
         train_pictures=current.split.sizes["train"],
         identity=identity,
         reported=current.run.epochs_logged(),
+        validated=partial(_log_confusions, current),
     )
+
+
+def _log_confusions(current: Session, epoch: int, confusions: npt.NDArray[np.int64]) -> None:
+    current.run.log_image(confusion_image(confusions), names.EPOCH_CONFUSIONS, epoch)
 
 
 def _report(current: Session, epoch: int, metrics: Mapping[str, float]) -> None:

@@ -20,6 +20,7 @@ BEST_ONLY = tuple(
 PARAMETERS_TOTAL = "parameters_total"
 PARAMETERS_TRAINABLE = "parameters_trainable"
 SECONDS = "seconds"
+TRAIN_PICTURES = "train_pictures"
 # what a search may be for: a training's figures at its end
 OBJECTIVES = (
     BEST_VAL_ACCURACY,
@@ -67,6 +68,10 @@ PROMOTION_MOVE = "promotion.move"  # on a registered model: the aliases that are
 TEST_DIGEST = "promotion.test_digest"
 PROMOTION_METRICS = "promotion."
 VERDICT = "verdict"
+IMPORTED = "imported"  # true on runs whose figures are somebody else's
+IMPORTED_KEY = "imported.key"
+SOURCE = "source"
+COMPARES = "compares"  # on a comparison: how many runs it draws
 VERSION = "beauty.version"
 GIT_DIRTY = "git.dirty"
 
@@ -85,5 +90,6 @@ SPLIT_FOLDER = "split"
 MANIFEST = "split/manifest.csv"
 NETWORK_SUMMARY = "network.txt"
 FIGURES_FOLDER = "figures"
+EPOCH_CONFUSIONS = "val_confusion"  # a logged image an epoch
 EVALUATION_FOLDER = "evaluation"
 PROMOTION_FOLDER = "promotion"

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
 
 from beauty_mlflow.errors import BeautyError, TrackingError
@@ -182,6 +184,11 @@ class Run:
         for file in sorted(file for file in path.rglob("*") if file.is_file()):
             below = file.parent.relative_to(path).as_posix()
             self.log_file(file, "/".join(part for part in (folder, below) if part not in ("", ".")))
+
+    def log_image(self, image: npt.NDArray[np.uint8], name: str, step: int) -> None:
+        """Log a picture, uint8 [height, width, 3], that MLflow's UI shows by its step among the charts."""
+        with translated(f"log the image {name} of the run {self.run_id}"):
+            self.store.client.log_image(self.run_id, image, key=name, step=step, synchronous=True)
 
     def reopen(self) -> None:
         """Set the status to RUNNING again; what an earlier end left as its error is taken away."""

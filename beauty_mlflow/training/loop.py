@@ -7,10 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from beauty_mlflow.errors import DivergedError, ParameterError
 from beauty_mlflow.training.checkpoint import CheckpointFolder
+from beauty_mlflow.training.confusions import Confusions
 from beauty_mlflow.training.early_stopping import EarlyStopping
 from beauty_mlflow.training.history import EpochRecord
 from beauty_mlflow.training.optimizers import build_optimizer, scale_loss
@@ -18,6 +21,11 @@ from beauty_mlflow.training.progress import ConsoleTraining, Position, TrainingP
 from beauty_mlflow.training.schedules import SCHEDULES, Schedule, factor
 
 Report = Callable[[int, Mapping[str, float]], None]
+Validated = Callable[[int, npt.NDArray[np.int64]], None]
+
+
+def _nobody(epoch: int, confusions: npt.NDArray[np.int64]) -> None:
+    del epoch, confusions
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ def fit(
     progress: TrainingProgress | None = None,
     identity: Mapping[str, object] | None = None,
     reported: int = 0,
+    validated: Validated = _nobody,
 ) -> FitResult:
     """Train until the epochs are done or val_loss stops improving; the model then holds its best weights.
 
@@ -102,6 +111,8 @@ def fit(
         identity: What must be equal for a checkpoint to be this run's: JSON values by name. The options
             belong to it without being named.
         reported: Epochs that were reported before; those of the checkpoint after them are reported again.
+        validated: Called before ``report`` with an epoch and its validation's int64 [classes, classes]: row the true
+            class, column the predicted one. An epoch that comes from a checkpoint isn't validated again.
 
     Raises:
         DivergedError: At the first step or validation whose loss isn't finite.
@@ -127,6 +138,7 @@ def fit(
             improved = stopping.update(record.val_loss)
             checkpoint.save(model, model.optimizer, history, stopping.best_epoch)
             progress.epoch(record, options.epochs, best=improved)
+            validated(record.epoch, run.confusions.counts())
             report(record.epoch, record.metrics)
     finally:
         progress.close()
@@ -149,12 +161,14 @@ class _Run:
         self._options = options
         self.validation_seconds = 0.0
         self._model = model
+        self.confusions = Confusions(model.output_shape[-1])
         model.compile(
             optimizer=scale_loss(build_optimizer(options.optimizer, options.learning_rate), model),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=options.label_smoothing),
             metrics=[
                 keras.metrics.CategoricalAccuracy(name="accuracy"),
                 keras.metrics.CategoricalCrossentropy(name="cross_entropy"),
+                self.confusions,
             ],
             jit_compile=False,  # XLA is slower on CPUs: 22 instead of 30 pictures/s with InceptionV3
         )
