@@ -1,31 +1,17 @@
 """Groupings: merging classes, so that a coarser model can be compared on the same pictures."""
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from beauty_mlflow.data.readers.naming import THESIS_NAMES, class_names
 from beauty_mlflow.data.splits.manifest import Split, sort_rows
+from beauty_mlflow.data.strict_yaml import load_yaml, read_yaml
 from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import DataError, did_you_mean
 
 THESIS = "thesis"
 THESIS_CLASSES = 73
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without tags that make objects, and without keys that silently overwrite each other."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the group '{key}' stands there twice")
-        return super().construct_mapping(node, deep)
 
 
 def read_groups(source: str) -> Mapping[str, list[str]]:
@@ -35,19 +21,10 @@ def read_groups(source: str) -> Mapping[str, list[str]]:
         DataError: the file is missing or isn't such a mapping, or a class is in two groups or twice in one.
     """
     if source == THESIS:
-        text = (files("beauty_mlflow") / "data" / "thesis" / "groups.yaml").read_text(encoding="utf-8")
-        return _checked(source, yaml.load(text, _StrictLoader))  # noqa: S506 - it is a SafeLoader
-    try:
-        content = Path(source).read_bytes().decode("utf-8")
-        groups = yaml.load(content, _StrictLoader)  # noqa: S506 - it is a SafeLoader
-    except OSError as error:
-        raise DataError(
-            f"the grouping '{source}' can't be read ({error.strerror}); expected a YAML file or the word {THESIS}"
-        ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"the grouping '{source}' is no YAML file of group: [classes]: {reason}") from None
-    return _checked(source, groups)
+        shipped = files("beauty_mlflow") / "data" / "thesis" / "groups.yaml"
+        return _checked(source, load_yaml(shipped.read_text("utf-8")))
+    expected = f"a YAML file or the word {THESIS}"
+    return _checked(source, read_yaml(source, "grouping", expected=expected, form="group: [classes]"))
 
 
 def group_split(

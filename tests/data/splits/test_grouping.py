@@ -95,7 +95,7 @@ def test_groups_that_do_not_fit_the_split_are_errors(split, groups, message):
         ("", "is no mapping"),
         ("- a\n- b\n", "is no mapping"),
         ("just words", "is no mapping"),
-        ("a: [x]\na: [y]\n", "the group 'a' stands there twice"),
+        ("a: [x]\na: [y]\n", "the key 'a' stands there twice"),
         ("a: [x]\nb: [y, x]\n", "has the class 'x' twice, in a and b"),
         ("a: [x, x]\n", "has the class 'x' twice, in a; expected it once"),
         ("a: []\n", "the group 'a' of .* is no list of class names"),
