@@ -83,6 +83,7 @@ SOURCE_TYPE = "mlflow.source.type"
 GIT_COMMIT = "mlflow.source.git.commit"
 GIT_REPOSITORY = "mlflow.source.git.repoURL"
 DESCRIPTION = "mlflow.note.content"
+EXPERIMENT_KIND = "mlflow.experimentKind"
 DATASET_CONTEXT = "mlflow.data.context"
 
 MODEL = "model"

@@ -13,6 +13,7 @@ from beauty_mlflow.errors import BeautyError, TrackingError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.ending import end_badly, warn
+from beauty_mlflow.tracking.experiments import introduce
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.redaction import redact
@@ -39,6 +40,7 @@ class Run:
     def create(cls, store: Store, name: str, tags: Mapping[str, str] | None = None) -> Self:
         """Make a new run; its status is RUNNING until it is finished (see ``tracked``)."""
         checked = check_tags({**source_tags(), **(tags or {})})
+        introduce(store)
         with translated(f"make a run in the {store.describe()}"):
             return cls(store, store.client.create_run(store.experiment_id, tags=checked, run_name=name).info.run_id)
 
@@ -60,6 +62,7 @@ class Run:
     @classmethod
     def current(cls, store: Store) -> Self:
         """Return the run that `mlflow run` made for this process, with the tags that MLflow left out."""
+        introduce(store)
         run = cls.find(store, project_run_id())
         stored = run.tags
         missing = {name: value for name, value in source_tags().items() if name not in stored}
