@@ -13,8 +13,7 @@ _LISTS = (
         "Trainings, the best on top",
         f"metrics.{names.BEST_VAL_ACCURACY} >= 0",
         f"metrics.`{names.BEST_VAL_ACCURACY}`",
-        "charts compare them epoch by epoch; a training's model, curves and its confusion explorer "
-        f"(`{names.EVALUATION_FOLDER}/val/explorer.html`) are under its artifacts",
+        f"a training's curves, model and `{names.EVALUATION_FOLDER}/val/explorer.html` are among its artifacts",
     ),
     (
         "Evaluations",
