@@ -1,0 +1,1 @@
+"""Groups of classes, found from what a model confuses on its validation pictures."""
