@@ -8,6 +8,7 @@ import click
 
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.sample import cached_sample
+from beauty_mlflow.data.splits.corrections import read_corrections
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.data.splits.splitting import SplitOptions, Splitting, open_data
 from beauty_mlflow.jobs.parameters import Summary
@@ -38,6 +39,7 @@ def split_options(parameters: "SplitParameters") -> SplitOptions:
         duplicates=parameters.duplicates,
         group_by=parameters.group_by,
         extend=Path(parameters.extend) if parameters.extend else None,
+        corrections=read_corrections(Path(parameters.corrections)) if parameters.corrections else None,
         seed=parameters.seed,
         strict=parameters.strict,
     )
@@ -68,6 +70,7 @@ def split_summary(splitting: Splitting) -> Summary:
     return [
         ("classes", len(split.classes)),
         *split_counts(split),
+        *([("corrections", splitting.corrected)] if splitting.corrected else []),
         ("quarantined", len(splitting.quarantine)),
         *([("dropped copies", len(split.dropped))] if split.options.get("duplicates") == "drop" else []),
     ]

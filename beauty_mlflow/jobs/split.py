@@ -33,6 +33,10 @@ class Split(Parameters):
         description="The product a picture shows (stays in one part): a regular expression on the path, or a column.",
     )
     extend: str = Field("", description="An older manifest whose pictures keep their parts.")
+    corrections: str = Field(
+        "",
+        description="A table (CSV: path, class or drop) of pictures to relabel or leave out, as evaluate proposes one.",
+    )
     seed: Seed = Field(0, description="Seed of the placement.")
     materialize: Literal["none", "link", "copy"] = Field(
         "none",
@@ -48,6 +52,14 @@ class Split(Parameters):
     def _is_file(cls, value: str) -> str:
         if value and not Path(value).is_file():
             message = f"'{value}' doesn't exist; expected the manifest of an earlier split"
+            raise ValueError(message)
+        return value
+
+    @field_validator("corrections")
+    @classmethod
+    def _is_table(cls, value: str) -> str:
+        if value and not Path(value).is_file():
+            message = f"'{value}' doesn't exist; expected a table with the columns path and class"
             raise ValueError(message)
         return value
 
@@ -70,7 +82,7 @@ def run(parameters: Split) -> Summary:
 
     out = Path(parameters.out)
     with in_project_run(parameters) as project:
-        check_output(out, {"data": parameters.data, "extend": parameters.extend})
+        check_output(out, {name: getattr(parameters, name) for name in ("data", "extend", "corrections")})
         if parameters.materialize != "none":
             check_target(out.with_suffix(""))
         splitting = split_data(data_folder(parameters.data), split_options(parameters), project.progress)

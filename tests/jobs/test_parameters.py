@@ -28,7 +28,7 @@ def test_every_parameter_says_what_it_is(name):
     [
         ("main", "data network blocks epochs weights seed"),
         ("sample", "out classes images seed"),
-        ("split", "data out strategy train val test duplicates group_by extend seed materialize strict"),
+        ("split", "data out strategy train val test duplicates group_by extend corrections seed materialize strict"),
         ("group", "data groups out"),
         (
             "finetune",
@@ -125,6 +125,7 @@ def test_text_is_read_back_for_every_number(rate, seed):
         (Split, {"data": "", "strict": "yes"}, "strict: expected true or false, got 'yes'"),
         (Split, {"data": "", "out": "split.txt"}, "out: 'split.txt' is no name for a manifest"),
         (Split, {"data": "", "extend": "old.csv"}, "extend: 'old.csv' doesn't exist"),
+        (Split, {"data": "", "corrections": "c.csv"}, "corrections: 'c.csv' doesn't exist"),
         (Main, {"network": "vgg"}, "network: 'vgg' is no network"),
         (Cache, {"action": "lst"}, "action: input should be 'list', 'verify' or 'prune', got 'lst'"),
         (Cache, {"kind": "picture"}, "kind: 'picture' is no kind of entry. Did you mean 'pictures'?"),

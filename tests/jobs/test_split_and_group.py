@@ -218,3 +218,39 @@ def test_ratios_are_checked_before_anything_is_read():
     """Shares that don't sum to 1 are refused."""
     with pytest.raises(ParameterError, match="must sum to 1"):
         Split.parse({"data": "", "train": "0.7"})
+
+
+def test_corrections_are_applied_and_counted(pictures, tmp_path):
+    """A picture gets its right class, another is left out, and the summary says so."""
+    paths = sorted(path.relative_to(pictures).as_posix() for path in pictures.glob("boxes_*/*.jpg"))
+    plain = _split_of(pictures, tmp_path / "plain.csv")
+    other = next(name for name in plain.classes if name != plain.table.set_index("path")["class"][paths[0]])
+    corrections = tmp_path / "corrections.csv"
+    corrections.write_text(f"path,class,reason\n{paths[0]},{other},seen\n{paths[1]},drop,\n", encoding="utf-8")
+    out = tmp_path / "corrected.csv"
+    summary = dict(split(Split(data=str(pictures), out=str(out), corrections=str(corrections))))
+    assert str(summary["corrections"]) == "1 relabelled, 1 dropped"
+    corrected = read_split(out).table.set_index("path")["class"]
+    assert corrected[paths[0]] == other
+    assert paths[1] not in corrected
+    assert summary["fingerprint"] != plain.fingerprint
+
+
+def test_corrections_that_fit_nothing_write_nothing(pictures, tmp_path):
+    corrections = tmp_path / "corrections.csv"
+    corrections.write_text("path,class\nnowhere.jpg,drop\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"1 of 1 corrections name no picture of the data: nowhere\.jpg"):
+        split(Split(data=str(pictures), out=str(tmp_path / "split.csv"), corrections=str(corrections)))
+    assert [path.name for path in tmp_path.iterdir()] == ["corrections.csv"]
+
+
+def test_out_is_no_corrections(pictures, tmp_path):
+    """A manifest named as corrections would be replaced by the new one."""
+    _split_of(pictures, tmp_path / "split.csv")
+    with pytest.raises(DataError, match="which corrections names too"):
+        split(Split(data=str(pictures), out=str(tmp_path / "split.csv"), corrections=str(tmp_path / "split.csv")))
+
+
+def _split_of(pictures, out):
+    split(Split(data=str(pictures), out=str(out)))
+    return read_split(out)

@@ -9,6 +9,7 @@ import pandas as pd
 from beauty_mlflow.data.duplicates.inspecting import Inspection, Measure, inspect_pictures
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.readers import Listing, list_pictures
+from beauty_mlflow.data.splits.corrections import Corrected, correct
 from beauty_mlflow.data.splits.manifest import is_manifest
 from beauty_mlflow.data.splits.options import SplitOptions
 from beauty_mlflow.data.splits.products import products
@@ -30,6 +31,7 @@ class Gathered:
         rejected: (path, reason) of what was left out, sorted.
         lost: The class of what was left out, where it is known: path to class.
         notes: Sentences that the user must read.
+        corrected: How many pictures the corrections concerned; None where there are none to apply.
     """
 
     folder: Path
@@ -39,6 +41,7 @@ class Gathered:
     rejected: list[tuple[str, str]]
     lost: dict[str, str]
     notes: list[str]
+    corrected: Corrected | None = None
 
 
 def gather(data: Path, options: SplitOptions, progress: Progress, measure: Measure | None = None) -> Gathered:
@@ -46,7 +49,7 @@ def gather(data: Path, options: SplitOptions, progress: Progress, measure: Measu
 
     Raises:
         DataError: the data can't be read, holds fewer than two classes, or has a class without one usable
-            picture; with ``strict`` also if anything had to be left out.
+            picture; a correction fits no picture or class; with ``strict`` also if anything had to be left out.
         ParameterError: options contradict the data.
     """
     if data.is_file() and is_manifest(data):
@@ -57,9 +60,13 @@ def gather(data: Path, options: SplitOptions, progress: Progress, measure: Measu
     listing = list_pictures(data)
     if listing.is_split:
         _check_options(data, options)
+    corrected = None
+    if options.corrections is not None:
+        listing, corrected = correct(listing, options.corrections)
     found = look_at(listing, products(listing.table, options), progress, measure)
     _check_rejected(data, found.rejected, options)
     _check_classes(data, found)
+    found.corrected = corrected
     return found
 
 

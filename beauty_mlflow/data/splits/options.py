@@ -1,4 +1,5 @@
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -27,6 +28,7 @@ class SplitOptions:
         group_by: A column of a table, or a regular expression searched in the path (its first group, or all
             that it matches): pictures for which that is equal show one product and stay together.
         extend: An older manifest whose pictures keep their parts.
+        corrections: Path to the class that a picture is given instead of the data's, or to ``drop``; None for none.
         seed: Decides the placement.
         strict: A broken picture is an error.
 
@@ -41,6 +43,7 @@ class SplitOptions:
     duplicates: CopiesRule = "together"
     group_by: str = ""
     extend: Path | None = None
+    corrections: Mapping[str, str] | None = None
     seed: int = 0
     strict: bool = False
 
@@ -76,7 +79,8 @@ class SplitOptions:
 
     def record(self) -> dict[str, object]:
         """Return the options as the manifest's sidecar keeps them."""
-        return asdict(self) | {"duplicates": self.copies, "extend": str(self.extend or "")}
+        record = asdict(self) | {"duplicates": self.copies, "extend": str(self.extend or "")}
+        return record if self.corrections else {name: record[name] for name in record if name != "corrections"}
 
     def _check_thesis(self) -> None:
         contradictions = {

@@ -11,6 +11,7 @@ from beauty_mlflow.data.csv_tables import csv_text, has_header, read_rows
 from beauty_mlflow.data.duplicates.copies import drop_copies, mark_copies, units_of
 from beauty_mlflow.data.duplicates.inspecting import Measure
 from beauty_mlflow.data.progress import Progress
+from beauty_mlflow.data.splits.corrections import Corrected, forgotten
 from beauty_mlflow.data.splits.extending import extended_classes, old_parts
 from beauty_mlflow.data.splits.gathering import Gathered, gather
 from beauty_mlflow.data.splits.manifest import PARTS, Split, is_manifest, read_split, sort_rows, write_split
@@ -33,12 +34,14 @@ class Splitting:
         split: The split.
         quarantine: What couldn't be used, columns ``path`` and ``reason``, sorted by path.
         notes: Every sentence that the user must read.
+        corrected: How many pictures the corrections concerned; None where there are none to apply.
         gathered: What was found of the pictures, those that were dropped too; None where the split was only read.
     """
 
     split: Split
     quarantine: pd.DataFrame
     notes: list[str] = field(default_factory=list)
+    corrected: Corrected | None = None
     gathered: Gathered | None = None
 
 
@@ -60,7 +63,7 @@ def split_data(data: Path, options: SplitOptions, progress: Progress, measure: M
     gathered = replace(found)
     if old:
         found.table["part"], notes = old_parts(old, found.table)
-        found.notes += notes
+        found.notes += notes + forgotten(old.options.get("corrections"), options.corrections or {})
     found.notes += mark_copies(found.table, found.seen) + duplicate_notes(found.table)
     if options.copies == "drop":
         found.table, dropped = drop_copies(found.table)
@@ -187,4 +190,4 @@ def _finish(found: Gathered, classes: tuple[str, ...], options: SplitOptions, dr
         found.notes.append(f"{len(quarantine)} files were left out; the quarantine lists them with the reasons.")
     record = options.record() | ({"strategy": "given"} if found.is_split else {})
     split = Split(found.folder, sort_rows(found.table), classes, record, len(quarantine), dropped)
-    return Splitting(split, quarantine, found.notes)
+    return Splitting(split, quarantine, found.notes, found.corrected)
