@@ -1,0 +1,183 @@
+// Pointer and keys on the matrix. Row or column -1 is the names' own.
+function hit(event) {
+  const area = stage.getBoundingClientRect();
+  const [x, y] = [event.clientX - area.left, event.clientY - area.top];
+  const column = x < box.left ? -1 : Math.floor((x - box.left + box.x) / box.cell);
+  const row = y < box.top ? -1 : Math.floor((y - box.top + box.y) / box.cell);
+  if ((row < 0 && column < 0) || row >= view.number || column >= view.number) return null;
+  return { row, column, x, y };
+}
+
+function bracketAt({ row, column, x, y }) {
+  const inBracket = (column < 0 && x > box.left - BRACKET) || (row < 0 && y > box.top - BRACKET);
+  if (!inBracket || !levelOf(state.level)) return null;
+  const place = column < 0 ? row : column;
+  return view.boxes.find(({ start, end }) => start <= place && place < end) || null;
+}
+
+function open({ row, column }) {
+  if (row < 0) showItem(view.items[column]);
+  else if (column < 0) showItem(view.items[row]);
+  else showCell(view.items[row], view.items[column]);
+}
+
+const drag = { from: null, moved: false };
+
+stage.addEventListener("pointerdown", (event) => {
+  if (event.button) return;
+  drag.from = { x: event.clientX, y: event.clientY, left: box.x, top: box.y };
+  drag.moved = false;
+  stage.setPointerCapture(event.pointerId);
+});
+
+stage.addEventListener("pointermove", (event) => {
+  if (drag.from) pan(event);
+  if (!drag.moved) point(hit(event));
+});
+
+stage.addEventListener("pointerup", (event) => {
+  const { moved } = drag;
+  drag.from = null;
+  drag.moved = false;
+  const found = hit(event);
+  if (moved || !found) return;
+  const bracket = bracketAt(found);
+  if (bracket) toggle(bracket.node);
+  else {
+    state.cursor = { row: found.row, column: found.column };
+    drawOver();
+    open(found);
+  }
+});
+
+stage.addEventListener("pointercancel", () => { drag.from = null; });
+stage.addEventListener("pointerleave", () => point(null));
+stage.addEventListener("dblclick", (event) => {
+  const found = hit(event);
+  if (!found || (found.row >= 0 && found.column >= 0)) return;
+  const item = view.items[Math.max(found.row, found.column)];
+  if (item.node !== null) toggle(item.node);
+});
+
+function pan(event) {
+  const [x, y] = [event.clientX - drag.from.x, event.clientY - drag.from.y];
+  if (!drag.moved && Math.hypot(x, y) < 5) return;
+  drag.moved = true;
+  point(null);
+  box.x = drag.from.left - x;
+  box.y = drag.from.top - y;
+  stayInside();
+  draw();
+}
+
+stage.addEventListener("wheel", (event) => {
+  if (event.ctrlKey || event.metaKey) {
+    event.preventDefault();
+    const area = stage.getBoundingClientRect();
+    zoom(Math.exp(-event.deltaY / 300), event.clientX - area.left, event.clientY - area.top);
+  } else if (box.cell > box.fit * 1.001) {
+    const before = [box.x, box.y];
+    box.x += event.shiftKey ? event.deltaY : event.deltaX;
+    box.y += event.shiftKey ? 0 : event.deltaY;
+    stayInside();
+    if (box.x !== before[0] || box.y !== before[1]) event.preventDefault();
+    draw();
+  }
+}, { passive: false });
+
+function zoom(factor, x = (box.width + box.left) / 2, y = (box.height + box.top) / 2) {
+  const most = Math.max(box.fit, 44);
+  const cell = Math.max(box.fit, Math.min(box.cell * factor, most));
+  const grown = cell / box.cell;
+  box.x = (box.x + x - box.left) * grown - (x - box.left);
+  box.y = (box.y + y - box.top) * grown - (y - box.top);
+  box.cell = cell;
+  stayInside();
+  draw();
+}
+
+function point(found) {
+  const tip = byId("tip");
+  pointed = found;
+  drawOver();
+  tip.hidden = !found;
+  stage.style.cursor = found ? "pointer" : "default";
+  if (!found) return;
+  tip.textContent = tipWords(found);
+  const room = tip.getBoundingClientRect();
+  tip.style.left = `${Math.max(4, Math.min(found.x + 16, box.width - room.width - 4))}px`;
+  tip.style.top = `${found.y + 20 + room.height > box.height ? Math.max(4, found.y - room.height - 12) : found.y + 20}px`;
+}
+
+function tipWords(found) {
+  if (found.row >= 0 && found.column >= 0) return cellTip(found.row, found.column);
+  const bracket = bracketAt(found);
+  if (bracket) return `${shown(view.boxLevel.nodes[bracket.node])}\nClick to put its classes together again`;
+  const item = view.items[Math.max(found.row, found.column)];
+  return itemWords(item).replace(": ", "\n");
+}
+
+function cellTip(row, column) {
+  const lines = [
+    `true: ${shown(view.items[row].name)}`,
+    `predicted: ${shown(view.items[column].name)}`,
+    plural(countAt(row, column), "picture") + (countAt(row, column) ? `, ${percent(shareAt(row, column))} of ${plain(view.totals[row])}` : ""),
+  ];
+  if (view.beside) lines.push(`other model: ${plain(countAt(row, column) - differenceAt(row, column))} (${signed(differenceAt(row, column))})`);
+  return lines.join("\n");
+}
+
+function bringIntoView({ row, column }) {
+  const [width, height] = [box.width - box.left, box.height - box.top];
+  if (column >= 0) box.x = Math.max((column + 1) * box.cell - width, Math.min(box.x, column * box.cell));
+  if (row >= 0) box.y = Math.max((row + 1) * box.cell - height, Math.min(box.y, row * box.cell));
+  stayInside();
+}
+
+function moveCursor(row, column) {
+  const last = view.number - 1;
+  const to = { row: Math.max(-1, Math.min(row, last)), column: Math.max(-1, Math.min(column, last)) };
+  if (to.row < 0 && to.column < 0) return;
+  state.cursor = to;
+  bringIntoView(to);
+  draw();
+  say(to.row < 0 ? itemWords(view.items[to.column]) : to.column < 0 ? itemWords(view.items[to.row]) : cellWords(to.row, to.column));
+}
+
+const STEPS_OF = {
+  ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
+  PageUp: [-10, 0], PageDown: [10, 0], Home: [0, -Infinity], End: [0, Infinity],
+};
+
+stage.addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
+  const at = state.cursor || { row: 0, column: 0 };
+  if (STEPS_OF[event.key]) {
+    const [down, right] = state.cursor ? STEPS_OF[event.key] : [0, 0];
+    const column = event.key === "Home" ? Math.min(0, at.column) : at.column + right;
+    moveCursor(at.row + down, column);
+  } else if (event.key === "Enter" && state.cursor) open(state.cursor);
+  else if (event.key === " " && state.cursor) toggleAt(state.cursor);
+  else if (event.key === "+" || event.key === "=") zoom(1.4);
+  else if (event.key === "-") zoom(1 / 1.4);
+  else if (event.key === "0") zoom(0);
+  else return;
+  event.preventDefault();
+});
+
+stage.addEventListener("focus", () => {
+  if (!stage.matches(":focus-visible")) return;
+  const { row, column } = state.cursor || { row: 0, column: 0 };
+  moveCursor(row, column);
+});
+
+// Space opens the family that the row (above the matrix: the column) stands for, or closes the one it belongs to
+function toggleAt({ row, column }) {
+  const item = view.items[row < 0 ? column : row];
+  const node = item.node === null ? item.box : item.node;
+  if (node === null || !levelOf(state.level)) return;
+  const [first] = item.members;
+  toggle(node);
+  const place = view.place[first];
+  moveCursor(row < 0 ? -1 : place, row < 0 || column >= view.number ? place : column);
+}

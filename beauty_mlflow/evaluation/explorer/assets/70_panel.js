@@ -1,0 +1,143 @@
+// The lists at the side, and the details of a cell, a class or a picture, which Escape leaves again.
+const panel = { tab: "mistakes", trail: [] };
+const body = byId("body");
+
+const TABS = [
+  ["mistakes", "Mistakes", () => mistakesList()],
+  ["changes", "Changes", () => changesList()],
+  ["classes", "Classes", () => classesList()],
+  ["pictures", "Pictures", () => findsList()],
+  ["corrections", "Corrections", () => correctionsList()],
+].filter(([name]) => name !== "changes" || data.beside);
+
+function showTab(name) {
+  panel.tab = name;
+  panel.trail = [];
+  renderPanel();
+}
+
+function enter(render) {
+  panel.trail.push(render);
+  renderPanel();
+  body.focus({ preventScroll: true });
+}
+
+const showCell = (from, to) => enter(() => cellDetail(from, to));
+const showItem = (item) => enter(() => itemDetail(item));
+const showPicture = (picture) => enter(() => pictureDetail(picture));
+
+function goBack() {
+  panel.trail.pop();
+  renderPanel();
+  if (!panel.trail.length) stage.focus();
+}
+
+function renderPanel() {
+  renderTabs();
+  const render = panel.trail[panel.trail.length - 1] || TABS.find(([name]) => name === panel.tab)[2];
+  const back = panel.trail.length ? element("button", { class: "back", onclick: goBack }, "\u2190 Back") : null;
+  body.replaceChildren(...[back, render()].filter(Boolean));
+  body.scrollTop = 0;
+}
+
+function renderTabs() {
+  byId("tabs").replaceChildren(...TABS.map(([name, words]) => {
+    const selected = name === panel.tab;
+    const count = name === "corrections" && marks.size ? ` (${marks.size})` : "";
+    return element("button", {
+      role: "tab", id: `tab-${name}`, "aria-selected": String(selected), "aria-controls": "body",
+      tabindex: selected ? "0" : "-1", onclick: () => showTab(name),
+    }, words + count);
+  }));
+  body.setAttribute("aria-labelledby", `tab-${panel.tab}`);
+}
+
+byId("tabs").addEventListener("keydown", (event) => {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!step) return;
+  const at = TABS.findIndex(([name]) => name === panel.tab);
+  const [name] = TABS[(at + step + TABS.length) % TABS.length];
+  showTab(name);
+  byId(`tab-${name}`).focus();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && panel.trail.length && !event.defaultPrevented) goBack();
+});
+
+// a list that grows on demand, so that a cell of thousands opens at once
+function growing(rows, make, first = 60, tag = "ul", name = "list") {
+  const list = element(tag, { class: name });
+  const more = element("button", { class: "more" });
+  let done = 0;
+  const grow = () => {
+    list.append(...rows.slice(done, done + first).map(make));
+    done = Math.min(done + first, rows.length);
+    more.hidden = done >= rows.length;
+    more.textContent = `Show more (${plain(rows.length - done)} left)`;
+  };
+  more.addEventListener("click", grow);
+  grow();
+  return element("div", {}, list, more);
+}
+
+const heading = (...words) => element("h2", {}, ...words);
+const remark = (words) => element("p", { class: "remark" }, words);
+
+function bar(share, kind) {
+  const fill = element("span", { class: `fill ${kind}` });
+  fill.style.width = `${Math.max(share * 100, share ? 1 : 0)}%`;
+  return element("span", { class: "bar", "aria-hidden": "true" }, fill);
+}
+
+function mistakesList() {
+  const found = pairs();
+  const largest = found.length ? found[0].there + found[0].back : 1;
+  const row = ({ a, b, there, back }) => {
+    const [from, to] = [view.items[a], view.items[b]];
+    return element("li", {},
+      element("button", { class: "row", onclick: () => showCell(from, to) },
+        element("span", { class: "two" }, named(from.name), element("span", { class: "arrow" }, "\u2192"), named(to.name)),
+        element("span", { class: "number" }, plain(there)), bar(there / largest, "wrong")),
+      back ? element("button", { class: "row reverse", onclick: () => showCell(to, from) },
+        element("span", {}, "and the other way round"), element("span", { class: "number" }, plain(back)), bar(back / largest, "wrong")) : null);
+  };
+  return element("div", {}, heading("Most confused pairs"),
+    found.length ? growing(found, row, 40) : remark("No picture was taken for another class."));
+}
+
+function changesList() {
+  const found = [];
+  for (let row = 0; row < view.number; row += 1) {
+    for (let column = 0; column < view.number; column += 1) {
+      const change = differenceAt(row, column);
+      if (change) found.push({ row, column, change });
+    }
+  }
+  found.sort((x, y) => Math.abs(y.change) - Math.abs(x.change) || x.row - y.row || x.column - y.column);
+  const row = ({ row: r, column: c, change }) => {
+    const [from, to] = [view.items[r], view.items[c]];
+    const better = isRight(r, c) === change > 0;
+    return element("li", {}, element("button", { class: "row", onclick: () => showCell(from, to) },
+      element("span", { class: "two" }, named(from.name), r === c ? element("span", { class: "arrow" }, "right") : element("span", { class: "arrow" }, "\u2192"), r === c ? null : named(to.name)),
+      element("span", { class: "number" }, `${signed(change)} ${better ? "better" : "worse"}`),
+      bar(Math.abs(change) / Math.abs(found[0].change), better ? "right" : "wrong")));
+  };
+  return element("div", {}, heading("Against the other model"), remark(besideWords()),
+    found.length ? growing(found, row, 40) : remark("Both answer alike, class by class."));
+}
+
+function besideWords() {
+  const change = data.summary.accuracy - data.beside.accuracy;
+  return `Accuracy ${figure(data.summary.accuracy)} here, ${figure(data.beside.accuracy)} there (${signedFigure(change)}), on the same ${plural(pictures.number, "picture")}.`;
+}
+
+function findsList() {
+  const words = {
+    hardest: ["The hardest", "Wrong, and the true class the least probable: a hard picture, or a wrong label."],
+    ambiguous: ["The most ambiguous", "The two best classes are almost equally probable."],
+    mislabelled: ["Likely mislabelled", "The model is surer of another class than it usually is of that class's own pictures (confident learning)."],
+  };
+  return element("div", {}, ...data.notes.map(remark), ...Object.entries(data.finds).map(([name, found]) => (
+    element("section", {}, heading(words[name][0]), remark(words[name][1]), gallery(found, 12)))));
+}
