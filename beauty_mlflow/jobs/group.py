@@ -1,9 +1,14 @@
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from beauty_mlflow.jobs.model_names import ModelName
 from beauty_mlflow.jobs.outputs import ManifestName
-from beauty_mlflow.jobs.parameters import ExistingPath, Job, Parameters, Summary
+from beauty_mlflow.jobs.parameters import ExistingPath, Job, Parameters, Summary, existing
+
+AUTO = "auto"
+THESIS_CLASSES = 42
 
 
 class Group(Parameters):
@@ -11,23 +16,75 @@ class Group(Parameters):
 
     job = "group"
 
-    data: ExistingPath = Field(min_length=1, description="The split's manifest.")
+    data: ExistingPath = Field(
+        "", description="The split's manifest; with groups=auto, empty is the split that the model was trained on."
+    )
     groups: str = Field(
-        min_length=1, description="A YAML file of group: [classes], or `thesis` for its documented grouping."
+        min_length=1,
+        description="A YAML file of group: [classes]; `thesis` for its documented grouping; or `auto`: classes that a "
+        "model confuses on its validation pictures are merged.",
     )
     out: ManifestName = Field(min_length=1, description="The grouped manifest to write (.csv).")
+    model: ModelName = Field(
+        "", description="groups=auto: whose confusions count: a run id, or a models:/ or runs:/ URI."
+    )
+    classes: int = Field(
+        THESIS_CLASSES,
+        ge=0,
+        description="groups=auto: how many classes are to be left, groups and single ones; 0 is the number with which "
+        "the model's wrong answers have the shortest description (MDL).",
+    )
+    constraints: Annotated[str, existing("a YAML file of constraints")] = Field(
+        "",
+        description="groups=auto: a YAML file of what must stay apart (keep_apart, within_family, families).",
+    )
+    groups_out: str = Field(
+        "",
+        description="groups=auto: the YAML file for the groups and the reason for each merge; empty is out's name with "
+        ".groups.yaml.",
+    )
 
     @field_validator("groups")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        if value != "thesis" and not Path(value).is_file():
-            message = f"'{value}' doesn't exist; expected a YAML file of group: [classes], or the word thesis"
+        if value not in ("thesis", AUTO) and not Path(value).is_file():
+            message = f"'{value}' doesn't exist; expected a YAML file of group: [classes], or the word thesis or {AUTO}"
             raise ValueError(message)
         return value
+
+    @field_validator("groups_out")
+    @classmethod
+    def _is_yaml(cls, value: str) -> str:
+        if value and Path(value).suffix not in (".yaml", ".yml"):
+            message = f"'{value}' is no name for the groups; expected a file name that ends in .yaml"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> "Group":
+        needed = "model" if self.groups == AUTO else "data"
+        if not getattr(self, needed):
+            description = type(self).model_fields[needed].description or ""
+            message = f"{needed} is missing: {description.removeprefix('groups=auto: ').rstrip('.')}"
+            raise ValueError(message)
+        wrong = [name for name in ("model", "classes", "constraints", "groups_out") if name in self.changed()]
+        if self.groups != AUTO and wrong:
+            message = f"{', '.join(wrong)}: only groups={AUTO} takes that; groups is '{self.groups}'"
+            raise ValueError(message)
+        return self
+
+    @property
+    def groups_file(self) -> Path:
+        """Where the groups that are found are written."""
+        return Path(self.groups_out) if self.groups_out else Path(self.out).with_suffix(".groups.yaml")
 
 
 def run(parameters: Group) -> Summary:
     """Write the grouped manifest."""
+    if parameters.groups == AUTO:
+        from beauty_mlflow.jobs.grouping import group_by_confusion
+
+        return group_by_confusion(parameters)
     from beauty_mlflow.data.splits.grouping import group_split, read_groups
     from beauty_mlflow.data.splits.manifest import read_split, write_split
     from beauty_mlflow.data.splits.outputs import check_output, writing

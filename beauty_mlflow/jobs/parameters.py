@@ -50,7 +50,7 @@ ExistingPath = Annotated[str, existing("a folder of class folders, a split folde
 
 
 # what names a file is written absolute in a command that somebody may run from another folder
-PATHS = frozenset({"corrections", "data", "extend", "groups", "out", "weights"})
+PATHS = frozenset({"constraints", "corrections", "data", "extend", "groups", "out", "weights"})
 
 
 class Parameters(BaseModel):

@@ -21,6 +21,11 @@ class Project:
     def __init__(self, run: "Run | None") -> None:
         self._run = run
 
+    @property
+    def run(self) -> "Run | None":
+        """The run itself."""
+        return self._run
+
     def log_split(self, split: "Split") -> None:
         """Log the manifest, if there is a run."""
         if self._run is not None:

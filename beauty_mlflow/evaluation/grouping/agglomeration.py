@@ -12,7 +12,7 @@ DECIMALS = 9  # of nats: what differs by rounding only is a tie
 Apart = npt.NDArray[np.bool_]
 
 
-def agglomerate(counts: Counts, apart: Apart, classes: int = 1) -> list[Merge]:
+def agglomerate(counts: Counts, apart: Apart, classes: int) -> list[Merge]:
     """Merge two groups at a time until none may be merged any more.
 
     Of the groups that are confused at all, the two are merged that shorten the description of the wrong answers most
@@ -25,7 +25,7 @@ def agglomerate(counts: Counts, apart: Apart, classes: int = 1) -> list[Merge]:
     Args:
         counts: [n, n], row the true class, column the predicted one.
         apart: [n, n], symmetric: which classes may not be in one group.
-        classes: How many are to be reached; the first n - classes merges reach them.
+        classes: How many are to be reached; the first n - classes merges reach them. With n, merging is free.
 
     Returns:
         The merges in their order, deterministic; fewer than n - classes where ``classes`` can't be reached.
@@ -108,6 +108,8 @@ class _Groups:
         alone = self._code.of_errors(errors, inside, sizes)
         confused = self._between[label] + self._between[:, label]
         total = np.minimum(errors + errors[label], self._code.errors)  # of dead rows and itself too, which aren't asked
-        together = self._code.of_errors(total, np.minimum(inside + inside[label] + confused, total), sizes + sizes[label])
+        together = self._code.of_errors(
+            total, np.minimum(inside + inside[label] + confused, total), sizes + sizes[label]
+        )
         change = np.round(together - alone - alone[label], DECIMALS)
         self._change[label] = self._change[:, label] = change

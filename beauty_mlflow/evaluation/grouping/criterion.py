@@ -60,7 +60,8 @@ class Code:
         for _ in range(self._n):  # S(n, k) = S(n - 1, k - 1) + k S(n - 1, k)
             ways[1:] = np.logaddexp(ways[:-1], np.log(np.arange(1, self._n + 1)) + ways[1:])
             ways[0] = -np.inf
-        return ways + np.log(self._n)
+        lengths: Lengths = ways + np.log(self._n)
+        return lengths
 
 
 def description_lengths(counts: Counts, merges: Sequence[Merge]) -> Lengths:

@@ -38,7 +38,7 @@ class Merge:
 
 def members_after(merges: Iterable[Merge], n: int) -> list[Members]:
     """Return the groups of n classes after some merges, those of one class included, by their first class."""
-    groups = {label: (label,) for label in range(n)}
+    groups: dict[int, Members] = {label: (label,) for label in range(n)}
     for merge in merges:
         del groups[merge.right[0]]
         groups[merge.left[0]] = tuple(sorted((*merge.left, *merge.right)))

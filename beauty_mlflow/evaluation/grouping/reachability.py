@@ -31,4 +31,3 @@ def fewest_groups(apart: Apart) -> Plan:
         plan[label] = taken[label].argmin()
         taken[neighbours[label], plan[label]] = True
     return plan
-
