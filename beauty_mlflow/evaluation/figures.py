@@ -130,22 +130,22 @@ def _draw_curve(axes: Axes, history: Sequence[Mapping[str, float]], name: str, b
     axes.legend()
 
 
-def draw_reliability(before: PredictionTable, after: PredictionTable, temperature: float, path: Path) -> None:
-    """Draw accuracy against confidence, before and after calibration, with the pictures of each bin beneath.
+def draw_reliability(tables: Mapping[str, PredictionTable], path: Path) -> None:
+    """Draw accuracy against confidence, with the pictures of each bin beneath, a column a table.
 
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks, figures 1 and 4.
 
     Args:
-        before: The network's own predictions.
-        after: The same at the temperature.
-        temperature: The fitted one.
+        tables: Predictions by their title; in calibration before it and after it.
         path: The PNG to write.
     """
-    figure = new_figure(10, 6.5, arranged=False)
-    places = {"left": 0.09, "right": 0.985, "bottom": 0.14, "top": 0.95, "wspace": 0.08, "hspace": 0.09}
-    (left, right), counts = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1), gridspec_kw=places)
-    titles = "before", f"after, temperature {temperature:.3g}"
-    for table, title, upper, lower in zip((before, after), titles, (left, right), counts, strict=True):
+    width = 1 + 4.5 * len(tables)
+    figure = new_figure(width, 6.5, arranged=False)
+    left, right = 0.9 / width, 1 - 0.15 / width
+    places = {"left": left, "right": right, "bottom": 0.14, "top": 0.95, "wspace": 0.08, "hspace": 0.09}
+    shared = {"sharex": True, "sharey": "row", "squeeze": False}
+    uppers, counts = figure.subplots(2, len(tables), **shared, height_ratios=(3, 1), gridspec_kw=places)
+    for (title, table), upper, lower in zip(tables.items(), uppers, counts, strict=True):
         reliability = bin_by_confidence(table)
         upper.set_title(f"{title}: calibration error {reliability.expected_calibration_error:.3f}")
         _draw_bins(upper, reliability)
@@ -153,8 +153,8 @@ def draw_reliability(before: PredictionTable, after: PredictionTable, temperatur
         lower.set_xlabel("confidence: probability of the predicted class")
         lower.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         lower.grid(alpha=0.3)
-    left.set_ylabel("accuracy: share of right answers")
-    figure.legend(*left.get_legend_handles_labels(), loc="lower center", ncols=3)
+    uppers[0].set_ylabel("accuracy: share of right answers")
+    figure.legend(*uppers[0].get_legend_handles_labels(), loc="lower center", ncols=3)
     counts[0].set_ylabel("pictures")
     save_figure(figure, path)
 

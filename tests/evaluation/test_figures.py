@@ -124,7 +124,7 @@ def test_no_epoch_is_an_error(tmp_path):
 
 def test_reliability_shows_accuracy_and_confidence_of_each_bin_before_and_after(drawn, make_table, tmp_path):
     before, after = make_table(n=80, seed=1), make_table(n=80, seed=2)
-    draw_reliability(before, after, 1.5, tmp_path / "reliability.png")
+    draw_reliability({"before": before, "after, temperature 1.5": after}, tmp_path / "reliability.png")
     (left, right, *below) = drawn[0].axes
     for table, upper, lower in zip((before, after), (left, right), below, strict=True):
         expected = bin_by_confidence(table)
@@ -140,5 +140,5 @@ def test_reliability_shows_accuracy_and_confidence_of_each_bin_before_and_after(
 
 
 def test_reliability_of_one_picture_can_be_drawn(make_table, tmp_path):
-    draw_reliability(make_table(n=1), make_table(n=1), 1.0, tmp_path / "reliability.png")
+    draw_reliability({"one": make_table(n=1)}, tmp_path / "reliability.png")
     assert read(tmp_path / "reliability.png").std() > 0

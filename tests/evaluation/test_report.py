@@ -7,10 +7,16 @@ def test_every_evaluator_writes_into_the_folder(tmp_path, make_table):
     assert sorted(path.name for path in (tmp_path / "evaluation" / "val").iterdir()) == [
         "confusion_matrix.png",
         "confusion_matrix.tsv",
+        "corrections.csv",
         "coverage.csv",
         "coverage.png",
+        "explorer.html",
+        "gallery.png",
+        "most_confused.csv",
         "predictions.csv",
+        "reliability.png",
         "report.csv",
+        "suspects.csv",
     ]
 
 
@@ -24,4 +30,4 @@ def test_the_same_table_gives_the_same_bytes(tmp_path, make_table):
 def test_names_that_nobody_should_choose_pass_through_every_evaluator(tmp_path, make_table, hostile_names):
     """Warnings are errors here, so a letter that no font has, or a formula between $ signs, would show."""
     write_evaluation(Evaluated(make_table(classes=hostile_names)), tmp_path)
-    assert len(list(tmp_path.iterdir())) == 6
+    assert len(list(tmp_path.iterdir())) == 12

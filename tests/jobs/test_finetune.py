@@ -35,6 +35,11 @@ ARTIFACTS = {
     "evaluation/val/predictions.csv",
     "evaluation/val/coverage.csv",
     "evaluation/val/coverage.png",
+    "evaluation/val/most_confused.csv",
+    "evaluation/val/suspects.csv",
+    "evaluation/val/corrections.csv",
+    "evaluation/val/gallery.png",
+    "evaluation/val/reliability.png",
 }
 
 # a training of a few seconds that is better than chance afterwards

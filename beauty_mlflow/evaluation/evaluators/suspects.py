@@ -1,0 +1,79 @@
+"""suspects.csv and corrections.csv: the pictures worth a look, and what could be done about those in a wrong class."""
+
+from pathlib import Path
+
+from beauty_mlflow.data.safe_tables import Cell, write_table
+from beauty_mlflow.data.splits.corrections import COLUMNS
+from beauty_mlflow.evaluation.evaluated import Evaluated
+from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.evaluation.suspects import (
+    Rows,
+    Suspects,
+    entropy,
+    find_suspects,
+    label_quality,
+    margin,
+    own_probability,
+)
+
+FILE = "suspects.csv"
+CORRECTIONS = "corrections.csv"
+HEADER = (
+    "kind",
+    "place",
+    "path",
+    "true",
+    "predicted",
+    "probability",
+    "own_probability",
+    "margin",
+    "entropy",
+    "label_quality",
+)
+DIGITS = 6
+
+
+def evaluate(evaluated: Evaluated, folder: Path) -> None:
+    """Write suspects.csv and corrections.csv.
+
+    suspects.csv has a row a picture: its kind (mislabelled, hardest or ambiguous, the first that fits) and place
+    among those, as the gallery numbers them; the probability of the predicted and of its own class; by how much the
+    best probability is above the second best; the entropy in nats; and how well the label fits (0 to 1, below 0.5
+    another class is more probable). Of the hardest and the ambiguous the first 100 are listed.
+
+    corrections.csv proposes the predicted class for those that are likely mislabelled, for a person to edit and
+    `split --corrections` to apply. Of pictures that the model was trained on none is.
+    """
+    table = evaluated.table
+    suspects = find_suspects(table, trained_on=evaluated.trained_on)
+    write_table(folder / FILE, HEADER, _rows(table, suspects))
+    write_table(folder / CORRECTIONS, COLUMNS, _corrections(table, suspects.mislabelled))
+
+
+def _rows(table: PredictionTable, suspects: Suspects) -> list[list[Cell]]:
+    scores = own_probability(table), margin(table), entropy(table), label_quality(table)
+    confidence, predicted = table.probabilities.max(axis=1), table.predicted
+    return [
+        [
+            kind,
+            place,
+            table.paths[i],
+            table.classes[table.true[i]],
+            table.classes[predicted[i]],
+            *(round(float(score[i]), DIGITS) for score in (confidence, *scores)),
+        ]
+        for kind, rows in suspects
+        for place, i in enumerate(rows.tolist(), start=1)
+    ]
+
+
+def _corrections(table: PredictionTable, rows: Rows) -> list[list[Cell]]:
+    own, confidence, predicted = own_probability(table), table.probabilities.max(axis=1), table.predicted
+    return [
+        [
+            table.paths[i],
+            table.classes[predicted[i]],
+            f"labelled {table.classes[table.true[i]]} ({own[i]:.3f}), predicted with {confidence[i]:.3f}",
+        ]
+        for i in rows.tolist()
+    ]

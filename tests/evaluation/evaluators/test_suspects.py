@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from beauty_mlflow.data.safe_tables import read_table
+from beauty_mlflow.data.splits.corrections import read_corrections
+from beauty_mlflow.evaluation.evaluated import Evaluated
+from beauty_mlflow.evaluation.evaluators.suspects import CORRECTIONS, FILE, HEADER, evaluate
+from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.evaluation.suspects import find_mislabelled, find_suspects
+
+
+@pytest.fixture
+def table():
+    """Forty pictures of two classes rightly recognized but for one, which is surely of the other; one is torn."""
+    rows = np.full((40, 2), 0.05, np.float32)
+    true = np.repeat(np.array([0, 1], np.int32), 20)
+    rows[np.arange(40), true] = 0.95
+    rows[3] = [0.01, 0.99]
+    rows[30] = [0.45, 0.55]
+    return PredictionTable(tuple(f"{label}/{i}.jpg" for i, label in enumerate(true)), true, rows, ("cat", "dog"))
+
+
+def test_suspects_have_their_kind_place_and_scores(tmp_path, table):
+    evaluate(Evaluated(table), tmp_path)
+    header, rows = read_table(tmp_path / FILE)
+    assert tuple(header) == HEADER
+    first, second = rows
+    assert first == ["mislabelled", "1", "0/3.jpg", "cat", "dog", "0.99", "0.01", "0.98", "0.056002", "0.01"]
+    assert second[:5] == ["ambiguous", "1", "1/30.jpg", "dog", "dog"]
+
+
+def test_corrections_propose_the_predicted_class_of_the_mislabelled_alone(tmp_path, table):
+    evaluate(Evaluated(table), tmp_path)
+    assert read_table(tmp_path / CORRECTIONS) == (
+        ["path", "class", "reason"],
+        [["0/3.jpg", "dog", "labelled cat (0.010), predicted with 0.990"]],
+    )
+    assert read_corrections(tmp_path / CORRECTIONS) == {"0/3.jpg": "dog"}
+
+
+def test_training_pictures_get_no_proposal(tmp_path, table):
+    evaluate(Evaluated(table, trained_on=True), tmp_path)
+    assert read_corrections(tmp_path / CORRECTIONS) == {}
+    assert {row[0] for row in read_table(tmp_path / FILE)[1]} == {"hardest", "ambiguous"}
+
+
+def test_hostile_names_come_back(tmp_path, make_table, hostile_names):
+    table = make_table(classes=hostile_names, n=2000)
+    evaluate(Evaluated(table), tmp_path)
+    proposed = read_corrections(tmp_path / CORRECTIONS)
+    assert proposed == {table.paths[i]: table.classes[table.predicted[i]] for i in find_mislabelled(table)}
+    assert len(proposed) > 50
+    listed = [row[2] for row in read_table(tmp_path / FILE)[1]]
+    assert listed == [table.paths[i] for _, rows in find_suspects(table) for i in rows]
