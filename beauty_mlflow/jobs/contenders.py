@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -15,17 +14,14 @@ import pandas as pd
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.regular import read_regular
 from beauty_mlflow.data.splits.manifest import Split
-from beauty_mlflow.errors import BeautyError, DataError, PictureError, TrackingError, UnreachableError
-from beauty_mlflow.evaluation.evaluators.predictions import FILE, read_predictions
+from beauty_mlflow.errors import DataError, PictureError, TrackingError, UnreachableError
+from beauty_mlflow.jobs.evaluated_before import tables_of
 from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.jobs.model_names import MODEL_URI, RUN_ID
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.promotion.answers import Answers
-from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.finding import experiments, find_runs
 from beauty_mlflow.tracking.models import (
     Located,
-    download,
     fetch_any,
     is_ours,
     locate_model,
@@ -113,22 +109,11 @@ class Contender:
     def _from_evaluation(self, split: Split, rows: pd.DataFrame) -> tuple[list[str], str] | None:
         if self.training is None:
             return None
-        for run in self._measured(split):
-            table = _read_table(run)
-            if table is None:
-                continue
+        for run, table in tables_of(self.store, self.training, split, PART):
             known = dict(zip(table["path"], table["predicted"], strict=True))
             if all(path in known for path in rows["path"]):
                 return [known[path] for path in rows["path"]], f"evaluated by run {run.run_id}"
         return None
-
-    def _measured(self, split: Split) -> Iterator[Run]:
-        assert self.training is not None
-        if self.training.tags.get(names.FINGERPRINT) == split.fingerprint:
-            yield self.training
-        tags = {names.EVALUATES: self.training.run_id, names.FINGERPRINT: split.fingerprint}
-        for found in find_runs(self.store, experiments(self.store), tags, "attributes.status = 'FINISHED'"):
-            yield Run(self.store, found.info.run_id)
 
     def _asked(self, split: Split, rows: pd.DataFrame) -> list[str]:
         answers: list[str] = []
@@ -214,15 +199,6 @@ def _ancestors(store: Store, training: Run, known: frozenset[str] = frozenset())
         say_notes([f"WARNING: {gone}: overlap unknown."])
         return
     yield from _ancestors(store, source, known | {training.run_id})
-
-
-def _read_table(run: Run) -> pd.DataFrame | None:
-    with TemporaryDirectory() as folder:
-        try:
-            path = download(run, f"{names.EVALUATION_FOLDER}/{PART}/{FILE}", Path(folder))
-            return read_predictions(path)
-        except BeautyError:  # there is none, or it is damaged: the model is asked
-            return None
 
 
 def _read(split: Split, rows: pd.DataFrame) -> list[bytes]:

@@ -1,9 +1,10 @@
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from beauty_mlflow.jobs.model_names import ModelName
-from beauty_mlflow.jobs.parameters import Count, ExistingPath, Job, Parameters, Summary
+from beauty_mlflow.jobs.parameters import Count, ExistingPath, Job, Parameters, Summary, recalled
 
 
 class Evaluate(Parameters):
@@ -17,6 +18,23 @@ class Evaluate(Parameters):
     )
     part: Literal["test", "val", "train"] = Field("test", description="The part to measure on.")
     batch_size: Count = Field(128, description="Pictures a step.")
+    groups: str = Field(
+        "",
+        description="Groups to gather the classes in, in explorer.html: a YAML file of group: [classes], or `thesis`.",
+    )
+    beside: ModelName = Field(
+        "",
+        description="A second model to compare with, picture by picture, in explorer.html: a run id, or a models:/ or "
+        "runs:/ URI.",
+    )
+
+    @field_validator("groups")
+    @classmethod
+    def _is_there(cls, value: str, info: ValidationInfo) -> str:
+        if value and value != "thesis" and not recalled(info) and not Path(value).is_file():
+            message = f"'{value}' doesn't exist; expected a YAML file of group: [classes], or the word thesis"
+            raise ValueError(message)
+        return value
 
 
 def run(parameters: Evaluate) -> Summary:

@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.splits.grouping import groups_of_classes
 from beauty_mlflow.data.splits.manifest import Split, read_split
 from beauty_mlflow.errors import DataError, ManifestError
 from beauty_mlflow.jobs.artifacts import log_split
+from beauty_mlflow.jobs.beside import Second, require_same_classes
 from beauty_mlflow.jobs.calibrating import Calibration
 from beauty_mlflow.jobs.evaluate import Evaluate
-from beauty_mlflow.jobs.measuring import Subject, copies_in, count_shared, log_figures
+from beauty_mlflow.jobs.measuring import Subject, copies_in, count_shared, log_figures, require_no_overlap
 from beauty_mlflow.jobs.opening import open_named, say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.serving.package import MODEL_FILE, read_description
@@ -18,7 +20,7 @@ from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.models import download, fetch_model, locate_model, training_run_of
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.store import connect
+from beauty_mlflow.tracking.store import Store, connect
 
 
 def evaluate_logged(parameters: Evaluate) -> Summary:
@@ -34,13 +36,14 @@ def evaluate_logged(parameters: Evaluate) -> Summary:
     training = training_run_of(store, parameters.model)
     package = fetch_model(store, parameters.model)
     description = read_description(package)
-    subject = _subject(training, parameters, description.classes)
+    subject = _grouped(_subject(training, parameters, description.classes), parameters.groups)
     subject.announce()
+    second = _second(store, parameters, subject) if parameters.beside else None
     run = Run.open(replace(store, experiment_id=training.experiment_id), f"evaluate {description.network}")
     with tracked(run):
         run.log_parameters(parameters.as_text())
         run.set_tags({names.EVALUATES: training.run_id, names.FINGERPRINT: subject.split.fingerprint})
-        run.describe(_describe(training, subject), parameters.command())
+        run.describe(_describe(training, subject, second), parameters.command())
         run.log_inputs([subject.dataset])
         run.use_model(located.model_id)
         log_split(run, subject.split)
@@ -55,7 +58,8 @@ def evaluate_logged(parameters: Evaluate) -> Summary:
             batch_size=parameters.batch_size,
             progress=console_progress,
         )
-        summary = log_figures(run, subject, table, Calibration.of(description), located.model_id)
+        beside = second.predictions(subject, parameters.batch_size) if second else None
+        summary = log_figures(run, subject, table, Calibration.of(description), located.model_id, beside=beside)
     follows = [("next", f"mlflow run . -e promote -P candidate={training.run_id}")] if parameters.part == "test" else []
     return [("evaluates", training.run_id), *summary, *follows, ("run_id", run.run_id)]
 
@@ -69,10 +73,27 @@ def _subject(training: Run, parameters: Evaluate, classes: tuple[str, ...]) -> S
     split = _with_classes_of(open_named(parameters.data).split, classes)
     if split.fingerprint == own.fingerprint:
         return Subject(split, part, training.data_name(), copies_in(own, part), trained_on=part == "train")
-    _require_no_overlap(split, own, part)
+    require_no_overlap(split, own, part, "the model's")
     selected_on = count_shared(split, part, own, "val")
     notes = [f"{selected_on} of the {part} pictures were in the model's validation part, which chose its epoch"]
     return Subject(split, part, split.folder.name, notes if selected_on else [])
+
+
+def _grouped(subject: Subject, source: str) -> Subject:
+    if not source:
+        return subject
+    groups, notes = groups_of_classes(subject.split, source)
+    return replace(subject, groups=groups, notes=[*subject.notes, *notes])
+
+
+def _second(store: Store, parameters: Evaluate, subject: Subject) -> Second:
+    uri = parameters.beside
+    second = Second(store, uri, locate_model(store, uri), training_run_of(store, uri))
+    own = own_split(second.training, check_pictures=False)
+    require_same_classes(own, subject, uri)
+    if own.fingerprint != subject.split.fingerprint:
+        require_no_overlap(subject.split, own, subject.part, f"the model beside's ({uri})")
+    return second
 
 
 def own_split(training: Run, *, check_pictures: bool) -> Split:
@@ -106,19 +127,10 @@ def _with_classes_of(split: Split, classes: tuple[str, ...]) -> Split:
     return replace(split, classes=classes)
 
 
-def _require_no_overlap(split: Split, own: Split, part: str) -> None:
-    overlap = count_shared(split, part, own, "train")
-    if overlap:
-        raise DataError(
-            f"{overlap} of the {split.sizes[part]} {part} pictures were in the model's training part "
-            "(same sha256): the figures would be too good. Leave them out, or make the manifest with split "
-            "--extend from the training's."
-        )
-
-
-def _describe(training: Run, subject: Subject) -> str:
+def _describe(training: Run, subject: Subject, second: Second | None) -> str:
     size = subject.split.sizes[subject.part]
+    beside = f" Beside it stands the model of run {second.training.run_id}." if second else ""
     return (
         f"Evaluates the model of run {training.run_id} on the {subject.part} part "
-        f"of **{subject.data_name}** ({size} pictures)."
+        f"of **{subject.data_name}** ({size} pictures).{beside}"
     )

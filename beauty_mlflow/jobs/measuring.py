@@ -1,6 +1,7 @@
 """What is measured, what must be said about it, and the figures as they are logged."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError
@@ -17,13 +18,23 @@ from beauty_mlflow.tracking.runs import Run
 
 @dataclass(frozen=True)
 class Subject:
-    """One part of a split, in notes how the model's training saw its pictures, and whether it learned from them."""
+    """One part of a split, and what is known of it.
+
+    Attributes:
+        split: The split.
+        part: Which part of it.
+        data_name: What the tracker calls the data.
+        notes: Sentences on how the model's training saw its pictures.
+        trained_on: Whether it learned from them.
+        groups: The group of each class that is in one.
+    """
 
     split: Split
     part: str
     data_name: str
     notes: list[str]
     trained_on: bool = False
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dataset(self) -> Dataset:
@@ -55,7 +66,33 @@ def count_shared(split: Split, part: str, other: Split, other_part: str) -> int:
     return sum(digest in known for digest in split.rows(part)["sha256"])
 
 
-def log_figures(run: Run, subject: Subject, table: PredictionTable, calibration: Calibration, model_id: str) -> Summary:
+def require_no_overlap(split: Split, own: Split, part: str, whose: str) -> None:
+    """Raise DataError where pictures of a part are in the training part of a model's own split."""
+    overlap = count_shared(split, part, own, "train")
+    if overlap:
+        raise DataError(
+            f"{overlap} of the {split.sizes[part]} {part} pictures were in {whose} training part "
+            "(same sha256): the figures would be too good. Leave them out, or make the manifest with split "
+            "--extend from the training's."
+        )
+
+
+def groups_in(split: Split) -> dict[str, str]:
+    """Return the group of each class that a grouped split was made of, by the classes that it had before."""
+    groups = split.options.get("groups")
+    known = groups if isinstance(groups, Mapping) else {}
+    return {name: group for group, members in known.items() for name in members}
+
+
+def log_figures(
+    run: Run,
+    subject: Subject,
+    table: PredictionTable,
+    calibration: Calibration,
+    model_id: str,
+    *,
+    beside: PredictionTable | None = None,
+) -> Summary:
     """Log the part's figures, on the run, the model and the dataset, and the evaluation's artifacts.
 
     Args:
@@ -65,6 +102,7 @@ def log_figures(run: Run, subject: Subject, table: PredictionTable, calibration:
             the probabilities that are served.
         calibration: The model's.
         model_id: The logged model's.
+        beside: A second model's predictions of the same pictures, as they are served.
     """
     figures, calibrated = summarize(table), calibration.measure(table)
     names = ("ece_before", "ece", "coverage", "precision_answered")
@@ -73,7 +111,13 @@ def log_figures(run: Run, subject: Subject, table: PredictionTable, calibration:
         model_id=model_id,
         dataset=subject.dataset,
     )
-    evaluated = Evaluated(calibration.served(table), subject.split.folder, trained_on=subject.trained_on)
+    evaluated = Evaluated(
+        calibration.served(table),
+        subject.split.folder,
+        subject.groups or groups_in(subject.split),
+        beside,
+        trained_on=subject.trained_on,
+    )
     log_evaluation(run, evaluated, subject.part)
     share = subject.split.largest_share(subject.part)
     return [

@@ -13,8 +13,7 @@ from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.explorer.ordering import levels, orders
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import BEST, PredictionTable
-
-LISTED = 60  # pictures in each list of finds
+from beauty_mlflow.evaluation.suspects import find_suspects
 
 Document = dict[str, Any]
 Rows = npt.NDArray[np.int64]
@@ -51,7 +50,7 @@ def describe(evaluated: Evaluated) -> Payload:
     order = order_by_cell(table)
     counts = count_confusions(table)
     gathered = levels(table.classes, evaluated.groups)
-    finds = find_pictures(table, order)
+    finds = find_pictures(evaluated, order)
     best = table.top(BEST)[order]
     probabilities = np.take_along_axis(table.probabilities[order], best, axis=1)
     document = {
@@ -66,6 +65,7 @@ def describe(evaluated: Evaluated) -> Payload:
         "top": {"labels": pack_labels(best), "probabilities": pack_numbers(probabilities)},
         "beside": None if evaluated.beside is None else _beside(evaluated.beside, order),
         "finds": {name: found.tolist() for name, found in finds.items()},
+        "trained_on": evaluated.trained_on,
         "summary": summarize(table),
     }
     return Payload(document, order, finds)
@@ -86,19 +86,11 @@ def cells(table: PredictionTable, order: Rows) -> list[int]:
     return flat
 
 
-def find_pictures(table: PredictionTable, order: Rows) -> dict[str, Rows]:
-    """Return the pictures worth a look, as positions in ``order``.
-
-    hardest: the least probable true class first, of pictures that are wrong. ambiguous: the two best classes closest
-    to each other (smallest margin; Scheffer et al. 2001).
-    """
-    rows = table.probabilities[order]
-    truth = rows[np.arange(len(order)), table.true[order]]
-    best = np.partition(rows, -2, axis=1)[:, -2:] if rows.shape[1] > 1 else np.repeat(rows, 2, axis=1)
-    wrong = np.flatnonzero(table.predicted[order] != table.true[order])
-    hardest = wrong[np.argsort(truth[wrong], kind="stable")]
-    ambiguous = np.argsort(best[:, 1] - best[:, 0], kind="stable")
-    return {"hardest": hardest[:LISTED], "ambiguous": ambiguous[:LISTED]}
+def find_pictures(evaluated: Evaluated, order: Rows) -> dict[str, Rows]:
+    """Return the pictures worth a look (see ``evaluation.suspects``), as positions in ``order``."""
+    position = np.argsort(order)
+    found = find_suspects(evaluated.table, trained_on=evaluated.trained_on)
+    return {name: position[rows] for name, rows in found}
 
 
 def pack_labels(labels: npt.NDArray[Any]) -> str:

@@ -134,9 +134,11 @@ function besideWords() {
 
 function findsList() {
   const words = {
-    hardest: ["The hardest", "Wrong, and the true class the least probable: a hard picture, or a wrong label."],
+    mislabelled: ["Likely in the wrong class", data.trained_on
+      ? "The model was trained on these pictures, so it can't tell."
+      : "The model is surer of another class than it usually is of that class's own pictures (confident learning)."],
+    hardest: ["The hardest", "Answered wrongly, the least probable of their own class first."],
     ambiguous: ["The most ambiguous", "The two best classes are almost equally probable."],
-    mislabelled: ["Likely mislabelled", "The model is surer of another class than it usually is of that class's own pictures (confident learning)."],
   };
   return element("div", {}, ...data.notes.map(remark), ...Object.entries(data.finds).map(([name, found]) => (
     element("section", {}, heading(words[name][0]), remark(words[name][1]), gallery(found, 12)))));

@@ -22,25 +22,29 @@ function mark(picture, choice) {
   renderPanel();
 }
 
+// corrections name the data's own classes: of a group, those that it was made of
+const namesOf = (label) => data.made_of[classes[label]] || [classes[label]];
+
 function marker(picture) {
   const [from, to] = [pictures.true[picture], pictures.predicted[picture]];
   const now = marks.get(pictures.paths[picture]);
-  const others = classes.map((_, label) => label).filter((label) => label !== from);
-  const names = others.sort((a, b) => classes[a].localeCompare(classes[b]));
+  const own = namesOf(from).length > 1 ? null : namesOf(from)[0];
+  const names = classes.flatMap((_, label) => namesOf(label)).filter((name) => name !== own).sort((a, b) => a.localeCompare(b));
   const choose = element("select", { id: "marker", onchange: (event) => {
     const { value } = event.target;
-    mark(picture, value === "keep" ? null : value === DROP ? DROP : classes[Number(value)]);
+    mark(picture, value === "keep" ? null : value === DROP ? DROP : names[Number(value)]);
     byId("marker").focus();
   } },
   element("option", { value: "keep" }, "as it is"),
   element("option", { value: DROP, selected: now === DROP }, "drop the picture"),
-  element("optgroup", { label: "belongs to" }, ...names.map((label) => (
-    element("option", { value: String(label), selected: now === classes[label] }, shown(classes[label]))))));
+  element("optgroup", { label: "belongs to" }, ...names.map((name, i) => (
+    element("option", { value: String(i), selected: now === name }, shown(name))))));
+  const guess = from === to || namesOf(to).length > 1 ? null : namesOf(to)[0];
   return element("section", { class: "marker" },
     element("h3", {}, "Is the label wrong?"),
     element("p", { class: "links" }, element("label", { for: "marker" }, "This picture: "), choose,
-      from === to ? null : element("button", { class: "chip", onclick: () => mark(picture, classes[to]) }, "it is ", named(classes[to]))),
-    now === undefined ? null : remark(`Marked. The list is under Corrections.`));
+      guess === null ? null : element("button", { class: "chip", onclick: () => mark(picture, guess) }, "it is ", named(guess))),
+    now === undefined ? null : remark("Marked. The list is under Corrections."));
 }
 
 function correctionsList() {
