@@ -26,18 +26,24 @@ def summarize(table: PredictionTable) -> dict[str, float]:
             to [1e-7, 1 - 1e-7].
     """
     hits = int((table.predicted == table.true).sum())
-    interval = binomtest(hits, len(table)).proportion_ci(CONFIDENCE, method="wilson")
+    low, high = accuracy_interval(hits, len(table))
     present = np.unique(table.true)
     scored = {"labels": present, "average": "macro", "zero_division": 0.0}
     return {
         "accuracy": hits / len(table),
-        "accuracy_low": float(interval.low),
-        "accuracy_high": float(interval.high),
+        "accuracy_low": low,
+        "accuracy_high": high,
         "balanced_accuracy": float(recall_score(table.true, table.predicted, **scored)),
         "macro_f1": float(f1_score(table.true, table.predicted, **scored)),
         "top5_accuracy": float((table.top(BEST) == table.true[:, None]).any(axis=1).mean()),
         "loss": _cross_entropy(table),
     }
+
+
+def accuracy_interval(hits: int, pictures: int) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy (Wilson 1927)."""
+    interval = binomtest(hits, pictures).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def _cross_entropy(table: PredictionTable) -> float:

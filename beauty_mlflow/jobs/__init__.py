@@ -18,6 +18,7 @@ JOBS = (
     "rollback",
     "promotions",
     "sweep",
+    "reference",
     "cache",
 )
 

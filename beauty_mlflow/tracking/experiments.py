@@ -36,15 +36,19 @@ _LISTS = (
 )
 
 
-def introduce(store: Store) -> None:
+def introduce(store: Store, words: str = "") -> None:
     """Give the store's experiment its words and its kind, where it has none of its own.
+
+    Args:
+        store: Where.
+        words: Instead of those for an experiment of trainings (Markdown).
 
     Raises:
         TrackingError: The store refuses or doesn't answer.
     """
     with translated(f"describe the {store.describe()}"):
         tags = store.client.get_experiment(store.experiment_id).tags
-        wanted = {names.DESCRIPTION: _words(store.experiment_id), names.EXPERIMENT_KIND: KIND}
+        wanted = {names.DESCRIPTION: words or _words(store.experiment_id), names.EXPERIMENT_KIND: KIND}
         for name, value in wanted.items():
             if not tags.get(name):
                 store.client.set_experiment_tag(store.experiment_id, name, value)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mlflow.entities import ViewType
+
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import translated
@@ -23,8 +25,11 @@ def find_runs(
     *conditions: str,
     order: Sequence[str] = (OLDEST_FIRST,),
     what: str = "runs",
+    view: int = ViewType.ACTIVE_ONLY,
 ) -> Iterator[Any]:
     """Yield MLflow's entities of the runs in these experiments that have these tags and meet MLflow's conditions.
+
+    Deleted ones are left out, unless MLflow's ``view`` says otherwise.
 
     Raises:
         TrackingError: The store doesn't answer.
@@ -34,7 +39,12 @@ def find_runs(
     while True:
         with translated(f"find {what}"):
             page = store.client.search_runs(
-                list(experiments), filter_string=chosen, order_by=list(order), max_results=PAGE, page_token=token
+                list(experiments),
+                filter_string=chosen,
+                run_view_type=view,
+                order_by=list(order),
+                max_results=PAGE,
+                page_token=token,
             )
         yield from page
         token = page.token

@@ -56,7 +56,7 @@ class Store:
         return _describe(self.uri, self.experiment)
 
 
-def connect(root: Path | None = None) -> Store:
+def connect(root: Path | None = None, *, experiment: str = "") -> Store:
     """Open the store that MLFLOW_TRACKING_URI names; unset: ``mlflow.db`` in the project's root.
 
     The experiment is MLFLOW_EXPERIMENT_ID or MLFLOW_EXPERIMENT_NAME, else ``beauty``; one that is missing by name is
@@ -64,6 +64,7 @@ def connect(root: Path | None = None) -> Store:
 
     Args:
         root: The folder for ``mlflow.db`` and ``mlruns/``; by default the checkout, else the current folder.
+        experiment: The name of the experiment, whatever the environment says.
 
     Raises:
         TrackingError: The store can't be reached (within 30 seconds) or opened, or lacks the experiment.
@@ -73,13 +74,13 @@ def connect(root: Path | None = None) -> Store:
     check_reachable(uri)
     with translated(f"open the tracking store {redact(uri)}"), alone(uri):
         client = MlflowClient(tracking_uri=uri)
-        experiment = _find_experiment(client) or _make_experiment(client, uri)
-    if experiment.lifecycle_stage != "active":
+        found = _find_experiment(client, experiment) or _make_experiment(client, uri, experiment or _wanted_name())
+    if found.lifecycle_stage != "active":
         raise TrackingError(
-            f"The experiment '{experiment.name}' is deleted in {redact(uri)}; bring it back with: "
-            f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
+            f"The experiment '{found.name}' is deleted in {redact(uri)}; bring it back with: "
+            f"mlflow experiments restore --experiment-id {found.experiment_id}"
         )
-    return Store(client, uri, str(experiment.experiment_id), experiment.name, notes)
+    return Store(client, uri, str(found.experiment_id), found.name, notes)
 
 
 def project_root() -> Path:
@@ -127,13 +128,14 @@ def _file_store(uri: str) -> Path | None:
     return Path(unquote(parts.path)).absolute() if parts.scheme in ("", "file") else None
 
 
-def _find_experiment(client: Any) -> Any:  # noqa: ANN401 - MLflow is untyped
-    experiment_id = os.environ.get("MLFLOW_EXPERIMENT_ID")
-    return client.get_experiment(experiment_id) if experiment_id else client.get_experiment_by_name(_wanted_name())
+def _find_experiment(client: Any, name: str) -> Any:  # noqa: ANN401 - MLflow is untyped
+    experiment_id = "" if name else os.environ.get("MLFLOW_EXPERIMENT_ID")
+    if experiment_id:
+        return client.get_experiment(experiment_id)
+    return client.get_experiment_by_name(name or _wanted_name())
 
 
-def _make_experiment(client: Any, uri: str) -> Any:  # noqa: ANN401 - MLflow is untyped
-    name = _wanted_name()
+def _make_experiment(client: Any, uri: str, name: str) -> Any:  # noqa: ANN401 - MLflow is untyped
     try:
         client.create_experiment(name, artifact_location=_artifact_location(uri, name))
     except MlflowException:  # another process may have been first
