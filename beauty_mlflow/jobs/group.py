@@ -73,6 +73,9 @@ class Group(Parameters):
             raise ValueError(message)
         return self
 
+    def _portable(self, name: str, value: object) -> str:
+        return AUTO if name == "groups" and value == AUTO else super()._portable(name, value)
+
     @property
     def groups_file(self) -> Path:
         """Where the groups that are found are written."""

@@ -130,14 +130,15 @@ def find_groups(table: PredictionTable, apart: Apart, classes: int) -> Grouping:
     n = len(counts)
     steps = agglomerate(counts, apart, classes or n)[: n - FEWEST]
     lengths = description_lengths(counts, steps)
-    taken = n - classes if classes else _shortest(lengths)
+    taken = n - classes if classes else _shortest(lengths, steps)
     hits = hits_after(table, steps)
     halves = _hits_of_halves(table, apart, n - taken)
     return Grouping(table, steps, taken, lengths, hits, hits_at_random(table, steps), halves)
 
 
-def _shortest(lengths: Lengths) -> int:
-    found = int(lengths.argmin())
+def _shortest(lengths: Lengths, steps: Sequence[Merge]) -> int:
+    founded = sum(merge.confused > 0 for merge in steps)  # those that aren't come last, and say nothing
+    found = int(lengths[: founded + 1].argmin())
     if not found:
         raise DataError(
             "no grouping describes the wrong answers better than none does: they are too few, or go to all classes "
