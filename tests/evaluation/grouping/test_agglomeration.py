@@ -61,7 +61,9 @@ def test_constraints_hold_and_the_classes_are_reached_exactly(given_constraints,
         assert not any(apart[np.ix_(group, group)].any() for group in groups)
     assert n - len(merges) <= classes
     last = members_after(merges, n)
-    assert classes < n or all(apart[np.ix_(one, two)].any() for one in last for two in last if one != two), "stuck early"
+    assert classes < n or all(apart[np.ix_(one, two)].any() for one in last for two in last if one != two), (
+        "stuck early"
+    )
     assert agglomerate(counts, apart, classes) == merges
 
 
