@@ -89,7 +89,9 @@ def _arguments(job: Job) -> list[click.Parameter]:
     """Return what may also be given without its option's name."""
     return [
         click.Argument(
-            [f"{_POSITIONAL}{name}"], nargs=-1, metavar=f"[{'|'.join(choices(job.parameters.model_fields[name]))}]"
+            [f"{_POSITIONAL}{name}"],
+            nargs=-1,
+            metavar=f"[{'|'.join(choices(job.parameters.model_fields[name])) or name.upper()}]",
         )
         for name in job.parameters.positional
     ]

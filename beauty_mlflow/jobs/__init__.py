@@ -7,6 +7,7 @@ from beauty_mlflow.jobs.parameters import Job
 JOBS = (
     "main",
     "sample",
+    "check",
     "split",
     "group",
     "finetune",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beauty_mlflow.data.progress import console_progress
@@ -32,6 +33,15 @@ class Project:
             from beauty_mlflow.jobs.artifacts import log_split
 
             log_split(self._run, split)
+
+    def log_checkup(self, folder: Path) -> None:
+        """Log the files of a check-up that was written, if there is a run."""
+        if self._run is not None:
+            from beauty_mlflow.data.checkup.writing import FILES
+            from beauty_mlflow.tracking import names
+
+            for file in FILES:
+                self._run.log_file(folder / file, names.CHECK_FOLDER)
 
     def summary(self) -> Summary:
         """Return the summary's last line, if there is a run."""

@@ -1,3 +1,4 @@
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -74,6 +75,9 @@ class Split(Parameters):
 
 def run(parameters: Split) -> Summary:
     """Split the data and write manifest, sidecar and quarantine."""
+    from beauty_mlflow.data.checkup.checking import check_splitting
+    from beauty_mlflow.data.checkup.measuring import Measuring
+    from beauty_mlflow.data.checkup.writing import write_checkup
     from beauty_mlflow.data.splits.materialize import check_target, materialize
     from beauty_mlflow.data.splits.outputs import check_output, writing
     from beauty_mlflow.data.splits.splitting import split_data, write_splitting
@@ -85,7 +89,8 @@ def run(parameters: Split) -> Summary:
         check_output(out, {name: getattr(parameters, name) for name in ("data", "extend", "corrections")})
         if parameters.materialize != "none":
             check_target(out.with_suffix(""))
-        splitting = split_data(data_folder(parameters.data), split_options(parameters), project.progress)
+        measure = Measuring() if project.run else None
+        splitting = split_data(data_folder(parameters.data), split_options(parameters), project.progress, measure)
         say_notes(splitting.notes)
         with writing(out):
             write_splitting(splitting, out)
@@ -93,6 +98,10 @@ def run(parameters: Split) -> Summary:
                 how = parameters.materialize
                 say_notes(materialize(splitting.split, out.with_suffix(""), how, project.progress))
         project.log_split(splitting.split)
+        if project.run:
+            with tempfile.TemporaryDirectory() as folder:
+                write_checkup(check_splitting(parameters.data or "the sample", splitting), Path(folder))
+                project.log_checkup(Path(folder))
         return [
             *split_summary(splitting),
             ("manifest", out),

@@ -89,6 +89,7 @@ DATASET_CONTEXT = "mlflow.data.context"
 
 MODEL = "model"
 SPLIT_FOLDER = "split"
+CHECK_FOLDER = "check"
 MANIFEST = "split/manifest.csv"
 NETWORK_SUMMARY = "network.txt"
 FIGURES_FOLDER = "figures"

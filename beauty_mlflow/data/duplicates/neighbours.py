@@ -18,9 +18,20 @@ _COMPARED_AT_ONCE = 1 << 15  # pairs of thumbnails in memory
 
 def similar(thumbnails: Thumbnails, left: Rows, right: Rows, tolerance: int) -> npt.NDArray[np.bool_]:
     """Return for each pair of rows whether their thumbnails differ by at most ``tolerance`` everywhere."""
+    return _differences(thumbnails, left, right) <= tolerance
+
+
+def differences(thumbnails: Thumbnails, left: Rows, right: Rows) -> npt.NDArray[np.int16]:
+    """Return for each pair of rows how much their thumbnails differ where they differ most, of 255."""
+    chunks = range(0, len(left), _COMPARED_AT_ONCE)
+    parts = [_differences(thumbnails, *(rows[at : at + _COMPARED_AT_ONCE] for rows in (left, right))) for at in chunks]
+    return np.concatenate([np.empty(0, np.int16), *parts])
+
+
+def _differences(thumbnails: Thumbnails, left: Rows, right: Rows) -> npt.NDArray[np.int16]:
     difference = thumbnails[left].astype(np.int16) - thumbnails[right]
     largest: npt.NDArray[np.int16] = np.abs(difference).max(axis=(1, 2, 3), initial=0)
-    return largest <= tolerance
+    return largest
 
 
 def similar_pairs(hashes: Hashes, thumbnails: Thumbnails, *, distance: int, tolerance: int) -> Pairs:

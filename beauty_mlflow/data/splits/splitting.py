@@ -60,7 +60,7 @@ def split_data(data: Path, options: SplitOptions, progress: Progress, measure: M
     old = read_split(options.extend, check_pictures=False) if options.extend else None
     dropped: dict[str, str] = {}
     found = gather(data, options, progress, measure)
-    gathered = replace(found)
+    gathered = replace(found, notes=[*found.notes])
     if old:
         found.table["part"], notes = old_parts(old, found.table)
         found.notes += notes + forgotten(old.options.get("corrections"), options.corrections or {})

@@ -1,0 +1,168 @@
+"""A check-up as one HTML page: no script, no network, pictures inside, every name escaped."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from html import escape
+
+import pandas as pd
+
+from beauty_mlflow.data.checkup.checking import Checkup, Finding
+from beauty_mlflow.data.checkup.classes import class_table
+from beauty_mlflow.data.checkup.findings import NOBODY, Findings
+from beauty_mlflow.data.checkup.kinds import BROKEN, KINDS, Kind
+from beauty_mlflow.data.checkup.notes import class_sizes, formats, sizes
+from beauty_mlflow.data.checkup.style import STYLE
+from beauty_mlflow.data.checkup.thumbnails import Thumbnails
+from beauty_mlflow.data.splits.manifest import PARTS
+
+MARK = '<meta name="generator" content="beauty check">'
+SHOWN = 24  # findings of a kind
+BUDGET = 6_000_000  # bytes of pictures
+_CLASSES = 300
+_NAME = 160  # letters of a path or class that are shown
+_BAR = 120  # pixels
+
+_POLICY = "default-src 'none'; img-src data:; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
+
+
+def page(checkup: Checkup, budget: int = BUDGET) -> str:
+    """Return the page; what doesn't fit into it is in findings.csv, and the page says so."""
+    thumbnails = Thumbnails(checkup.folder, budget)
+    parts = [*_head(checkup), *_summary(checkup), *_contents(checkup)]
+    parts += [*_broken(checkup)] if checkup.broken else []
+    for found in checkup.found:
+        parts += [*_section(checkup, found, thumbnails)] if len(found) else []
+    parts += _classes(class_table(checkup))
+    if thumbnails.left_out:
+        parts.append(
+            f"<p class=note>{thumbnails.left_out} pictures were left out of this page so that it stays below "
+            f"{budget / 1e6:.3g} MB; findings.csv names all.</p>"
+        )
+    return "\n".join(parts) + "\n"
+
+
+def _head(checkup: Checkup) -> Iterator[str]:
+    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    yield "<!doctype html>"
+    yield f'<html lang="en"><head><meta charset="utf-8">{MARK}'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY.format(digest)}">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield f"<title>Check-up of {_text(checkup.name)}</title><style>{STYLE}</style></head><body>"
+    yield f"<h1>Check-up of {_name(checkup.name)}</h1>"
+
+
+def _summary(checkup: Checkup) -> Iterator[str]:
+    table = checkup.table
+    counted = table["part"].value_counts()
+    facts = {
+        "pictures": f"{len(table):,}",
+        "parts": ", ".join(f"{counted[part]:,} {part}" for part in PARTS if part in counted),
+        "classes": f"{table['class'].nunique()}; pictures a class: {class_sizes(table)}",
+        "formats": formats(table),
+        "sizes": sizes(table),
+        "can't be used": f"{len(checkup.broken):,} files" if checkup.broken else "",
+    }
+    yield "<table class=facts>"
+    yield from (f"<tr><th scope=row>{what}</th><td>{_text(words)}</td></tr>" for what, words in facts.items() if words)
+    yield "</table>"
+    if checkup.notes:
+        yield f"<ul class=notes>{''.join(f'<li>{_text(note)}</li>' for note in checkup.notes)}</ul>"
+
+
+def _contents(checkup: Checkup) -> Iterator[str]:
+    found = [(kind, count) for kind, count in checkup.counts.items() if count]
+    yield "<h2>What to do</h2>"
+    if not found:
+        yield "<p class=good>Nothing was found.</p>"
+        return
+    yield "<table class=todo><thead><tr><th>found</th><th>what</th><th>what to do</th></tr></thead><tbody>"
+    for kind, count in found:
+        mark = ' class="serious"' if kind.serious else ""
+        yield f"<tr{mark}><td class=number>{count:,}</td><td>{_link(kind)}</td><td>{escape(kind.advice)}</td></tr>"
+    yield "</tbody></table>"
+    clean = [kind.title.partition(":")[0] for kind in KINDS if not checkup.counts[kind]]
+    yield f"<p class=note>Looked for, and not found: {escape('; '.join(clean))}.</p>" if clean else ""
+
+
+def _broken(checkup: Checkup) -> Iterator[str]:
+    yield _heading(BROKEN, len(checkup.broken))
+    yield "<table><thead><tr><th>file</th><th>class</th><th>why</th></tr></thead><tbody>"
+    for path, name, reason in checkup.broken[: 4 * SHOWN]:
+        yield f"<tr><td>{_name(path)}</td><td>{_name(name)}</td><td>{_text(reason)}</td></tr>"
+    yield f"</tbody></table>{_more(len(checkup.broken) - 4 * SHOWN)}"
+
+
+def _section(checkup: Checkup, found: Findings, thumbnails: Thumbnails) -> Iterator[str]:
+    yield _heading(found.kind, len(found))
+    yield "<div class=pictures>"
+    shown, covered = 0, set[tuple[int, int]]()
+    lines = zip(checkup.described(found, 2 * SHOWN), found.rows, found.others, strict=False)
+    for line, row, other in lines:
+        if (other, row) not in covered and shown < SHOWN:
+            yield _figure(line, "" if other == NOBODY else checkup.table["path"].iloc[other], thumbnails)
+            shown += 1
+        elif shown == SHOWN:
+            break
+        covered.add((row, other))
+    yield f"</div>{_more(len(found) - len(covered))}"
+
+
+def _figure(line: Finding, other: str, thumbnails: Thumbnails) -> str:
+    images = "".join(_image(path, thumbnails) for path in (line.path, other) if path)
+    where = f"{_name(line.class_name)}{f' · {line.part}' if line.part else ''}"
+    wide = ' class="pair"' if other else ""
+    return (
+        f"<figure{wide}><div>{images}</div><figcaption><b>{where}</b><br>{_name(line.path)}"
+        f"<br><span>{_text(line.detail)}</span></figcaption></figure>"
+    )
+
+
+def _image(path: str, thumbnails: Thumbnails) -> str:
+    uri = thumbnails.of(path)
+    return f'<img src="{uri}" alt="{_text(path)}">' if uri else "<i>not shown</i>"
+
+
+def _classes(table: pd.DataFrame) -> Iterator[str]:
+    found = table[[kind.name for kind in KINDS]].sum(axis=1)
+    has_parts = bool(table[list(PARTS)].to_numpy().sum())
+    columns = ["pictures", *(PARTS if has_parts else ()), "findings"]
+    table = table.assign(findings=found).sort_values(["pictures", "class"], ascending=[False, True])
+    largest = max(1, int(table["pictures"].max()))
+    yield f'<h2 id="classes">Classes</h2><table class=classes><thead><tr><th>class</th><th></th>{_cells("th", columns)}'
+    yield "</tr></thead><tbody>"
+    for row in table.head(_CLASSES).to_dict("records"):
+        width = round(_BAR * int(row["pictures"]) / largest, 1)
+        bar = f'<svg width="{_BAR}" height="10" aria-hidden="true"><rect width="{width}" height="10"/></svg>'
+        name = _name(str(row["class"])) if row["class"] else "<i>of no known class</i>"
+        cells = _cells("td", [f"{row[column]:,}" for column in columns])
+        yield f"<tr><th scope=row>{name}</th><td>{bar}</td>{cells}</tr>"
+    yield f"</tbody></table>{_more(len(table) - _CLASSES, 'classes.csv')}"
+
+
+def _cells(tag: str, texts: list[str]) -> str:
+    return "".join(f"<{tag} class=number>{text}</{tag}>" for text in texts)
+
+
+def _heading(kind: Kind, count: int) -> str:
+    return (
+        f'<h2 id="{kind.name}">{escape(kind.title)} <small>{count:,}</small></h2><p>{escape(kind.advice)} '
+        f"<small><code>{kind.name}</code> in findings.csv</small></p>"
+    )
+
+
+def _link(kind: Kind) -> str:
+    return f'<a href="#{kind.name}">{escape(kind.title)}</a>'
+
+
+def _more(count: int, where: str = "findings.csv") -> str:
+    return f"<p class=note>{count:,} more are in {where}.</p>" if count > 0 else ""
+
+
+def _name(name: str) -> str:
+    """Return a name that neither runs as anything nor turns the text round it, the middle of a long one left out."""
+    return f"<bdi>{_text(name if len(name) <= _NAME else f'{name[: _NAME // 2]}…{name[-_NAME // 2 :]}')}</bdi>"
+
+
+def _text(text: str) -> str:
+    return escape("".join(letter if letter.isprintable() else "�" for letter in text))

@@ -1,0 +1,90 @@
+"""A check-up as files: a page for people, tables for programs, and proposals for somebody to edit."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from beauty_mlflow.data.checkup.checking import Checkup, Finding
+from beauty_mlflow.data.checkup.classes import COLUMNS as CLASS_COLUMNS
+from beauty_mlflow.data.checkup.classes import class_table
+from beauty_mlflow.data.checkup.kinds import KINDS
+from beauty_mlflow.data.checkup.page import MARK, page
+from beauty_mlflow.data.csv_tables import has_header
+from beauty_mlflow.data.safe_tables import read_table, write_table
+from beauty_mlflow.data.splits.corrections import COLUMNS as CORRECTIONS_COLUMNS
+from beauty_mlflow.data.splits.corrections import DROP
+from beauty_mlflow.errors import DataError
+from beauty_mlflow.files import write_text
+
+PAGE = "report.html"
+FINDINGS = "findings.csv"
+CLASSES = "classes.csv"
+CORRECTIONS = "corrections.csv"
+FILES = (PAGE, FINDINGS, CLASSES, CORRECTIONS)
+FINDING_COLUMNS = ("path", "class", "part", "finding", "value", "detail")
+_DROPPING = frozenset(kind.name for kind in KINDS if kind.drops)
+
+
+def write_checkup(checkup: Checkup, out: Path) -> int:
+    """Write the page and the tables into a folder, each atomically; return how many pictures corrections.csv names.
+
+    Raises:
+        DataError: A file can't be written.
+    """
+    proposals = _proposals(checkup.lines())
+    try:
+        write_table(out / FINDINGS, FINDING_COLUMNS, checkup.lines())
+        write_table(out / CLASSES, CLASS_COLUMNS, class_table(checkup).itertuples(index=False, name=None))
+        write_table(out / CORRECTIONS, CORRECTIONS_COLUMNS, proposals)
+        write_text(out / PAGE, page(checkup))
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    return len(proposals)
+
+
+def check_out(out: Path) -> None:
+    """Make the folder, and make sure that nothing but an earlier check-up is replaced, and no edited corrections.
+
+    Raises:
+        DataError: The folder can't be written, or a file in it isn't a check-up's or holds somebody's work.
+    """
+    rules = {
+        PAGE: lambda path: MARK.encode() in path.read_bytes()[:1000],
+        FINDINGS: lambda path: has_header(path, FINDING_COLUMNS),
+        CLASSES: lambda path: has_header(path, CLASS_COLUMNS),
+        CORRECTIONS: _is_unedited,
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, is_ours in rules.items():
+            path = out / name
+            if (path.exists() or path.is_symlink()) and not (path.is_file() and is_ours(path)):
+                what = "was edited" if name == CORRECTIONS else "is no check-up's"
+                raise DataError(
+                    f"'{path}' {what}, so it isn't replaced; move it away, or give out the name of another folder"
+                )
+    except OSError as error:
+        raise _unwritable(out, error) from None
+
+
+def _proposals(lines: Iterable[Finding]) -> list[tuple[str, str, str]]:
+    found: dict[str, str] = {}
+    for line in lines:
+        if line.finding in _DROPPING:
+            found.setdefault(line.path, line.detail)
+    return [(path, DROP, reason) for path, reason in found.items()]
+
+
+def _is_unedited(corrections: Path) -> bool:
+    """Return whether corrections say what the findings beside them propose."""
+    try:
+        _, findings = read_table(corrections.with_name(FINDINGS))
+        _, rows = read_table(corrections)
+    except DataError:
+        return False
+    return [tuple(row) for row in rows] == _proposals(Finding(*row) for row in findings)
+
+
+def _unwritable(out: Path, error: OSError) -> DataError:
+    return DataError(
+        f"'{out}' can't be written ({error.strerror or error}); give out a folder that is writable and has room"
+    )

@@ -1,0 +1,91 @@
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from beauty_mlflow.errors import RefusedError
+from beauty_mlflow.jobs.parameters import ExistingPath, Job, Parameters, Summary, Switch
+
+if TYPE_CHECKING:
+    from beauty_mlflow.data.checkup.checking import Checkup
+
+
+class Check(Parameters):
+    """Look for what is wrong with pictures: broken, blank, blurred, twice there, in two classes, in two parts."""
+
+    job = "check"
+    positional = ("data",)
+
+    data: ExistingPath = Field(
+        description="A folder of class folders, a split folder, a table (CSV: path, class) or a split's manifest; "
+        "empty means the sample."
+    )
+    out: str = Field(
+        "check", min_length=1, description="The folder for report.html, findings.csv, classes.csv, corrections.csv."
+    )
+    group_by: str = Field(
+        "",
+        description="The product a picture shows, to be looked for in several parts: a regular expression on the path, "
+        "or a column; a manifest has its own.",
+    )
+    near: int = Field(
+        20, ge=0, le=255, description="How much a value of near copies' thumbnails may differ, of 255; split's is 20."
+    )
+    strict: Switch = Field(
+        default=False,
+        description="Exit status 3 where something is found that makes figures wrong or pictures useless: broken, "
+        "changed or blank pictures, one picture in several classes or parts.",
+    )
+
+
+def run(parameters: Check) -> Summary:
+    """Check the data and write the page and the tables."""
+    from beauty_mlflow.data.checkup.checking import check_data
+    from beauty_mlflow.data.checkup.writing import check_out, write_checkup
+    from beauty_mlflow.jobs.opening import data_folder, say_notes
+    from beauty_mlflow.jobs.projects import in_project_run
+
+    out = Path(parameters.out)
+    with in_project_run(parameters) as project:
+        check_out(out)
+        data = data_folder(parameters.data)
+        checkup = check_data(data, project.progress, group_by=parameters.group_by, near=parameters.near)
+        say_notes(checkup.notes)
+        proposed = write_checkup(checkup, out)
+        project.log_checkup(out)
+        summary = [*_summary(checkup, out), *_next(checkup, parameters.data, out, proposed), *project.summary()]
+        if parameters.strict and checkup.serious:
+            raise RefusedError(f"{checkup.serious} serious findings; {out / 'report.html'} shows them", summary)
+        return summary
+
+
+def _summary(checkup: "Checkup", out: Path) -> Summary:
+    from beauty_mlflow.data.checkup.notes import class_sizes, formats, sizes
+
+    table = checkup.table
+    return [
+        ("pictures", len(table)),
+        ("classes", table["class"].nunique()),
+        ("pictures a class", class_sizes(table)),
+        ("formats", formats(table)),
+        ("sizes", sizes(table)),
+        *((kind.name, f"{count} - {kind.title}") for kind, count in checkup.counts.items() if count),
+        ("findings", sum(checkup.counts.values())),
+        ("page", out / "report.html"),
+        ("table", out / "findings.csv"),
+    ]
+
+
+def _next(checkup: "Checkup", data: str, out: Path, proposed: int) -> Summary:
+    words = ["beauty", "split", "--data", str(checkup.folder) if checkup.is_split else data]
+    words += ["--extend", data] if checkup.is_split else []
+    words += ["--corrections", str(out / "corrections.csv")] if proposed else []
+    kept = f"delete the lines of pictures to keep from {out / 'corrections.csv'}, " if proposed else ""
+    return [
+        *([("proposed", f"{proposed} pictures to drop")] if proposed else []),
+        ("next", f"look at {out / 'report.html'}, {kept}then: {shlex.join(words)}"),
+    ]
+
+
+JOB = Job(Check, run)
