@@ -5,6 +5,7 @@ Hierarchical Clustering, do it by rule.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ LARGEST = 500  # classes; the optimal order of more would take minutes, so they 
 Counts = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
+BoxKind = Literal["group", "family", "cluster"]
 
 
 def family(name: str) -> str:
@@ -79,9 +81,9 @@ def order_by_box(counts: Counts, boxes: Labels) -> Labels:
 def cluster_labels(counts: Counts, classes: Sequence[str], groups: Mapping[str, str]) -> Labels:
     """Return the box each class belongs in.
 
-    The groups, a class in none being alone; where there are none, the families of the names, if any family has two
-    classes; else the clusters found: classes that are mistaken for each other in at least 5 % of their pictures, on
-    average over the cluster.
+    The groups, a class in none being alone; where there are none, the families of the names, if there are several and
+    any has two classes; else the clusters found: classes that are mistaken for each other in at least 5 % of their
+    pictures, on average over the cluster.
 
     Args:
         counts: [n, n], row the true class, column the predicted one.
@@ -91,12 +93,21 @@ def cluster_labels(counts: Counts, classes: Sequence[str], groups: Mapping[str, 
     Returns:
         int64 [n], numbered in the order in which they first occur.
     """
+    match box_kind(classes, groups):
+        case "group":
+            return _number((True, groups[name]) if name in groups else (False, name) for name in classes)
+        case "family":
+            return _number(family(name) for name in classes)
+        case "cluster":
+            return _number(_find_clusters(confusion(counts)).tolist())
+
+
+def box_kind(classes: Sequence[str], groups: Mapping[str, str]) -> BoxKind:
+    """Return what the boxes of ``cluster_labels`` are."""
     if groups:
-        return _number((True, groups[name]) if name in groups else (False, name) for name in classes)
-    families = _number(family(name) for name in classes)
-    if len(classes) and families.max() + 1 < len(classes):
-        return families
-    return _number(_find_clusters(confusion(counts)).tolist())
+        return "group"
+    families = len({family(name) for name in classes})
+    return "family" if 1 < families < len(classes) else "cluster"
 
 
 def _number(names: Iterable[Hashable]) -> Labels:

@@ -4,7 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from beauty_mlflow.evaluation.clustering import cluster_labels, confusion, family, order_by_box, order_by_cluster
+from beauty_mlflow.evaluation.clustering import (
+    box_kind,
+    cluster_labels,
+    confusion,
+    family,
+    order_by_box,
+    order_by_cluster,
+)
 
 square = st.integers(0, 8).flatmap(lambda n: arrays(np.int64, (n, n), elements=st.integers(0, 50)))
 
@@ -80,10 +87,11 @@ def test_a_class_in_no_group_isnt_taken_into_a_group_of_its_name():
     assert cluster_labels(np.eye(2, dtype=np.int64), ["a", "b"], {"b": "a"}).tolist() == [0, 1]
 
 
-def test_a_family_of_one_class_is_no_reason_for_boxes():
+@pytest.mark.parametrize("names", [[f"family{i}_class" for i in range(9)], [f"class_{i}" for i in range(9)]])
+def test_families_of_one_class_each_or_one_of_all_are_no_reason_for_boxes(names):
     counts, _ = known_clusters()
-    names = [f"family{i}_class" for i in range(9)]
     assert cluster_labels(counts, names, {}).max() == 2
+    assert box_kind(names, {}) == "cluster"
 
 
 @pytest.mark.parametrize(
