@@ -44,7 +44,6 @@ _COMMON: dict[str, object] = {
     "class_weight": "none",
     "cache": "none",
     "fraction": 1.0,
-    "train_pictures": TRAIN_PICTURES,
 }
 _TRANSFER: dict[str, object] = {"weights": "imagenet", "dropout": 0.2, "dense_units": 512, "batch_norm": "train"}
 _INCEPTION, _POOLED, _DENSE = 21_802_784, 2048, 512  # parameters without the top; its output's width; the head's
@@ -104,6 +103,7 @@ def _points(run: PublishedRun, start: int) -> Iterator[Point]:
 
 def _figures(run: PublishedRun) -> dict[str, float]:
     figures = {
+        names.TRAIN_PICTURES: TRAIN_PICTURES,
         names.BEST_EPOCH: run.best_epoch,
         names.BEST_VAL_LOSS: run.epochs[run.best_epoch - 1].val_loss,
         **_with_interval(names.BEST_VAL_ACCURACY, run.best_val_accuracy, VAL_PICTURES),

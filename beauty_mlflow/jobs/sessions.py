@@ -13,6 +13,7 @@ from typing import Any
 
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
+from beauty_mlflow.data.splits.thinning import thin_split
 from beauty_mlflow.errors import BeautyError, CheckpointError, DataError, ParameterError
 from beauty_mlflow.files import state_folder, write_text
 from beauty_mlflow.jobs.following import NOBODY, Follower
@@ -118,7 +119,7 @@ def state_of(run_id: str) -> Path:
 @contextmanager
 def _begun(store: Store, wanted: Wanted, follower: Follower) -> Iterator[Session]:
     parameters = wanted.parameters
-    split = open_named(parameters.data, check_pictures=not follower.has_checked).split
+    split = _thinned(open_named(parameters.data, check_pictures=not follower.has_checked).split, parameters)
     _require_parts(split, "train", "val", *wanted.then_evaluate)
     name = f"{parameters.job} {parameters.network}"
     run = Run.create(store, follower.name, follower.tags) if follower.name else Run.open(store, name)
@@ -227,6 +228,14 @@ def _require_no_other(given: TrainingParameters, own: TrainingParameters) -> Non
             f"A resumed run keeps its own parameters, but these were given: {', '.join(different)}. "
             "Leave them out, or start a new run."
         )
+
+
+def _thinned(split: Split, parameters: TrainingParameters) -> Split:
+    thin = thin_split(split, parameters.fraction, parameters.seed)
+    if thin is not split:
+        sizes = f"{thin.sizes['train']} of {split.sizes['train']}"
+        say_notes([f"{sizes} training pictures (fraction={parameters.fraction})"])
+    return thin
 
 
 def _require_parts(split: Split, *parts: str) -> None:

@@ -110,6 +110,7 @@ def _log_inputs(current: Session, settings: Settings) -> None:
     run.log_parameters(settings.as_text())
     run.set_tags({names.FINGERPRINT: split.fingerprint, names.RECIPE: parameters.recipe})
     run.log_inputs(dataset(split, part, current.data_name) for part, size in split.sizes.items() if size)
+    run.log_metrics({names.TRAIN_PICTURES: split.sizes["train"]})
     log_split(run, split)
     train = split.part("train")
     with tempfile.TemporaryDirectory() as folder:

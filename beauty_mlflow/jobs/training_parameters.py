@@ -65,6 +65,14 @@ class TrainingParameters(Parameters):
         "",
         description="A folder of class folders, a split folder, a table or a manifest; empty is the embedded sample.",
     )
+    fraction: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="The share of the training pictures to train on, for learning curves: at least one a class, drawn "
+        "by the seed; a smaller share is part of a larger one.",
+    )
     network: NetworkName = Field("inception_v3", description=f"One of {', '.join(NETWORKS)}.")
     recipe: Annotated[str, AfterValidator(known(RECIPES, "recipe"))] = Field(
         "thesis", description=f"How to train: {', '.join(RECIPES)}. It decides whatever is `auto`."

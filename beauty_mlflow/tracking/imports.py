@@ -122,27 +122,23 @@ def _fill(run: Run, one: Imported) -> None:
         )
 
 
-@dataclass(frozen=True)
 class _Filled:
     """Ends the run at its own time if all went well; a failed import leaves it to the next one."""
 
-    run: Run
-    one: Imported
-
-    @property
-    def run_id(self) -> str:
-        return self.run.run_id
+    def __init__(self, run: Run, one: Imported) -> None:
+        self.run_id = run.run_id
+        self._run, self._one = run, one
 
     def start_sampling(self) -> None:
         """Nothing of this machine belongs to it."""
 
     def finish(self, status: str, tags: Mapping[str, str] | None = None) -> None:
         if status != FINISHED:
-            self.run.finish(status, tags)
+            self._run.finish(status, tags)
             return
-        self.run.remove_tag(names.ERROR)
+        self._run.remove_tag(names.ERROR)
         with translated(f"set the run {self.run_id} to {status}"):
-            self.run.store.client.set_terminated(self.run_id, status, self.one.end)
+            self._run.store.client.set_terminated(self.run_id, status, self._one.end)
 
 
 def _known(store: Store) -> dict[str, list[Any]]:
