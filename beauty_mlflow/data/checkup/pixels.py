@@ -22,7 +22,7 @@ from beauty_mlflow.data.duplicates.inspecting import Inspection
 DARKEST = 0.32  # of 1, the brightness of the brightest 1 %
 BRIGHTEST = 0.95  # of 1, the brightness of the darkest 5 %
 ENTROPY = 2.0  # bits
-SHARPNESS = 0.22  # of the contrast, from one pixel to the next
+SHARPNESS = 0.21  # of the contrast, from one pixel to the next of 64
 ASPECT_RATIO = 0.35
 PLAIN = 2  # of 255, between the values of a thumbnail of 16 x 16
 COLOURLESS = 12  # of 255, between the channels of a thumbnail of 16 x 16

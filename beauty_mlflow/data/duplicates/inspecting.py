@@ -27,8 +27,8 @@ class Measure(Protocol):
 
     dtype: np.dtype[np.void]
 
-    def __call__(self, opened: Opened) -> tuple[Any, ...]:
-        """Return the values of the dtype's fields; asked from several threads."""
+    def __call__(self, opened: Opened, squashed: npt.NDArray[np.uint8]) -> tuple[Any, ...]:
+        """Return the values of the dtype's fields for a picture and its copy of [64, 64, 3]; called by threads."""
 
 
 @dataclass(frozen=True)
@@ -114,5 +114,6 @@ def _look(folder: Path, measure: Measure | None, path: str) -> _Look:
         opened = open_picture(content, _LOADED)
     except PictureError as error:
         return _Look(str(error))
-    perceived = perceive(squash(opened.picture, _LOADED))
-    return _Look("", hashlib.sha256(content).hexdigest(), *perceived, measure(opened) if measure else ())
+    squashed = squash(opened.picture, _LOADED)
+    measures = measure(opened, squashed) if measure else ()
+    return _Look("", hashlib.sha256(content).hexdigest(), *perceive(squashed), measures)
