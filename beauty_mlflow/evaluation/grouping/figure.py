@@ -28,6 +28,11 @@ def draw_grouping(grouping: Grouping, path: Path) -> None:
     upper.fill_between(left, low, high, color="dimgray", alpha=0.25, label=f"95 % of {REPETITIONS} such")
     accuracy = grouping.hits[grouping.taken] / pictures
     upper.plot(grouping.classes, accuracy, "o", color="black", label=f"{grouping.classes} classes: {accuracy:.1%}")
+    if grouping.halves is not None:
+        halves = grouping.halves / pictures
+        upper.plot(
+            grouping.classes, halves, "x", color="black", label=f"as many, found by other pictures: {halves:.1%}"
+        )
     upper.set_ylabel("accuracy, probabilities summed")
     upper.set_title(f"The present model on its {pictures} validation pictures, with fewer classes")
     upper.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
