@@ -16,9 +16,9 @@ def agglomerate(counts: Counts, apart: Apart, classes: int) -> list[Merge]:
     """Merge two groups at a time until none may be merged any more.
 
     Of the groups that are confused at all, the two are merged that shorten the description of the wrong answers most
-    (see ``criterion``), or lengthen it least; groups that aren't confused only where no others are left. Counting
-    the confused pictures instead, a group that has grown would swallow all others. Of equal pairs the one
-    with the first class is merged, then the one with the first partner.
+    (see ``criterion``), or lengthen it least. (Were confused pictures counted instead, a group that has grown would
+    swallow all others.) Groups that aren't confused are merged only where no others are left, the smallest first. Of
+    equal pairs the one with the first class is taken, then the one with the first partner.
 
     A merge after which ``classes`` could no longer be reached is passed over. Once they are reached, none is.
 
@@ -60,13 +60,15 @@ class _Groups:
 
     def best_pair(self) -> tuple[int, int] | None:
         allowed = np.triu(~self._apart)
-        confused = allowed & (self._between + self._between.T > 0)
-        for wanted in (confused, allowed):
-            if wanted.any():
-                best = np.where(wanted, self._change, np.inf).argmin()
-                left, right = np.unravel_index(best, wanted.shape)
-                return int(left), int(right)
-        return None
+        if not allowed.any():
+            return None
+        wanted = allowed & (self._between + self._between.T > 0)
+        if not wanted.any():
+            together = np.add.outer(self._sizes, self._sizes)
+            wanted = allowed & (together == together[allowed].min())
+        best = np.where(wanted, self._change, np.inf).argmin()
+        left, right = np.unravel_index(best, wanted.shape)
+        return int(left), int(right)
 
     def may_merge(self, left: int, right: int) -> bool:
         """Return whether the classes can be reached after it; the plan is one by which they are."""

@@ -97,6 +97,11 @@ def test_a_merge_that_would_leave_too_many_is_passed_over():
     assert members_after(agglomerate(counts, apart, 2), 4) == [(0, 2), (1, 3)]
 
 
+def test_where_nothing_is_confused_no_group_grows_above_the_others():
+    merges = agglomerate(9 * np.eye(8, dtype=np.int64), free(8), 4)
+    assert members_after(merges[:4], 8) == [(0, 1), (2, 3), (4, 5), (6, 7)]
+
+
 def test_ties_go_by_the_order_of_the_classes():
     counts = 5 * np.eye(6, dtype=np.int64)
     counts[[0, 2, 4], [1, 3, 5]] = 2
