@@ -71,8 +71,7 @@ def _odd_sizes(measures: npt.NDArray[np.void]) -> Findings:
 
 
 def _spread(seen: Inspection) -> npt.NDArray[np.float32]:
-    pixels = seen.thumbnails.reshape(len(seen.thumbnails), -1, 3)
-    spread: npt.NDArray[np.float32] = np.ptp(pixels, axis=1).max(axis=1, initial=0).astype(np.float32)
+    spread: npt.NDArray[np.float32] = np.ptp(seen.thumbnails, axis=(1, 2)).max(axis=1, initial=0).astype(np.float32)
     return spread
 
 
