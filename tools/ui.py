@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from beauty_mlflow.errors import BeautyError
-from beauty_mlflow.tracking.experiments import runs_page
+from beauty_mlflow.tracking.experiments import page_of
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.store import connect
 
@@ -25,7 +25,7 @@ def main() -> None:
         print(f"The store is a server with its own UI: {redact(store.uri)}")
         return
     require_free(port)
-    page = f"http://127.0.0.1:{port}/{runs_page(store.experiment_id)}"
+    page = f"http://127.0.0.1:{port}/{page_of(store.experiment_id)}"
     print(f"{page}\nCtrl-C ends it.", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     server = Path(sys.executable).with_name("mlflow")

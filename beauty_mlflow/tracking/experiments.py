@@ -1,76 +1,112 @@
-"""What MLflow's UI shows of an experiment: what its runs are, where to find which, and as what kind it opens."""
+"""What MLflow's UI shows of an experiment: what its runs are, and views of them with the columns that matter.
 
-from urllib.parse import quote
+A view is what the UI's own Share button keeps: a tag of the experiment, which an address names. MLflow documents
+neither; where another version of it doesn't know them, the address shows all runs in the UI's own columns.
+"""
+
+import json
+from dataclasses import dataclass
 
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.store import Store
 
 KIND = "custom_model_development"  # with it the UI opens on the runs, not on traces and prompts
+_CREATED = "attributes.start_time"
 
-_LISTS = (
-    (
-        "Trainings, the best on top",
-        f"metrics.{names.BEST_VAL_ACCURACY} >= 0",
-        f"metrics.`{names.BEST_VAL_ACCURACY}`",
-        f"a training's curves, model and `{names.EVALUATION_FOLDER}/val/explorer.html` are among its artifacts",
-    ),
-    (
+
+@dataclass(frozen=True)
+class View:
+    """A list of runs in the UI.
+
+    Attributes:
+        key: What an address calls it.
+        title: Of the link to it.
+        words: What it lists.
+        condition: MLflow's search filter.
+        order: What the runs are ordered by, downwards.
+        metrics: Columns.
+        parameters: Columns.
+        tags: Columns.
+    """
+
+    key: str
+    title: str
+    words: str
+    condition: str
+    order: str = _CREATED
+    metrics: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """What the UI keeps of it, JSON."""
+        kinds = {"metrics": self.metrics, "params": self.parameters, "tags": self.tags}
+        columns = [f"{kind}.`{name}`" for kind, chosen in kinds.items() for name in chosen]
+        state = {"searchFilter": self.condition, "orderByKey": self.order, "orderByAsc": False}
+        return json.dumps({**state, "selectedColumns": ["attributes.`Created`", "attributes.`Duration`", *columns]})
+
+
+_TEST = ("test_accuracy", "test_accuracy_low", "test_accuracy_high", "test_macro_f1")
+TRAININGS = View(
+    "trainings",
+    "Trainings, the best on top",
+    f"a training's curves, model and `{names.EVALUATION_FOLDER}/val/explorer.html` are among its artifacts",
+    f"metrics.{names.BEST_VAL_ACCURACY} >= 0",
+    f"metrics.`{names.BEST_VAL_ACCURACY}`",
+    (names.BEST_VAL_ACCURACY, names.BEST_EPOCH, "test_accuracy", names.PARAMETERS_TRAINABLE),
+    ("network", "recipe", "blocks", "learning_rate"),
+)
+VIEWS = (
+    TRAININGS,
+    View(
+        "evaluations",
         "Evaluations",
-        f"tags.{names.EVALUATES} LIKE '%'",
-        "attributes.start_time",
         f"the tag `{names.EVALUATES}` names the training whose model was measured",
+        f"tags.{names.EVALUATES} LIKE '%'",
+        metrics=_TEST,
+        tags=(names.EVALUATES,),
     ),
-    (
+    View(
+        "sweeps",
         "Sweeps",
-        f"tags.{names.STUDY} LIKE '%'",
-        "attributes.start_time",
         "a sweep is a run with its trials below it",
+        f"tags.{names.STUDY} LIKE '%'",
+        metrics=(names.BEST_VAL_ACCURACY,),
+        parameters=("blocks", "learning_rate"),
+        tags=(names.TRIAL_NUMBER, names.TRIAL_STATE),
     ),
-    (
+    View(
+        "promotions",
         "Promotions",
-        f"tags.`{names.PROMOTION}` LIKE '%'",
-        "attributes.start_time",
         "one a decision, with its reasons; the models are under Model registry",
+        f"tags.`{names.PROMOTION}` LIKE '%'",
+        tags=(names.PROMOTION_KIND, names.PROMOTION_VERDICT, names.PROMOTION_REASON, names.PROMOTION_VERSION),
     ),
 )
 
 
-def introduce(store: Store, words: str = "") -> None:
-    """Give the store's experiment its words and its kind, where it has none of its own.
-
-    Args:
-        store: Where.
-        words: Instead of those for an experiment of trainings (Markdown).
+def introduce(store: Store) -> None:
+    """Give the store's experiment, where it has none of its own, its words, its kind and its views.
 
     Raises:
         TrackingError: The store refuses or doesn't answer.
     """
+    wanted = {names.DESCRIPTION: _words(store.experiment_id), names.EXPERIMENT_KIND: KIND}
+    wanted |= {f"{names.SHARED_VIEW}{view.key}": view.state for view in VIEWS}
     with translated(f"describe the {store.describe()}"):
         tags = store.client.get_experiment(store.experiment_id).tags
-        wanted = {names.DESCRIPTION: words or _words(store.experiment_id), names.EXPERIMENT_KIND: KIND}
         for name, value in wanted.items():
             if not tags.get(name):
                 store.client.set_experiment_tag(store.experiment_id, name, value)
 
 
-def runs_page(experiment_id: str, condition: str = "", order: str = "attributes.start_time") -> str:
-    """Return the part of the UI's address, from # on, that lists an experiment's runs.
-
-    Args:
-        experiment_id: The experiment's.
-        condition: MLflow's search filter; empty for all runs.
-        order: What the runs are ordered by, downwards.
-    """
-    return (
-        f"#/experiments/{experiment_id}/runs?searchFilter={quote(condition, safe='')}"
-        f"&orderByKey={quote(order, safe='')}&orderByAsc=false"
-    )
+def page_of(experiment_id: str, view: View = TRAININGS) -> str:
+    """Return the part of the UI's address, from # on, that shows a view of an experiment's runs."""
+    return f"#/experiments/{experiment_id}/runs?viewStateShareKey={view.key}&workflowType=machine_learning"
 
 
 def _words(experiment_id: str) -> str:
-    lines = [
-        f"- [{name}]({runs_page(experiment_id, condition, order)}): {words}."
-        for name, condition, order, words in _LISTS
-    ]
-    return "\n".join(["Image classifiers, made with beauty_mlflow.", "", *lines])
+    links = [f"[{view.title}]({page_of(experiment_id, view)})" for view in VIEWS]
+    return "\n".join([" · ".join(links), "", *(f"- {view.title}: {view.words}." for view in VIEWS)])

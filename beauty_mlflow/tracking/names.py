@@ -2,15 +2,10 @@
 
 EXPERIMENT = "beauty"
 
-EPOCH_METRICS = (
-    "loss",
-    "accuracy",
-    "val_loss",
-    "val_accuracy",
-    "learning_rate",
-    "epoch_seconds",
-    "images_per_second",
-)
+CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
+EPOCH_SECONDS = "epoch_seconds"
+SPEED = "images_per_second"
+EPOCH_METRICS = (*CURVES, "learning_rate", EPOCH_SECONDS, SPEED)
 BEST_EPOCH = "best_epoch"
 BEST_VAL_LOSS = "best_val_loss"
 BEST_VAL_ACCURACY = "best_val_accuracy"
@@ -85,6 +80,7 @@ GIT_COMMIT = "mlflow.source.git.commit"
 GIT_REPOSITORY = "mlflow.source.git.repoURL"
 DESCRIPTION = "mlflow.note.content"
 EXPERIMENT_KIND = "mlflow.experimentKind"
+SHARED_VIEW = "mlflow.sharedViewState."
 DATASET_CONTEXT = "mlflow.data.context"
 
 MODEL = "model"
