@@ -10,7 +10,6 @@ from beauty_mlflow.evaluation.predictions import PredictionTable
 
 REPETITIONS = 100  # random groupings
 
-Floats = npt.NDArray[np.float64]
 Hits = npt.NDArray[np.int64]
 
 
@@ -29,24 +28,7 @@ def hits_after(table: PredictionTable, merges: Sequence[Merge], order: Sequence[
     Returns:
         int64 [len(merges) + 1].
     """
-    order = range(len(table.classes)) if order is None else order
-    columns = table.probabilities.astype(np.float64).T
-    groups: list[Floats] = [columns[label] for label in order]
-    place = np.empty(len(groups), np.int64)
-    place[list(order)] = np.arange(len(groups))
-    true = place[table.true]
-    matrix = columns[list(order)]
-    answer, largest = matrix.argmax(axis=0), matrix.max(axis=0)
-    hits = [int((answer == true).sum())]
-    for merge in merges:
-        left, right = merge.left[0], merge.right[0]
-        groups[left] = groups[left] + groups[right]
-        true[true == right] = answer[answer == right] = left
-        wins = (groups[left] > largest) | ((groups[left] == largest) & (left < answer))
-        answer[wins] = left
-        largest = np.maximum(largest, groups[left])
-        hits.append(int((answer == true).sum()))
-    return np.array(hits)
+    return _Answers(table).hits(merges, range(len(table.classes)) if order is None else order)
 
 
 def hits_at_random(table: PredictionTable, merges: Sequence[Merge], *, seed: int = 0) -> Hits:
@@ -56,5 +38,37 @@ def hits_at_random(table: PredictionTable, merges: Sequence[Merge], *, seed: int
         int64 [REPETITIONS, len(merges) + 1]; the same seed gives the same.
     """
     random = np.random.default_rng(seed)
-    orders = [random.permutation(len(table.classes)).tolist() for _ in range(REPETITIONS)]
-    return np.stack([hits_after(table, merges, order) for order in orders])
+    answers, n = _Answers(table), len(table.classes)
+    return np.stack([answers.hits(merges, random.permutation(n).tolist()) for _ in range(REPETITIONS)])
+
+
+class _Answers:
+    """What the model says before any merge; a merge changes the answers of those alone that its sum wins."""
+
+    def __init__(self, table: PredictionTable) -> None:
+        self._columns = np.ascontiguousarray(table.probabilities.T, np.float64)
+        self._true, self._first = table.true, self._columns.argmax(axis=0)
+        self._largest = self._columns.max(axis=0)
+        self._tied = np.flatnonzero((self._columns == self._largest).sum(axis=0) > 1)
+
+    def hits(self, merges: Sequence[Merge], order: Sequence[int]) -> Hits:
+        place = np.empty(len(order), np.int64)
+        place[list(order)] = np.arange(len(order))
+        groups = [self._columns[label] for label in order]
+        true, answer, largest = place[self._true], self._first_of_best(place), self._largest
+        hits = [int((answer == true).sum())]
+        for merge in merges:
+            left, right = merge.left[0], merge.right[0]
+            groups[left] = groups[left] + groups[right]
+            true[true == right] = left
+            answer[answer == right] = left
+            answer[(groups[left] > largest) | ((groups[left] == largest) & (left < answer))] = left
+            largest = np.maximum(largest, groups[left])
+            hits.append(int((answer == true).sum()))
+        return np.array(hits)
+
+    def _first_of_best(self, place: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        answer = place[self._first]
+        best = self._columns[:, self._tied] == self._largest[self._tied]
+        answer[self._tied] = np.where(best, place[:, None], len(place)).min(axis=0)
+        return answer
