@@ -47,6 +47,40 @@ def isolated_environment(monkeypatch, tmp_path_factory, session_cache):
 
 
 @pytest.fixture(scope="session")
+def chromium():
+    """One browser for the session."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium isn't installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(chromium):
+    """Return an empty page of a size and colour scheme; what its console said is in ``page.said``."""
+    opened = []
+
+    def make(width=1280, height=800, scheme="light", **options):
+        page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
+        page.set_default_timeout(120_000)
+        page.said = []
+        page.on("console", lambda message: page.said.append(message.text))
+        page.on("pageerror", lambda error: page.said.append(str(error)))
+        page.on("dialog", lambda dialog: (page.said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        opened.append(page)
+        return page
+
+    yield make
+    for page in opened:
+        page.close()
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory):
     """An SQLite store with its tables made: copying it saves two seconds a test."""
     path = tmp_path_factory.mktemp("template") / "mlflow.db"
