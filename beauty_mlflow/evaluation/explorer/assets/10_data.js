@@ -3,6 +3,7 @@ const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
 const classes = data.classes;
 const size = classes.length;
+const madeOf = new Map(Object.entries(data.made_of)); // a class may be called constructor
 
 function unpack(packed) {
   const text = atob(packed);

@@ -150,6 +150,10 @@ const STEPS_OF = {
 };
 
 stage.addEventListener("keydown", (event) => {
+  if (event.ctrlKey && (event.key === "Home" || event.key === "End")) {
+    moveCursor(...(event.key === "Home" ? [0, 0] : [Infinity, Infinity]));
+    event.preventDefault();
+  }
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   const at = state.cursor || { row: 0, column: 0 };
   if (STEPS_OF[event.key]) {

@@ -1,17 +1,28 @@
 // Details: a cell's pictures, a class's figures, one picture with all that was said about it.
-function gallery(found, first = 36) {
+const classesOf = (picture) => {
+  const [from, to] = [classes[pictures.true[picture]], classes[pictures.predicted[picture]]];
+  return from === to ? [shown(to)] : [shown(from), `\u2192 ${shown(to)}`];
+};
+const fileOf = (picture) => [shown(pictures.paths[picture].split("/").pop())];
+
+function gallery(found, first = 36, caption = classesOf) {
   if (!found.length) return remark("No picture.");
-  return growing(found, (picture) => element("li", {}, card(picture)), first, "ul", "gallery");
+  return growing(found, (picture) => element("li", {}, card(picture, caption)), first, "ul", "gallery");
 }
 
-function card(picture) {
+// long names break after an underscore first
+function breakable(text) {
+  return text.split(/(?<=_)/).flatMap((part, i) => (i ? [element("wbr"), part] : [part]));
+}
+
+function card(picture, caption) {
   const [from, to] = [classes[pictures.true[picture]], classes[pictures.predicted[picture]]];
   const right = pictures.true[picture] === pictures.predicted[picture];
   const words = `${shown(pictures.paths[picture])}: true ${shown(from)}, predicted ${shown(to)} with ${probability(confidence(picture))}`;
   return element("button", { class: `card ${right ? "right" : "wrong"}`, title: words, "aria-label": words, onclick: () => showPicture(picture) },
     small(picture),
     element("span", { class: "chance" }, bar(confidence(picture), right ? "right" : "wrong"), probability(confidence(picture))),
-    element("bdi", { class: "caption" }, right ? shown(to) : `${shown(from)} \u2192 ${shown(to)}`),
+    ...caption(picture).map((line) => element("bdi", { class: "caption" }, ...breakable(line))),
     marks.has(pictures.paths[picture]) ? element("span", { class: "mark" }, "marked") : null);
 }
 
@@ -39,7 +50,7 @@ function cellDetail(from, to) {
     element("p", { class: "links" }, link(from), same ? null : link(to),
       same ? null : element("button", { class: "chip", onclick: () => showCell(to, from) }, `the other way round: ${plain(between(to.members, from.members))}`)),
     found.length ? remark("The most probable answer first.") : null,
-    gallery(found));
+    gallery(found, 36, from.members.length * to.members.length > 1 ? classesOf : fileOf));
 }
 
 const link = (item) => element("button", { class: "chip", onclick: () => showItem(item) }, named(item.name));
@@ -79,9 +90,9 @@ function both(item) {
 }
 
 function membership(item) {
-  const madeOf = item.members.length === 1 && data.made_of[item.name];
+  const parts_ = item.members.length === 1 && madeOf.get(item.name);
   const lines = [];
-  if (madeOf) lines.push(remark(`A group made of ${madeOf.map(shown).join(", ")}.`));
+  if (parts_) lines.push(remark(`A group made of ${parts_.map(shown).join(", ")}.`));
   if (item.node !== null) {
     lines.push(element("p", { class: "links" }, element("button", { class: "chip strong", onclick: () => { toggle(item.node); goBack(); } }, `Show its ${item.members.length} classes in the matrix`)));
     lines.push(element("ul", { class: "plain" }, ...item.members.map((label) => element("li", {}, link(classItem(label))))));

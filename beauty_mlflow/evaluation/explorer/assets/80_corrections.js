@@ -23,7 +23,7 @@ function mark(picture, choice) {
 }
 
 // corrections name the data's own classes: of a group, those that it was made of
-const namesOf = (label) => data.made_of[classes[label]] || [classes[label]];
+const namesOf = (label) => madeOf.get(classes[label]) || [classes[label]];
 
 function marker(picture) {
   const [from, to] = [pictures.true[picture], pictures.predicted[picture]];

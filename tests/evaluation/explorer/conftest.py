@@ -1,0 +1,19 @@
+"""Explorer pages to open in a real Chromium."""
+
+import pytest
+
+from beauty_mlflow.evaluation.evaluated import Evaluated
+from beauty_mlflow.evaluation.evaluators.explorer import FILE, evaluate
+
+
+@pytest.fixture
+def open_explorer(new_page, tmp_path):
+    """Write the explorer of these predictions and open the file alone."""
+
+    def make(table, data=None, groups=None, beside=None, *, trained_on=False, **options):
+        evaluate(Evaluated(table, data, groups or {}, beside, trained_on=trained_on), tmp_path)
+        page = new_page(**options)
+        page.goto((tmp_path / FILE).as_uri())
+        return page
+
+    return make
