@@ -7,7 +7,7 @@ WORKERS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-fast lint format lock mlproject bench bench-quick
+.PHONY: help setup demo ui screenshots test test-fast lint format lock mlproject bench bench-quick
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' Makefile
@@ -23,6 +23,9 @@ demo: setup  ## split, finetune and evaluate on the embedded sample; ends with t
 
 ui: setup  ## open the MLflow UI on the project's store (PORT=5000)
 	@$(BIN)/python tools/ui.py --port $(PORT)
+
+screenshots: setup  ## make the pictures of docs/browsing.md anew; minutes, needs chromium
+	@$(BIN)/python tools/screenshots.py
 
 test: setup  ## all tests, with branch coverage, in two processes (WORKERS=2)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term

@@ -56,7 +56,7 @@ TRAININGS = View(
     f"metrics.{names.BEST_VAL_ACCURACY} >= 0",
     f"metrics.`{names.BEST_VAL_ACCURACY}`",
     (names.BEST_VAL_ACCURACY, names.BEST_EPOCH, "test_accuracy", names.PARAMETERS_TRAINABLE),
-    ("network", "recipe", "blocks", "learning_rate"),
+    ("network", "recipe", "blocks", "learning_rate", "resolved.learning_rate"),
 )
 VIEWS = (
     TRAININGS,

@@ -1,0 +1,170 @@
+"""The pictures of docs/browsing.md, from a real server with the thesis's runs, trainings, a sweep and promotions.
+
+    make screenshots
+
+The store is made once, below build/screenshots (minutes); remove that folder to make it anew. Needs Debian's
+chromium, or another browser of its kind whose path is in CHROMIUM.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from beauty_mlflow.tracking.experiments import VIEWS, page_of
+from beauty_mlflow.tracking.store import Store, connect
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "build" / "screenshots"
+PICTURES = ROOT / "docs" / "images" / "browsing"
+BEAUTY = Path(sys.executable).with_name("beauty")
+SIZE = {"width": 1400, "height": 860}
+PATIENCE = 120_000  # milliseconds: a busy machine draws slowly
+SETTLED = 3_000  # milliseconds after which charts stand still
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture: its name, the page's address from # on, and what must be seen before it is taken."""
+
+    name: str
+    address: str
+    seen: str
+    then: Callable[[Page], Any] | None = None
+
+
+def main() -> None:
+    """Make the store where it isn't there, start a server on it, and take each picture."""
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": f"sqlite:///{FOLDER / 'mlflow.db'}",
+        "BEAUTY_STATE_DIR": str(FOLDER / "state"),
+    }
+    os.environ |= environment
+    if not (FOLDER / "made").exists():
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir(parents=True)
+        make_store(environment)
+        (FOLDER / "made").touch()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with served(environment) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_browser(), args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport=SIZE)
+        page.set_default_timeout(PATIENCE)
+        for shot in shots(connect()):
+            take(page, address, shot)
+        browser.close()
+
+
+def make_store(environment: Mapping[str, str]) -> None:
+    """Run the commands whose results the tour shows: the thesis's runs, two trainings and promotions, a sweep."""
+    beauty(environment, "reference")
+    shallow = beauty(environment, "main", "--network", "efficientnet_lite0", "--blocks", "0", "--epochs", "6")
+    beauty(environment, "promote", "--candidate", shallow)
+    deep = beauty(environment, "main", "--network", "efficientnet_lite0", "--blocks", "6", "--epochs", "8")
+    beauty(environment, "promote", "--candidate", deep, refused=True)
+    beauty(environment, "sweep", "--config", str(ROOT / "sweeps" / "smoke.toml"), "--trials", "12")
+
+
+def beauty(environment: Mapping[str, str], *words: str, refused: bool = False) -> str:
+    """Run a command and return the run id that it prints last; exit status 3 is a promotion's refusal."""
+    print("beauty", *words, flush=True)
+    done = subprocess.run(
+        [str(BEAUTY), *words], cwd=FOLDER, env=dict(environment), capture_output=True, text=True, check=False
+    )
+    if done.returncode not in ((0, 3) if refused else (0,)):
+        sys.exit(f"error: beauty {' '.join(words)} ended with status {done.returncode}:\n{done.stderr[-2000:]}")
+    return (re.findall(r"run_id: (\S+)", done.stdout) or [""])[-1]
+
+
+@contextmanager
+def served(environment: Mapping[str, str]) -> Iterator[str]:
+    """Run `make ui`'s server on a free port and yield its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, str(ROOT / "tools" / "ui.py"), "--port", str(port)]
+    with (
+        (FOLDER / "server.log").open("w") as log,
+        subprocess.Popen(command, env=dict(environment), stdout=log, stderr=log, start_new_session=True) as server,
+    ):
+        try:
+            yield _answering(f"http://127.0.0.1:{port}/", server)
+        finally:
+            os.killpg(server.pid, 15)
+
+
+def shots(store: Store) -> list[Shot]:
+    """Return the pictures of the tour, in its order."""
+    thesis = store.client.get_experiment_by_name("beauty-thesis-2018").experiment_id
+    views = {view.key: view for view in VIEWS}
+    training = _newest(store, "tags.mlflow.runName LIKE 'finetune%' AND params.blocks = '6'")
+    sweep = _newest(store, "tags.mlflow.runName LIKE 'sweep%'")
+    promotion = _newest(store, "tags.`promotion.kind` = 'promote'")
+    own = f"#/experiments/{store.experiment_id}"
+    return [
+        Shot("thesis-runs", page_of(thesis, views["trainings"]), "grouped inception_v3"),
+        Shot("thesis-charts", f"{page_of(thesis, views['trainings'])}&compareRunsMode=CHART", "Model metrics"),
+        Shot("trainings", page_of(store.experiment_id, views["trainings"]), "finetune efficientnet_lite0"),
+        Shot("training", f"{own}/runs/{training}", "Fine-tunes"),
+        Shot("epochs", f"{own}/runs/{training}/model-metrics", "val_confusion"),
+        Shot("explorer", f"{own}/runs/{training}/artifacts/evaluation/val/explorer.html", "explorer.html"),
+        Shot("sweep", f"{own}/runs/{sweep}/artifacts/search/search.html", "search.html"),
+        Shot("sweep-trials", page_of(store.experiment_id, views["sweeps"]), "trial"),
+        Shot("promotion", f"{own}/runs/{promotion}/artifacts/promotion/report.html", "report.html"),
+        Shot("registry", "#/models/beauty", "champion"),
+    ]
+
+
+def take(page: Page, address: str, shot: Shot) -> None:
+    """Take one picture, once what it shows is there."""
+    page.goto("about:blank")
+    page.goto(f"{address}{shot.address}")
+    page.get_by_text(shot.seen).first.wait_for()
+    for close in page.get_by_role("button", name="Close").all():
+        close.click()
+    page.wait_for_timeout(SETTLED)
+    if shot.then:
+        shot.then(page)
+        page.wait_for_timeout(SETTLED)
+    page.screenshot(path=str(PICTURES / f"{shot.name}.png"))
+    print(PICTURES / f"{shot.name}.png", flush=True)
+
+
+def _newest(store: Store, condition: str) -> str:
+    found = store.client.search_runs([store.experiment_id], condition, max_results=1)
+    if not found:
+        sys.exit(f"error: {FOLDER} has no run with {condition}; remove that folder and try again")
+    return str(found[0].info.run_id)
+
+
+def _browser() -> str:
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not found:
+        sys.exit("error: chromium isn't installed (apt-get install chromium), and CHROMIUM doesn't name a browser")
+    return found
+
+
+def _answering(address: str, server: subprocess.Popen[bytes]) -> str:
+    while server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}health", timeout=5):  # noqa: S310 - our own server
+                return address
+        except OSError:
+            time.sleep(0.5)
+    sys.exit(f"error: the server ended with status {server.returncode}; see {FOLDER / 'server.log'}")
+
+
+if __name__ == "__main__":
+    main()
