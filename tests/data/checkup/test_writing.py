@@ -1,0 +1,99 @@
+import csv
+import os
+
+import pytest
+
+from beauty_mlflow.data.checkup.kinds import KINDS
+from beauty_mlflow.data.checkup.writing import CLASSES, CORRECTIONS, FILES, FINDINGS, PAGE, check_out, write_checkup
+from beauty_mlflow.data.progress import silent_progress
+from beauty_mlflow.data.safe_tables import read_table, write_table
+from beauty_mlflow.data.splits.corrections import read_corrections
+from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
+from beauty_mlflow.errors import DataError
+
+SIDE = 96
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "check"
+
+
+def test_the_table_holds_every_finding_and_the_classes_their_counts(spoiled, check, out):
+    checkup = check(spoiled)
+    write_checkup(checkup, out)
+    header, rows = read_table(out / FINDINGS)
+    assert header == ["path", "class", "part", "finding", "value", "detail"]
+    assert [tuple(row) for row in rows] == list(checkup.lines())
+    header, rows = read_table(out / CLASSES)
+    counted = {name: sum(int(row[header.index(name)]) for row in rows) for name in (kind.name for kind in KINDS)}
+    assert counted == {kind.name: count for kind, count in checkup.counts.items()}
+
+
+def test_proposes_to_drop_what_is_blank_or_in_several_classes(spoiled, check, out):
+    assert write_checkup(check(spoiled), out) == 5
+    assert read_corrections(out / CORRECTIONS) == dict.fromkeys(
+        [
+            "shampoo/001.png",
+            "soap/exact_other_class.png",
+            "shampoo/002.png",
+            "soap/near_other_class.jpg",
+            "shampoo/blank.png",
+        ],
+        "drop",
+    )
+
+
+def test_a_split_applies_the_proposals_as_they_are(spoiled, check, out):
+    write_checkup(check(spoiled), out)
+    corrections = out / CORRECTIONS
+    split = split_data(spoiled, SplitOptions(corrections=read_corrections(corrections)), silent_progress).split
+    assert not {"shampoo/blank.png", "soap/exact_other_class.png"} & set(split.table["path"])
+    assert "shampoo/000.png" in set(split.table["path"])
+
+
+def test_no_name_becomes_a_formula(make_good, check, out):
+    write_checkup(check(make_good({"=1+1": 3, "@soap": 3, "-x": 3, "plain": 40})), out)
+    for name in (FINDINGS, CLASSES, CORRECTIONS):
+        with (out / name).open(encoding="utf-8", newline="") as stream:
+            assert not [cell for row in csv.reader(stream) for cell in row if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_an_earlier_check_up_is_replaced(spoiled, make_good, check, out):
+    for data in (spoiled, make_good({"shampoo": 3, "soap": 3}, name="other")):
+        check_out(out)
+        write_checkup(check(data), out)
+    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
+    assert read_table(out / FINDINGS)[1] == []
+
+
+def test_edited_corrections_are_not_replaced(spoiled, check, out):
+    write_checkup(check(spoiled), out)
+    header, rows = read_table(out / CORRECTIONS)
+    write_table(out / CORRECTIONS, header, rows[:-1])
+    with pytest.raises(DataError, match=r"corrections\.csv' was edited, so it isn't replaced"):
+        check_out(out)
+
+
+@pytest.mark.parametrize("name", [PAGE, FINDINGS, CLASSES])
+def test_a_file_of_the_users_own_is_not_replaced(out, name):
+    out.mkdir()
+    (out / name).write_text("mine")
+    with pytest.raises(DataError, match=f"{name}' is no check-up's"):
+        check_out(out)
+
+
+def test_a_folder_in_the_place_of_a_file_and_a_file_in_the_place_of_the_folder_are_errors(out, tmp_path):
+    (out / PAGE).mkdir(parents=True)
+    with pytest.raises(DataError, match="is no check-up's"):
+        check_out(out)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(DataError, match="can't be written"):
+        check_out(tmp_path / "file")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_is_not_writable_is_an_error(out, spoiled, check):
+    out.mkdir(mode=0o500)
+    with pytest.raises(DataError, match="can't be written"):
+        write_checkup(check(spoiled), out)
