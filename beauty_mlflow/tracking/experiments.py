@@ -87,13 +87,17 @@ VIEWS = (
 )
 
 
-def introduce(store: Store) -> None:
+def introduce(store: Store, words: str = "") -> None:
     """Give the store's experiment, where it has none of its own, its words, its kind and its views.
+
+    Args:
+        store: Where.
+        words: What the experiment is, if it isn't one of trainings made here (Markdown).
 
     Raises:
         TrackingError: The store refuses or doesn't answer.
     """
-    wanted = {names.DESCRIPTION: _words(store.experiment_id), names.EXPERIMENT_KIND: KIND}
+    wanted = {names.DESCRIPTION: words or _words(store.experiment_id), names.EXPERIMENT_KIND: KIND}
     wanted |= {f"{names.SHARED_VIEW}{view.key}": view.state for view in VIEWS}
     with translated(f"describe the {store.describe()}"):
         tags = store.client.get_experiment(store.experiment_id).tags
