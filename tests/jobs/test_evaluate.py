@@ -5,6 +5,7 @@ import pytest
 
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sample import make_sample
+from beauty_mlflow.data.splits.corrections import read_corrections
 from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.errors import DataError, ManifestError, TrackingError
@@ -84,10 +85,12 @@ def test_figures_of_the_models_threshold(local_store, tiny, tmp_path):
 
 
 @pytest.mark.slow
-def test_training_pictures_are_said(local_store, finetuned, capsys):
-    """Measuring on the training part of the model's own split is done, and said."""
-    run(Evaluate(model=finetuned, part="train"))
+def test_training_pictures_are_said(local_store, finetuned, capsys, tmp_path):
+    """Measuring on the training part of the model's own split is done, and said; no label of it is called wrong."""
+    summary = dict(run(Evaluate(model=finetuned, part="train")))
     assert "pictures were trained on" in capsys.readouterr().err
+    folder = download(Run.find(connect(), summary["run_id"]), "evaluation/train", tmp_path)
+    assert read_corrections(folder / "corrections.csv") == {}
 
 
 @pytest.mark.slow
