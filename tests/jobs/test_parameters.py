@@ -29,7 +29,7 @@ def test_every_parameter_says_what_it_is(name):
         ("main", "data network blocks epochs weights seed"),
         ("sample", "out classes images seed"),
         ("split", "data out strategy train val test duplicates group_by extend corrections seed materialize strict"),
-        ("group", "data groups out"),
+        ("group", "data groups out model classes constraints groups_out"),
         (
             "finetune",
             (
