@@ -20,6 +20,7 @@ function enter(render) {
   panel.trail.push(render);
   renderPanel();
   body.focus({ preventScroll: true });
+  byId("panel").scrollIntoView({ block: "nearest" }); // it is below the matrix where there is no room beside it
 }
 
 const showCell = (from, to) => enter(() => cellDetail(from, to));

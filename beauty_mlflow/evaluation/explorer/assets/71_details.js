@@ -28,7 +28,7 @@ function card(picture, caption) {
 
 function small(picture) {
   const source = thumbnail(picture);
-  if (source) return element("img", { src: source, alt: "", loading: "lazy" });
+  if (source) return element("img", { src: source, alt: "" });
   return element("span", { class: "missing" }, shown(pictures.paths[picture].split("/").pop()));
 }
 
