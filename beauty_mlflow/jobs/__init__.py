@@ -20,6 +20,7 @@ JOBS = (
     "promotions",
     "sweep",
     "reference",
+    "compare",
     "cache",
 )
 

@@ -109,6 +109,10 @@ class Run:
         self._last_step = {name: max(self.metric_history(name), default=0) for name in names.EPOCH_METRICS}
         return min(self._last_step.values())
 
+    def entity(self) -> Any:  # noqa: ANN401 - MLflow is untyped
+        """Return MLflow's entity of the run as it is now."""
+        return self._fetch()
+
     def models(self) -> list[Any]:
         """Return MLflow's entities of the models that the run logged, whole or not, newest first."""
         chosen = f"source_run_id = '{self.run_id}' AND name = '{names.MODEL}'"

@@ -1,0 +1,60 @@
+"""The figures of a comparison as PNG."""
+
+from itertools import chain
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
+
+from beauty_mlflow.evaluation.comparison.charts import Chart, Line
+from beauty_mlflow.evaluation.plotting import name_style, new_figure, readable, save_figure
+
+# Okabe and Ito 2008: told apart by colour-blind readers, too
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+_LONGEST = 90
+
+
+def draw_chart(chart: Chart, path: Path) -> None:
+    """Draw accuracy and loss beside each other: training dashed, validation solid, intervals as bars."""
+    figure = new_figure(11, 5.2)
+    figure.suptitle(readable(chart.title, _LONGEST), fontsize=11, **name_style())
+    for axes, (name, lines) in zip(figure.subplots(1, len(chart.panels)), chart.panels.items(), strict=True):
+        axes.set(xlabel=chart.below, ylabel=name)
+        axes.grid(alpha=0.3)
+        for line in lines:
+            _draw(axes, line)
+        _number(axes, chart)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    legend = figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8)
+    for text in legend.get_texts():
+        text.set(**name_style())
+    save_figure(figure, path)
+
+
+def _draw(axes: Axes, line: Line) -> None:
+    colour, marker = COLOURS[line.colour % len(COLOURS)], MARKERS[line.colour % len(MARKERS)]
+    axes.plot(
+        list(line.points),
+        list(line.points.values()),
+        color=colour,
+        linestyle="--" if line.dashed else "-",
+        marker=marker,
+        markersize=5,
+        markerfacecolor="white" if line.dashed else colour,
+        label=readable(line.label, _LONGEST),
+    )
+    if line.bars:
+        low, high = zip(*line.bars.values(), strict=True)
+        axes.vlines(list(line.bars), low, high, color=colour, alpha=0.4, linewidth=3)
+
+
+def _number(axes: Axes, chart: Chart) -> None:
+    if not chart.log:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        return
+    numbers = sorted(set(chain.from_iterable(line.points for line in chain.from_iterable(chart.panels.values()))))
+    axes.set_xscale("log")
+    axes.set_xticks(numbers)
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,106 @@
+"""All classes against their groups: which series stand against each other, and the control of summed probabilities."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.errors import BeautyError, InputError, TrackingError, UnreachableError
+from beauty_mlflow.evaluation.comparison.charts import Pair
+from beauty_mlflow.evaluation.comparison.compared import Accuracy, Compared
+from beauty_mlflow.evaluation.comparison.series import Series, by_depth
+from beauty_mlflow.evaluation.comparison.summing import sum_into_groups
+from beauty_mlflow.evaluation.metrics import summarize
+from beauty_mlflow.jobs.comparing_data import Data
+from beauty_mlflow.jobs.evaluating import own_split
+from beauty_mlflow.serving.package import MODEL_FILE, read_description
+from beauty_mlflow.tracking.models import fetch_model
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import Store
+
+BATCH = 128
+
+NO_MODEL = "the model isn't there any more"
+NO_PICTURES = "the validation pictures are gone or changed"
+IMPORTED = "nobody has the model or its predictions"
+NOT_WANTED = "control=false"
+
+
+def find_pairs(store: Store, compared: Sequence[Compared], data: Mapping[str, Data], *, control: bool) -> list[Pair]:
+    """Return each series of all classes beside each of groups of the same pictures, network and recipe.
+
+    Args:
+        store: Where the models are.
+        compared: The trainings.
+        data: Theirs, by run.
+        control: Whether to ask the models of all classes.
+
+    Raises:
+        UnreachableError: The store doesn't answer any more.
+    """
+    series = by_depth(compared, least=1)
+    return [
+        _pair(store, full, grouped, data, control=control)
+        for full in series
+        for grouped in series
+        if _belong_together(full, grouped, data)
+    ]
+
+
+def _belong_together(full: Series, grouped: Series, data: Mapping[str, Data]) -> bool:
+    one, other = full.any, grouped.any
+    same = data[one.run].same
+    return bool(
+        not one.grouped
+        and other.grouped
+        and same
+        and same == data[other.run].same
+        and (one.network, one.recipe) == (other.network, other.recipe)
+    )
+
+
+def _pair(store: Store, full: Series, grouped: Series, data: Mapping[str, Data], *, control: bool) -> Pair:
+    groups = data[grouped.any.run].groups
+    if not groups or not control:
+        missing = {NOT_WANTED if groups else IMPORTED: len(full.points)}
+        return Pair(full, grouped, {}, {}, missing)
+    found = dict(_sums(store, full, groups))
+    missing = Counter(sums for sums in found.values() if isinstance(sums, str))
+    figures = {depth: sums for depth, sums in found.items() if not isinstance(sums, str)}
+    summed = {
+        depth: Accuracy(sums["accuracy"], sums["accuracy_low"], sums["accuracy_high"])
+        for depth, sums in figures.items()
+    }
+    return Pair(full, grouped, summed, {depth: sums["loss"] for depth, sums in figures.items()}, missing)
+
+
+def _sums(store: Store, full: Series, groups: Mapping[str, str]) -> Iterator[tuple[int, Mapping[str, float] | str]]:
+    """Yield what each depth's model comes to on the groups, or why that isn't known."""
+    for depth, one in full.points.items():
+        try:
+            yield depth, _sum(store, one.run, groups)
+        except UnreachableError:
+            raise
+        except TrackingError:
+            yield depth, NO_MODEL
+        except InputError:
+            yield depth, NO_PICTURES
+        except BeautyError as error:
+            yield depth, str(error)
+
+
+def _sum(store: Store, run_id: str, groups: Mapping[str, str]) -> Mapping[str, float]:
+    package = fetch_model(store, run_id)
+    description = read_description(package)
+    split = own_split(Run.find(store, run_id), check_pictures=True)
+    from beauty_mlflow.evaluation.predictions import predict
+    from beauty_mlflow.serving.classifier import load_network
+
+    table = predict(
+        load_network(package / MODEL_FILE),
+        split.part("val"),
+        size=description.image_size,
+        resize=description.resize,
+        batch_size=BATCH,
+        progress=console_progress,
+    )
+    return summarize(sum_into_groups(table, groups))

@@ -1,0 +1,182 @@
+"""Trainings as a comparison reads them: what they were, what they came to, and which runs aren't any."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from beauty_mlflow.data.progress import Progress, silent_progress
+from beauty_mlflow.evaluation.comparison.compared import Accuracy
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.finding import child_runs, find_runs
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import Store
+
+TEST = "test"
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished training.
+
+    Attributes:
+        run: Its run.
+        name: The run's name.
+        experiment: The experiment's name.
+        parameters: As logged.
+        metrics: The latest value of each.
+        tags: All of them.
+        data: What its data is called; empty where nobody said.
+        digests: Of the pictures, by part.
+        kept: What was measured in the kept epoch, by metric.
+        epochs: How many it took.
+        seconds: How long these took.
+        images_per_second: The training pictures' median over the epochs; None where it wasn't measured.
+        test: The kept model's test figures, the run's own or those of the latest evaluation on the same pictures.
+    """
+
+    run: Run
+    name: str
+    experiment: str
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    data: str
+    digests: Mapping[str, str]
+    kept: Mapping[str, float]
+    epochs: int
+    seconds: float
+    images_per_second: float | None
+    test: Accuracy | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The trainings, oldest first, and how many other runs there were, by the reason why they aren't trainings."""
+
+    trainings: Sequence[Training]
+    left_out: Mapping[str, int]
+
+
+def find_trainings(
+    store: Store, run_ids: Sequence[str], experiment_ids: Sequence[str], progress: Progress = silent_progress
+) -> Found:
+    """Read the finished trainings among runs; a sweep's run stands for its trials.
+
+    Args:
+        store: Where.
+        run_ids: The runs, each once.
+        experiment_ids: Experiments, all of whose runs are meant.
+        progress: Shows how many are read.
+
+    Raises:
+        TrackingError: There is no such run, or it is deleted; or the store doesn't answer.
+    """
+    chosen = {run.info.run_id: run for run in _chosen(store, run_ids, experiment_ids)}
+    reasons = {run_id: _why_not(run, named=run_id in run_ids) for run_id, run in chosen.items()}
+    meant = [run for run_id, run in chosen.items() if not reasons[run_id]]
+    titles = _titles(store, {str(run.info.experiment_id) for run in meant})
+    evaluations = list(_evaluations(store, titles))
+    trainings = []
+    with progress("Reading runs", len(meant)) as bar:
+        for run in sorted(meant, key=lambda run: (run.info.start_time, run.info.run_id)):
+            trainings.append(_training(store, run, titles, evaluations))
+            bar.update(1)
+    return Found(trainings, Counter(reason for reason in reasons.values() if reason))
+
+
+def _chosen(store: Store, run_ids: Sequence[str], experiment_ids: Sequence[str]) -> Iterator[Any]:
+    for run_id in run_ids:
+        run = Run.find(store, run_id)
+        entity = run.entity()
+        if _is_sweep(entity.data.tags):
+            yield from (child.entity() for child in child_runs(store, run))
+        else:
+            yield entity
+    if experiment_ids:
+        yield from find_runs(store, experiment_ids, {})
+
+
+def _is_sweep(tags: Mapping[str, str]) -> bool:
+    return names.STUDY in tags and names.TRIAL_NUMBER not in tags and names.CONFIRM not in tags
+
+
+_KINDS: tuple[tuple[Callable[[Mapping[str, str]], bool], str], ...] = (
+    (lambda tags: names.EVALUATES in tags, "evaluations (their figures stand beside their trainings')"),
+    (lambda tags: names.PROMOTION in tags, "promotions"),
+    (lambda tags: names.COMPARES in tags, "comparisons"),
+    (_is_sweep, "sweeps (their trials are runs of their own)"),
+    (lambda tags: names.RESUMED in tags, "runs beside a resumed one"),
+    (lambda tags: names.PRUNED in tags, "pruned trials"),
+)
+
+
+def _why_not(run: Any, *, named: bool) -> str:  # noqa: ANN401 - MLflow is untyped
+    """Return why a run isn't compared, empty where it is."""
+    tags, status = run.data.tags, run.info.status
+    for holds, reason in _KINDS:
+        if holds(tags):
+            return reason
+    if names.CONFIRM in tags and not named:
+        return "runs that confirm a trial on another seed"
+    if status != "FINISHED":
+        return {"RUNNING": "runs that haven't ended"}.get(status, f"{status.lower()} runs")
+    return "" if names.BEST_VAL_ACCURACY in run.data.metrics else "runs that are no trainings"
+
+
+def _titles(store: Store, experiment_ids: Iterable[str]) -> dict[str, str]:
+    with translated("read the experiments' names"):
+        return {number: store.client.get_experiment(number).name for number in experiment_ids}
+
+
+def _evaluations(store: Store, experiment_ids: Iterable[str]) -> Iterator[Any]:
+    """Yield the finished evaluations on test parts, the latest last."""
+    if inside := sorted(experiment_ids):
+        conditions = (f"tags.{names.EVALUATES} LIKE '%'", "attributes.status = 'FINISHED'")
+        found = find_runs(store, inside, {}, *conditions)
+        yield from (run for run in found if f"{TEST}_accuracy" in run.data.metrics)
+
+
+def _training(store: Store, entity: Any, titles: Mapping[str, str], evaluations: Sequence[Any]) -> Training:  # noqa: ANN401 - MLflow is untyped
+    run, metrics = Run(store, entity.info.run_id), dict(entity.data.metrics)
+    best, digests = int(metrics.get(names.BEST_EPOCH, 0)), _digests(entity)
+    histories = {name: run.metric_history(name) for name in (*names.CURVES, names.EPOCH_SECONDS) if name in metrics}
+    seconds = histories.get(names.EPOCH_SECONDS, {})
+    speeds = run.metric_history(names.SPEED).values() if names.SPEED in metrics else ()
+    own = [one for one in evaluations if one.data.tags[names.EVALUATES] == run.run_id]
+    tested = [one for one in own if _digests(one).get(TEST) == digests.get(TEST)]
+    return Training(
+        run=run,
+        name=entity.info.run_name or run.run_id,
+        experiment=titles[str(entity.info.experiment_id)],
+        parameters=dict(entity.data.params),
+        metrics=metrics,
+        tags=dict(entity.data.tags),
+        data=_data(entity),
+        digests=digests,
+        kept={name: history[best] for name, history in histories.items() if best in history},
+        epochs=len(seconds),
+        seconds=sum(seconds.values()),
+        images_per_second=sorted(speeds)[len(speeds) // 2] if speeds else None,
+        test=_test(tested[-1].data.metrics if tested else metrics),
+    )
+
+
+def _test(metrics: Mapping[str, float]) -> Accuracy | None:
+    value, low, high = (metrics.get(f"{TEST}_{name}") for name in ("accuracy", "accuracy_low", "accuracy_high"))
+    return None if value is None else Accuracy(value, low, high)
+
+
+def _datasets(entity: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - MLflow is untyped
+    for one in entity.inputs.dataset_inputs if entity.inputs else ():
+        yield next((tag.value for tag in one.tags if tag.key == names.DATASET_CONTEXT), ""), one.dataset
+
+
+def _digests(entity: Any) -> dict[str, str]:  # noqa: ANN401 - MLflow is untyped
+    return {part: str(dataset.digest) for part, dataset in _datasets(entity)}
+
+
+def _data(entity: Any) -> str:  # noqa: ANN401 - MLflow is untyped
+    found = (str(dataset.name).rpartition("/")[0] for _, dataset in _datasets(entity))
+    return next(found, str(entity.data.params.get("data", "")))

@@ -1,0 +1,81 @@
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from beauty_mlflow.evaluation.comparison.charts import depth_charts
+from beauty_mlflow.evaluation.comparison.page import Page, write_page
+from beauty_mlflow.evaluation.comparison.table import readable_row
+
+SCRIPT = '</script><script>document.title="run"</script><img src=x onerror="document.title=\'run\'">'
+LINK = "<a href=\"javascript:document.title='run'\">x</a><b>bold</b>"
+
+
+class _Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):  # noqa: ARG002 - the parser's signature
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def page_of(trainings, absent=()):
+    return write_page(Page("a title", depth_charts(trainings), [readable_row(one) for one in trainings], absent))
+
+
+def renamed(depths, name):
+    return [replace(one, name=name, data=name, network=name, experiment=name) for one in depths]
+
+
+def test_the_page_says_all(depths):
+    """Figures with what they show, the table, and what isn't there; the drawing library comes once, inside."""
+    parser = _Tags()
+    text = page_of(depths, ["3 evaluations were left out."])
+    parser.feed(text)
+    said = " ".join(parser.text)
+    assert "Accuracy and loss against depth: boxes, 4 classes" in said
+    assert "3 evaluations were left out." in said
+    assert parser.tags.count("tr") == 1 + len(depths)
+    assert text.count("plotly.js v") == 1
+    assert "cdn.plot.ly" not in text.replace("https://cdn.plot.ly/un/", "")
+    assert len(text) < 6_000_000
+
+
+def test_without_figures_the_library_isnt_there(training):
+    assert len(page_of([training()])) < 10_000
+
+
+@pytest.mark.parametrize("name", [SCRIPT, LINK, "a$x_1$b$", "new\nline"])
+def test_names_become_no_markup(depths, name):
+    plain, hostile = _Tags(), _Tags()
+    plain.feed(page_of(depths))
+    hostile.feed(page_of(renamed(depths, name)))
+    assert hostile.tags == plain.tags
+
+
+@pytest.mark.system
+@pytest.mark.slow
+def test_in_a_browser(depths, tmp_path):
+    """Drawn without a request to anywhere; a name that is a script stays a name, and is seen as it is written."""
+    from playwright.sync_api import sync_playwright
+
+    (tmp_path / "page.html").write_text(page_of(renamed(depths, SCRIPT + LINK)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page()
+        requests, errors = [], []
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto((tmp_path / "page.html").as_uri())
+        page.wait_for_selector(".legendtext", timeout=120_000)
+        assert page.locator(".scatterlayer .trace").count() == 4
+        assert page.title() == "a title"
+        assert LINK in page.locator(".legendtext").first.text_content()
+        assert page.locator("a[href^=javascript]").count() == 0
+        browser.close()
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert errors == []
