@@ -89,7 +89,11 @@ def test_a_run_holds_everything(store_uri, tiny, manifest):
 
     inputs = {item.dataset.name: item.dataset.digest for item in found.inputs.dataset_inputs}
     assert inputs == {f"{split.folder.name}/{part}": split.digest(part) for part in ("train", "val", "test")}
-    assert set(artifacts_of(summary["run_id"])) >= ARTIFACTS
+    artifacts = set(artifacts_of(summary["run_id"]))
+    assert artifacts >= ARTIFACTS
+    images = sorted(re.split("[%+]", path)[:3] for path in artifacts if path.startswith("images/") and path.endswith(".png"))
+    assert images == [["images/val_confusion", "step", "1"], ["images/val_confusion", "step", "2"]]
+    assert tags["mlflow.loggedImages"] == "True"
 
 
 @pytest.mark.slow
