@@ -143,8 +143,9 @@ def draw_reliability(tables: Mapping[str, PredictionTable], path: Path) -> None:
     figure = new_figure(width, 6.5, arranged=False)
     left, right = 0.9 / width, 1 - 0.15 / width
     places = {"left": left, "right": right, "bottom": 0.14, "top": 0.95, "wspace": 0.08, "hspace": 0.09}
-    shared = {"sharex": True, "sharey": "row", "squeeze": False}
-    uppers, counts = figure.subplots(2, len(tables), **shared, height_ratios=(3, 1), gridspec_kw=places)
+    uppers, counts = figure.subplots(
+        2, len(tables), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 1), gridspec_kw=places
+    )
     for (title, table), upper, lower in zip(tables.items(), uppers, counts, strict=True):
         reliability = bin_by_confidence(table)
         upper.set_title(f"{title}: calibration error {reliability.expected_calibration_error:.3f}")

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,10 +66,10 @@ class _Sheet:
         self.figure = new_figure(width / DPI, height / DPI, arranged=False)
         self._size = width, height
 
-    def write(self, text: str, left: int, top: int, width: int | None = None, **style: object) -> None:
+    def write(self, text: str, left: int, top: int, width: int | None = None, **style: Any) -> None:  # noqa: ANN401
         """Write text whose upper left corner is here, cut off at a width."""
-        place = left / self._size[0], 1 - top / self._size[1]
-        written = self.figure.text(*place, text, va="top", **name_style(), **style)
+        x, y = left / self._size[0], 1 - top / self._size[1]
+        written = self.figure.text(x, y, text, va="top", **name_style(), **style)
         if width:
             written.set_clip_box(Bbox.from_bounds(left, 0, width, self._size[1]))
             written.set_clip_on(True)

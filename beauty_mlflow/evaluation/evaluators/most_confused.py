@@ -41,8 +41,15 @@ def evaluate(evaluated: Evaluated, folder: Path) -> None:
         folder / FILE,
         HEADER,
         (
-            _row(table, rows[i, j], counts[[i, j], [j, i]].tolist(), shares[i, j])
-            for i, j in map(tuple, pairs[order].tolist())
+            [
+                table.classes[i],
+                table.classes[j],
+                int(counts[i, j]),
+                round(float(shares[i, j]), 6),
+                int(counts[i, j] + counts[j, i]),
+                *_answers(table, rows[i, j]),
+            ]
+            for i, j in pairs[order].tolist()
         ),
     )
 
@@ -56,17 +63,7 @@ def _rows_of_pairs(table: PredictionTable) -> dict[tuple[int, int], list[int]]:
     return rows
 
 
-def _row(table: PredictionTable, rows: list[int], counts: list[int], share: float) -> list[Cell]:
-    best = rows[0]
+def _answers(table: PredictionTable, rows: list[int]) -> list[Cell]:
+    """Return the mean probability of the pictures' answers, the most confident one's path and its probability."""
     confidence = table.probabilities[rows].max(axis=1)
-    there, back = counts
-    return [
-        table.classes[table.true[best]],
-        table.classes[table.predicted[best]],
-        there,
-        round(float(share), 6),
-        there + back,
-        round(float(confidence.mean(dtype=np.float64)), 6),
-        table.paths[best],
-        exact(confidence[0]),
-    ]
+    return [round(float(confidence.mean(dtype=np.float64)), 6), table.paths[rows[0]], exact(confidence[0])]
