@@ -54,7 +54,7 @@ def run(parameters: Check) -> Summary:
         say_notes(checkup.notes)
         proposed = write_checkup(checkup, out)
         project.log_checkup(out)
-        summary = [*_summary(checkup, out), *_next(checkup, parameters.data, out, proposed), *project.summary()]
+        summary = [*_summary(checkup, out), *_next(checkup, parameters, out, proposed), *project.summary()]
         if parameters.strict and checkup.serious:
             raise RefusedError(f"{checkup.serious} serious findings; {out / 'report.html'} shows them", summary)
         return summary
@@ -77,15 +77,24 @@ def _summary(checkup: "Checkup", out: Path) -> Summary:
     ]
 
 
-def _next(checkup: "Checkup", data: str, out: Path, proposed: int) -> Summary:
-    words = ["beauty", "split", "--data", str(checkup.folder) if checkup.is_split else data]
-    words += ["--extend", data] if checkup.is_split else []
-    words += ["--corrections", str(out / "corrections.csv")] if proposed else []
-    kept = f"delete the lines of pictures to keep from {out / 'corrections.csv'}, " if proposed else ""
+def _next(checkup: "Checkup", parameters: Check, out: Path, proposed: int) -> Summary:
+    kept = f", delete the lines of pictures to keep from {out / 'corrections.csv'}" if proposed else ""
+    command = shlex.join(_command(checkup, parameters, out / "corrections.csv" if proposed else None))
     return [
         *([("proposed", f"{proposed} pictures to drop")] if proposed else []),
-        ("next", f"look at {out / 'report.html'}, {kept}then: {shlex.join(words)}"),
+        ("next", f"look at {out / 'report.html'}{kept}, then: {command}"),
     ]
+
+
+def _command(checkup: "Checkup", parameters: Check, corrections: Path | None) -> list[str]:
+    data = parameters.data
+    if checkup.is_split and not checkup.serious:
+        return ["mlflow", "run", ".", "-e", "finetune", "-P", f"data={data}"]
+    leaks = any(count for kind, count in checkup.counts.items() if kind.name.endswith("_other_part"))
+    words = ["beauty", "split", "--data", str(checkup.folder) if checkup.is_split else data]
+    words += ["--extend", data] if checkup.is_split and not leaks else []  # which would keep the parts
+    words += ["--group-by", parameters.group_by] if parameters.group_by else []
+    return words + (["--corrections", str(corrections)] if corrections else [])
 
 
 JOB = Job(Check, run)

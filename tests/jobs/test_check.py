@@ -62,7 +62,19 @@ def test_what_it_says_to_do_next_works(spoiled, tmp_path):
     assert len(read_split(tmp_path / "split.csv").table) == 47
     summary = dict(check(Check(data=str(tmp_path / "split.csv"), out=str(tmp_path / "again"))))
     assert summary["findings"] == 0
-    assert summary["next"].endswith(f"beauty split --data {spoiled} --extend {tmp_path}/split.csv")
+    assert summary["next"].endswith(f"mlflow run . -e finetune -P data={tmp_path}/split.csv")
+
+
+def test_a_split_with_leaks_is_to_be_made_again_and_one_with_other_findings_to_be_extended(spoiled, tmp_path):
+    split(Split(data=str(spoiled), out=str(tmp_path / "split.csv")))
+    manifest = str(tmp_path / "split.csv")
+    summary = dict(check(Check(data=manifest, out=str(tmp_path / "check"))))
+    assert f"beauty split --data {spoiled} --extend {manifest} --corrections" in summary["next"]
+    same_name = r"[^/]+\.jpg"
+    summary = dict(check(Check(data=manifest, group_by=same_name, out=str(tmp_path / "again"))))
+    leaks = "product_other_part" in summary
+    assert ("--extend" in summary["next"]) != leaks
+    assert f"--group-by '{same_name}'" in summary["next"]
 
 
 def test_the_data_is_named_with_or_without_its_option(spoiled, tmp_path):

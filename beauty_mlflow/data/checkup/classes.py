@@ -24,7 +24,7 @@ def class_table(checkup: Checkup) -> pd.DataFrame:
     grouped = table.groupby("class")
     counts = grouped.size().reindex(names, fill_value=0)
     medians = grouped[["width", "height"]].median().reindex(names)
-    columns: dict[str, object] = {"pictures": counts, "share": counts / len(table)}
+    columns: dict[str, object] = {"pictures": counts, "share": (counts / len(table)).round(4)}
     columns |= {part: _counted(table["class"][table["part"] == part], names) for part in PARTS}
     columns |= {"median_width": medians["width"], "median_height": medians["height"]}
     columns |= {each.kind.name: _counted(table["class"].iloc[each.rows], names) for each in checkup.found}

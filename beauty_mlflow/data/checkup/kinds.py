@@ -54,8 +54,7 @@ NEAR_OTHER_CLASS = Kind(
     "The same picture in several classes",
     "Saved again, resized or brightened: at most one label is right, or the classes overlap. "
     "Delete the line of the right one from corrections.csv, or merge the classes (beauty group).",
-    "looks like {other} in the class {other_class}: no value of their thumbnails differs by more than {value:.0f} of "
-    "255",
+    "looks like {other} in the class {other_class}; their thumbnails differ by at most {value:.0f} of 255",
     serious=True,
     drops=True,
 )
@@ -70,7 +69,7 @@ NEAR_OTHER_PART = Kind(
     "near_other_part",
     "The same picture in several parts",
     "Validation and test figures are too good. Split again with --duplicates together.",
-    "looks like {other} in the part {other_part}: no value of their thumbnails differs by more than {value:.0f} of 255",
+    "looks like {other} in the part {other_part}; their thumbnails differ by at most {value:.0f} of 255",
     serious=True,
 )
 PRODUCT_OTHER_PART = Kind(
@@ -98,7 +97,7 @@ NEAR_COPY = Kind(
     "near_copy",
     "Near copies: the same picture saved again, resized or brightened",
     "A split keeps copies in one part; --duplicates drop keeps one of each.",
-    "looks like {other}: no value of their thumbnails differs by more than {value:.0f} of 255",
+    "looks like {other}; their thumbnails differ by at most {value:.0f} of 255",
 )
 DARK = Kind(
     "dark",

@@ -44,7 +44,8 @@ def sizes(table: pd.DataFrame) -> str:
     order = np.argsort(areas, kind="stable")
     named = [f"{width} x {height}" for width, height in zip(table["width"], table["height"], strict=True)]
     small, middle, large = (named[row] for row in order[[0, len(order) // 2, -1]])
-    return _counted(named) if small == large else f"{small} to {large}, the middle one {middle}; {_counted(named)}"
+    common = _counted([f"of {name}" for name in named])
+    return common if small == large else f"{small} to {large}, the middle one {middle}; {common}"
 
 
 def class_sizes(table: pd.DataFrame) -> str:

@@ -10,7 +10,15 @@ import pandas as pd
 from beauty_mlflow.data.checkup.checking import Checkup, Finding
 from beauty_mlflow.data.checkup.classes import class_table
 from beauty_mlflow.data.checkup.findings import NOBODY, Findings
-from beauty_mlflow.data.checkup.kinds import BROKEN, KINDS, Kind
+from beauty_mlflow.data.checkup.kinds import (
+    BROKEN,
+    CHANGED,
+    EXACT_OTHER_PART,
+    KINDS,
+    NEAR_OTHER_PART,
+    PRODUCT_OTHER_PART,
+    Kind,
+)
 from beauty_mlflow.data.checkup.notes import class_sizes, formats, sizes
 from beauty_mlflow.data.checkup.style import STYLE
 from beauty_mlflow.data.checkup.thumbnails import Thumbnails
@@ -81,8 +89,19 @@ def _contents(checkup: Checkup) -> Iterator[str]:
         mark = ' class="serious"' if kind.serious else ""
         yield f"<tr{mark}><td class=number>{count:,}</td><td>{_link(kind)}</td><td>{escape(kind.advice)}</td></tr>"
     yield "</tbody></table>"
-    clean = [kind.title.partition(":")[0] for kind in KINDS if not checkup.counts[kind]]
+    clean = [kind.title.partition(":")[0] for kind in _looked_for(checkup) if not checkup.counts[kind]]
     yield f"<p class=note>Looked for, and not found: {escape('; '.join(clean))}.</p>" if clean else ""
+
+
+def _looked_for(checkup: Checkup) -> list[Kind]:
+    has = {column: bool((checkup.table[column] != "").any()) for column in ("part", "product")}
+    pointless = {
+        CHANGED: not checkup.is_split,
+        EXACT_OTHER_PART: not has["part"],
+        NEAR_OTHER_PART: not has["part"],
+        PRODUCT_OTHER_PART: not (has["part"] and has["product"]),
+    }
+    return [kind for kind in KINDS if not pointless.get(kind)]
 
 
 def _broken(checkup: Checkup) -> Iterator[str]:
@@ -100,7 +119,7 @@ def _section(checkup: Checkup, found: Findings, thumbnails: Thumbnails) -> Itera
     lines = zip(checkup.described(found, 2 * SHOWN), found.rows, found.others, strict=False)
     for line, row, other in lines:
         if (other, row) not in covered and shown < SHOWN:
-            yield _figure(line, "" if other == NOBODY else checkup.table["path"].iloc[other], thumbnails)
+            yield _figure(line, None if other == NOBODY else checkup.table.iloc[other], thumbnails)
             shown += 1
         elif shown == SHOWN:
             break
@@ -108,14 +127,21 @@ def _section(checkup: Checkup, found: Findings, thumbnails: Thumbnails) -> Itera
     yield f"</div>{_more(len(found) - len(covered))}"
 
 
-def _figure(line: Finding, other: str, thumbnails: Thumbnails) -> str:
-    images = "".join(_image(path, thumbnails) for path in (line.path, other) if path)
-    where = f"{_name(line.class_name)}{f' · {line.part}' if line.part else ''}"
-    wide = ' class="pair"' if other else ""
+def _figure(line: Finding, other: "pd.Series[str] | None", thumbnails: Thumbnails) -> str:
+    where, images = _place(line.class_name, line.part), _image(line.path, thumbnails)
+    if other is not None:
+        images += _image(other["path"], thumbnails)
+        there = _place(other["class"], other["part"])
+        where += f" \u2194 {there}" if there != where else ""
+    wide = "" if other is None else ' class="pair"'
     return (
         f"<figure{wide}><div>{images}</div><figcaption><b>{where}</b><br>{_name(line.path)}"
         f"<br><span>{_text(line.detail)}</span></figcaption></figure>"
     )
+
+
+def _place(class_name: str, part: str) -> str:
+    return f"{_name(class_name)}{f' · {part}' if part else ''}"
 
 
 def _image(path: str, thumbnails: Thumbnails) -> str:

@@ -37,8 +37,8 @@ def blank_pictures(seen: Inspection) -> npt.NDArray[np.bool_]:
 
 
 def grey_pictures(seen: Inspection) -> npt.NDArray[np.bool_]:
-    """Return which pictures have no colour, however their files keep them; bool [n]."""
-    return _colour(seen) <= COLOURLESS
+    """Return which pictures have no colour but aren't blank, however their files keep them; bool [n]."""
+    return (_colour(seen) <= COLOURLESS) & ~blank_pictures(seen)
 
 
 def pixel_findings(seen: Inspection) -> Iterator[Findings]:
@@ -52,7 +52,7 @@ def pixel_findings(seen: Inspection) -> Iterator[Findings]:
     if len(measures):
         yield _odd_ratios(measures)
         yield _odd_sizes(measures)
-    grey = ~blank & grey_pictures(seen)
+    grey = grey_pictures(seen)
     yield exceeding(GREYSCALE, grey & (grey.sum() <= _FEW_GREY * len(grey)), _colour(seen), COLOURLESS)
 
 

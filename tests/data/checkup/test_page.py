@@ -1,6 +1,7 @@
 """The page: whole, harmless, within its budget; and in a real browser."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -56,12 +57,29 @@ def test_the_page_shows_each_kind_of_finding_with_its_advice(spoiled, check):
     for kind, count in checkup.counts.items():
         assert (f'<h2 id="{kind.name}">' in text) == (count > 0)
     assert 'alt="shampoo/blank.png"' in text
-    assert "Looked for, and not found: Pictures that were changed" in text
     assert "the file is empty" in text
 
 
 def test_good_pictures_give_a_page_that_says_so(make_good, check):
     assert "Nothing was found." in page(check(make_good({"shampoo": 20, "soap": 20})))
+
+
+def test_the_page_says_what_was_looked_for_and_not_found_but_not_of_parts_where_there_are_none(
+    make_good, encode, wrong, check, tmp_path
+):
+    for seed, part in enumerate(("train", "val", "test")):
+        make_good({"shampoo": 6, "soap": 6}, name=f"split/{part}", first=100 * seed)
+    for root in (tmp_path / "split" / "train", make_good({"shampoo": 6, "soap": 6})):
+        (root / "soap" / "dark.png").write_bytes(encode(wrong["dark"]))
+    without, with_parts = (page(check(tmp_path / name)) for name in ("data", "split"))
+    assert "not found: Files that can't be used; The same file in several classes; " in unescape(without)
+    assert "in several parts" not in without
+    assert "The same file in several parts; The same picture in several parts; Blank" in with_parts
+    assert "changed after the split" not in with_parts
+
+
+def test_a_pair_says_both_classes(spoiled, check):
+    assert "<b><bdi>shampoo</bdi> \u2194 <bdi>soap</bdi></b>" in page(check(spoiled))
 
 
 def test_no_name_becomes_markup(hostile, check):
