@@ -102,7 +102,7 @@ def _check_outputs(parameters: Group) -> None:
         groups.parent.mkdir(parents=True, exist_ok=True)
         if (groups.exists() or groups.is_symlink()) and not (groups.is_file() and is_groups_file(groups)):
             raise DataError(
-                f"'{groups}' exists and is no list of groups that were found, so it isn't replaced; give "
+                f"'{groups}' exists and is no list of groups as they were found, so it isn't replaced; give "
                 "groups_out another name"
             )
 

@@ -68,7 +68,7 @@ class _Answers:
         return np.array(hits)
 
     def _first_of_best(self, place: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        answer = place[self._first]
+        answer: npt.NDArray[np.int64] = place[self._first]
         best = self._columns[:, self._tied] == self._largest[self._tied]
         answer[self._tied] = np.where(best, place[:, None], len(place)).min(axis=0)
         return answer

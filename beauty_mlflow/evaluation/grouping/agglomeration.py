@@ -96,7 +96,6 @@ class _Groups:
             amounts[left] += amounts[right]
         self._between[left] += self._between[right]
         self._between[:, left] += self._between[:, right]
-        self._between[left, left] = 0
         self._apart[left] |= self._apart[right]
         self._apart[:, left] |= self._apart[:, right]
         self._apart[right] = self._apart[:, right] = True

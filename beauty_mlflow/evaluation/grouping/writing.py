@@ -1,5 +1,6 @@
 """groups.yaml: the groups, with the reason for each merge as a comment."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from beauty_mlflow.evaluation.grouping.finding import Grouping
 from beauty_mlflow.evaluation.grouping.merges import Members, Merge
 from beauty_mlflow.files import write_text
 
-FIRST_LINE = "# Groups found by `beauty group` from what a model confuses."
+FIRST_LINE = "# Groups found by `beauty group` from what a model confuses. Unedited: sha256 "
 NAMED = 3  # members of a group in a comment
 
 
@@ -21,22 +22,25 @@ def write_groups(grouping: Grouping, source: str, path: Path) -> None:
         source: The model that they were found from, in words.
         path: The file.
     """
-    write_text(path, groups_text(grouping, source))
+    text = _text(grouping, source)
+    write_text(path, f"{FIRST_LINE}{_digest(text.encode())}\n{text}")
 
 
 def is_groups_file(path: Path) -> bool:
-    """Return whether ``write_groups`` has written a file."""
-    with path.open("rb") as stream:
-        return stream.readline().rstrip() == FIRST_LINE.encode()
+    """Return whether ``write_groups`` has written a file, and nobody has edited it since."""
+    first, _, rest = path.read_bytes().partition(b"\n")
+    return first.decode(errors="replace") == f"{FIRST_LINE}{_digest(rest)}"
 
 
-def groups_text(grouping: Grouping, source: str) -> str:
-    """Return what ``write_groups`` writes."""
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _text(grouping: Grouping, source: str) -> str:
     n, pictures = len(grouping.table.classes), len(grouping.table)
     before, after = (grouping.accuracy(grouping.hits[step])["accuracy"] for step in (0, grouping.taken))
     at_random = grouping.random_hits.mean() / pictures
     lines = [
-        FIRST_LINE,
         f"# The model: {source}; its answers for the {pictures} validation pictures.",
         f"# {n} classes -> {grouping.classes}. Accuracy there: {before:.4f} -> {after:.4f}, probabilities summed;",
         f"# with random groups of the same sizes {at_random:.4f}.",

@@ -46,12 +46,13 @@ def test_names_are_data(write, hostile_names):
     assert {name for members in grouping.groups.values() for name in members} == set(hostile_names[: n - n % 2])
 
 
-def test_a_file_of_ones_own_is_known_from_ours(write, tmp_path):
+@pytest.mark.parametrize("change", [lambda text: b"\xff\n" + text, lambda text: text + b"# mine\n", lambda _: b""])
+def test_a_file_of_ones_own_is_known_from_ours(write, change):
+    """One that was edited is one's own."""
     _, path = write(confused(4, (0, 1, 5)), 3)
     assert is_groups_file(path)
-    other = tmp_path / "other.yaml"
-    other.write_bytes(b"\xff\n" + path.read_bytes())
-    assert not is_groups_file(other)
+    path.write_bytes(change(path.read_bytes()))
+    assert not is_groups_file(path)
 
 
 def test_the_same_counts_give_the_same_file(write, sample_confusions):
