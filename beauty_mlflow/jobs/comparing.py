@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.safe_tables import write_table
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.evaluation.comparison.charts import Chart, depth_charts, distinct_names, learning_charts, pair_chart
 from beauty_mlflow.evaluation.comparison.compared import Compared
@@ -14,7 +15,6 @@ from beauty_mlflow.evaluation.comparison.page import Page, write_page
 from beauty_mlflow.evaluation.comparison.pictures import draw_chart
 from beauty_mlflow.evaluation.comparison.series import by_depth
 from beauty_mlflow.evaluation.comparison.table import HEADER, HEADINGS, exact_row, ordered, readable_row
-from beauty_mlflow.evaluation.tables import write_table
 from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.compare import Compare, run_ids
 from beauty_mlflow.jobs.comparing_data import as_compared, data_of

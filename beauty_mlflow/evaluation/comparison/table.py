@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from beauty_mlflow.data.safe_tables import Cell
 from beauty_mlflow.evaluation.comparison.compared import Accuracy, Compared
-from beauty_mlflow.evaluation.tables import Cell
 
 HEADER = (
     "run",
