@@ -8,7 +8,7 @@ they are.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from beauty_mlflow.data.csv_tables import read_rows
 from beauty_mlflow.data.readers.listing import Listing
@@ -127,8 +127,8 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 def _check_paths(corrections: Mapping[str, str], known: set[str]) -> None:
     strange = [path for path in corrections if path not in known]
     if strange:
-        file = PurePosixPath(strange[0]).name
-        alike = [path for path in known if PurePosixPath(path).name == file]  # all names would take minutes
+        folder, _, file = strange[0].rpartition("/")
+        alike = sorted(path for path in known if path.startswith(f"{folder}/") or path.endswith(f"/{file}"))
         raise DataError(
             f"{len(strange)} of {len(corrections)} corrections name no picture of the data: {name_some(strange)}."
             f"{did_you_mean(strange[0], alike)} Expected paths relative to the data folder, as in its manifest."

@@ -1,7 +1,7 @@
 """Data that grew: the pictures of an older manifest keep their parts."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from beauty_mlflow.errors import DataError
 _TIES = (["sha256", "path", "class"], ["sha256", "path"], ["sha256", "class"], ["sha256"])
 
 
-def old_parts(old: Split, table: pd.DataFrame) -> tuple[list[str], list[str]]:
+def old_parts(old: Split, table: pd.DataFrame, corrected: Container[str] = ()) -> tuple[list[str], list[str]]:
     """Find the pictures of an older split by their sha256; among exact copies path and class decide.
 
     A picture that was renamed, or moved to another class, keeps its part too: otherwise one that a model was
@@ -22,6 +22,7 @@ def old_parts(old: Split, table: pd.DataFrame) -> tuple[list[str], list[str]]:
     Args:
         old: The older split.
         table: Today's pictures, columns path, class, sha256.
+        corrected: Paths of those that were given another class on purpose, which needn't be said.
 
     Returns:
         Each picture's old part, empty for a new one; and sentences about how many are old, new, gone, and in
@@ -40,7 +41,7 @@ def old_parts(old: Split, table: pd.DataFrame) -> tuple[list[str], list[str]]:
     for row, old_row in matches.items():
         parts[row] = old.table["part"].iloc[old_row]
     gone = old.table["path"].drop(old.table.index[list(matches.values())]).sort_values().to_list()
-    return parts, [*_count_notes(len(matches), len(table), gone), *_class_notes(old, table, matches)]
+    return parts, [*_count_notes(len(matches), len(table), gone), *_class_notes(old, table, matches, corrected)]
 
 
 def extended_classes(old: Sequence[str], present: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
@@ -83,10 +84,12 @@ def _count_notes(old: int, total: int, gone: Sequence[str]) -> list[str]:
     return notes
 
 
-def _class_notes(old: Split, table: pd.DataFrame, matches: dict[int, int]) -> list[str]:
+def _class_notes(old: Split, table: pd.DataFrame, matches: dict[int, int], corrected: Container[str]) -> list[str]:
     before, now = old.table["class"].to_list(), table["class"].to_list()
     changed = sorted((table["path"].iloc[row], before[was], now[row]) for row, was in matches.items())
-    named = [f"'{path}' ('{was}', now '{name}')" for path, was, name in changed if was != name]
+    named = [
+        f"'{path}' ('{was}', now '{name}')" for path, was, name in changed if was != name and path not in corrected
+    ]
     if not named:
         return []
     hint = " It is a grouped one: group the new manifest too." if "groups" in old.options else ""

@@ -62,8 +62,9 @@ def split_data(data: Path, options: SplitOptions, progress: Progress, measure: M
     found = gather(data, options, progress, measure)
     gathered = replace(found, notes=[*found.notes])
     if old:
-        found.table["part"], notes = old_parts(old, found.table)
-        found.notes += notes + forgotten(old.options.get("corrections"), options.corrections or {})
+        given = options.corrections or {}
+        found.table["part"], notes = old_parts(old, found.table, given)
+        found.notes += notes + forgotten(old.options.get("corrections"), given)
     found.notes += mark_copies(found.table, found.seen) + duplicate_notes(found.table)
     if options.copies == "drop":
         found.table, dropped = drop_copies(found.table)

@@ -24,7 +24,7 @@ CELL_WIDTH, CELL_HEIGHT = 200, 236
 LINE = 14
 TITLE, HEADING, MARGIN = 56, 40, 8
 GRAY = 225
-LONGEST = 30  # letters of a name
+LONGEST = 28  # letters of a name
 MEANINGS = {
     "mislabelled": "Likely mislabelled: another class is surely more probable than the picture's own",
     "hardest": "Hardest: wrongly answered, with the least probability of their own class",

@@ -76,6 +76,7 @@ def test_extending_keeps_parts_and_corrects(data, make_folder, tmp_path):
     assert set(parts.index) - set(old.index) == {"apple/new.png", "pear/new.png"}
     assert "pear/003.png" not in parts
     assert classes_of(new)["apple/000.png"] == "pear"
+    assert not [note for note in new.notes if "another class than in the old manifest" in note]
 
 
 def test_extending_without_the_old_manifests_corrections_is_said(data, tmp_path):
@@ -120,6 +121,8 @@ def test_a_path_that_names_no_picture_is_an_error_that_names_it(data):
         DataError, match=r"2 of 3 corrections name no picture.*appel/000\.png, x.*mean 'apple/000\.png'"
     ):
         split(data, {"appel/000.png": "pear", "apple/001.png": "pear", "x": "drop"})
+    with pytest.raises(DataError, match=r"mean 'apple/001\.png'"):
+        split(data, {"apple/001.pgn": "drop"})
 
 
 def test_a_class_that_the_data_does_not_have_is_an_error(data):
