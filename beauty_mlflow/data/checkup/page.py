@@ -1,4 +1,4 @@
-"""A check-up as one HTML page: no script, no network, pictures inside, every name escaped."""
+"""A check-up as one HTML page: no network, pictures inside, every name escaped; works without its script."""
 
 import base64
 import hashlib
@@ -7,6 +7,7 @@ from html import escape
 
 import pandas as pd
 
+from beauty_mlflow.data.checkup.assets import SCRIPT, STYLE
 from beauty_mlflow.data.checkup.checking import Checkup, Finding
 from beauty_mlflow.data.checkup.classes import class_table
 from beauty_mlflow.data.checkup.findings import NOBODY, Findings
@@ -20,7 +21,6 @@ from beauty_mlflow.data.checkup.kinds import (
     Kind,
 )
 from beauty_mlflow.data.checkup.notes import class_sizes, formats, sizes
-from beauty_mlflow.data.checkup.style import STYLE
 from beauty_mlflow.data.checkup.thumbnails import Thumbnails
 from beauty_mlflow.data.splits.manifest import PARTS
 
@@ -31,7 +31,10 @@ _CLASSES = 300
 _NAME = 160  # letters of a path or class that are shown
 _BAR = 120  # pixels
 
-_POLICY = "default-src 'none'; img-src data:; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; "
+    "form-action 'none'"
+)
 
 
 def page(checkup: Checkup, budget: int = BUDGET) -> str:
@@ -51,13 +54,18 @@ def page(checkup: Checkup, budget: int = BUDGET) -> str:
 
 
 def _head(checkup: Checkup) -> Iterator[str]:
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    policy = _POLICY.format(style=_digest(STYLE), script=_digest(SCRIPT))
     yield "<!doctype html>"
     yield f'<html lang="en"><head><meta charset="utf-8">{MARK}'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY.format(digest)}">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>Check-up of {_text(checkup.name)}</title><style>{STYLE}</style></head><body>"
+    yield f"<title>Check-up of {_text(checkup.name)}</title><style>{STYLE}</style>"
+    yield f"<script>{SCRIPT}</script></head><body>"
     yield f"<h1>Check-up of {_name(checkup.name)}</h1>"
+
+
+def _digest(content: str) -> str:
+    return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
 def _summary(checkup: Checkup) -> Iterator[str]:

@@ -1,3 +1,5 @@
+"""The page's style and its only script."""
+
 STYLE = """
 :root { color-scheme: light dark; --text: #1d2329; --page: #fff; --soft: #5b6670; --line: #d8dde2; --box: #f5f7f9;
   --bad: #b3261e; --good: #17663a; --bar: #3b78b5; --link: #0b5cad; }
@@ -27,4 +29,14 @@ figure img { max-width: 118px; max-height: 112px; border: 1px solid var(--line);
 figure i { color: var(--soft); } figcaption span { color: var(--soft); }
 .classes td, .classes th { padding-top: .12em; padding-bottom: .12em; } rect { fill: var(--bar); }
 svg { vertical-align: middle; }
+"""
+
+# MLflow's artifact viewer shows a page in a sandbox in which links within the page lead nowhere
+SCRIPT = """
+document.addEventListener("click", event => {
+  const link = event.target.closest("a[href^='#']");
+  if (!link) return;
+  event.preventDefault();
+  document.getElementById(link.getAttribute("href").slice(1)).scrollIntoView();
+});
 """
