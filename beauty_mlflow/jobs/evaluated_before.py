@@ -36,13 +36,16 @@ def as_predictions(table: pd.DataFrame, pictures: Pictures) -> PredictionTable |
     It holds the best five classes of each picture, so the probabilities of the rest are 0.
     """
     labels = {name: label for label, name in enumerate(pictures.classes)}
+    places = range(1, min(BEST, len(labels)) + 1)
+    if not {f"top{place}_probability" for place in places} <= set(table.columns):
+        return None
     if set(table["path"]) != set(pictures.paths) or len(table) != len(pictures.paths):
         return None
     rows = table.set_index("path").loc[list(pictures.paths)]
     if [labels.get(name) for name in rows["true"]] != pictures.labels.tolist():
         return None
     probabilities = np.zeros((len(rows), len(labels)), np.float32)
-    for place in range(1, min(BEST, len(labels)) + 1):
+    for place in places:
         guesses: Sequence[str] = rows[f"top{place}"].tolist()
         if not labels.keys() >= set(guesses):
             return None

@@ -270,7 +270,11 @@ def test_names_that_are_scripts_stay_text(open_explorer, hostile_names, table_of
     names = (*HOSTILE, *hostile_names)
     counts = np.eye(len(names), dtype=int) + np.eye(len(names), k=1, dtype=int)
     table = table_of(counts, names)
-    page = open_explorer(table, groups={**{name: HOSTILE[0] + "group" for name in HOSTILE[:3]}, HOSTILE[1] + "part": "a$x_1$b$"}, beside=table)
+    page = open_explorer(
+        table,
+        groups={**dict.fromkeys(HOSTILE[:3], HOSTILE[0] + "group"), HOSTILE[1] + "part": "a$x_1$b$"},
+        beside=table,
+    )
     for tab in ("mistakes", "changes", "classes", "pictures", "corrections"):
         page.click(f"#tab-{tab}")
     for level in page.locator("#level option").all_inner_texts():
@@ -354,7 +358,9 @@ def test_corrections_are_the_text_that_split_reads(open_explorer, hostile_names,
     assert download.value.path().read_bytes().decode("utf-8") == text
     page.click("text=Copy")
     assert page.inner_text("#live") == "Copied"
-    page.evaluate("() => { const area = document.createElement('textarea'); area.id = 'paste'; document.body.append(area); area.focus(); }")
+    page.evaluate(
+        "() => { const area = document.createElement('textarea'); area.id = 'paste'; document.body.append(area); area.focus(); }"
+    )
     page.keyboard.press("Control+V")
     assert page.input_value("#paste") == text.replace("\r", "\n")  # as a text field shows it
     page.locator("text=Undo").first.click()
@@ -406,7 +412,10 @@ def test_nothing_is_cut_off_at_any_width(open_explorer, families, width, height)
     assert page.locator("#stage").bounding_box()["height"] >= 240
     for tab in ("mistakes", "classes", "pictures", "corrections"):
         page.click(f"#tab-{tab}")
-        assert page.evaluate("document.getElementById('body').scrollWidth - document.getElementById('body').clientWidth") <= 0
+        assert (
+            page.evaluate("document.getElementById('body').scrollWidth - document.getElementById('body').clientWidth")
+            <= 0
+        )
 
 
 def test_zoom_keeps_what_is_under_the_pointer_and_drag_moves_it(open_explorer, make_table):

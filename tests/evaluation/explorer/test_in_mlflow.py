@@ -49,7 +49,9 @@ def test_everything_works_in_the_sandbox(viewer):
     assert frame.locator("#live").inner_text().startswith("Face_Cream taken for Face_Mask: 2 pictures")
     page.keyboard.press("Enter")
     frame.locator(".card img").first.wait_for()
-    inside.wait_for_function("() => [...document.querySelectorAll('.card img')].every((one) => one.naturalWidth === 128)")
+    inside.wait_for_function(
+        "() => [...document.querySelectorAll('.card img')].every((one) => one.naturalWidth === 128)"
+    )
 
     shown = frame.locator(".card img").first.bounding_box()
     assert shown["y"] + shown["height"] <= page.viewport_size["height"], "what was opened is in sight"

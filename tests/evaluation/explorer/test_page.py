@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beauty_mlflow.evaluation.evaluators.explorer import FILE, evaluate
 from beauty_mlflow.evaluation.evaluated import Evaluated
+from beauty_mlflow.evaluation.evaluators.explorer import FILE, evaluate
 from beauty_mlflow.evaluation.explorer.page import render, to_json
 
 ANYTHING = st.recursive(

@@ -87,7 +87,7 @@ def test_collapsing_moves_pictures_and_loses_none(table, letters):
 
 @given(tables(), st.booleans())
 def test_every_order_has_every_class_once_and_keeps_nodes_together(table, grouped):
-    groups = {name: "even" for name in table.classes[::2]} if grouped else {}
+    groups = dict.fromkeys(table.classes[::2], "even") if grouped else {}
     gathered = levels(table.classes, groups)
     found = orders(count_confusions(table), table.classes, gathered)
     assert all(sorted(order) == list(range(len(table.classes))) for order in found.values())

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.explorer.choosing import by_worth
 from beauty_mlflow.evaluation.explorer.payload import describe
 from beauty_mlflow.evaluation.explorer.thumbnails import LARGE, SMALL, make_thumbnails
-from beauty_mlflow.evaluation.evaluated import Evaluated
 
 
 def decoded(thumbnail):
