@@ -6,26 +6,22 @@ each picture, and the probability of a group needs all of them. Only pictures of
 
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-import numpy as np
+from tempfile import TemporaryFile
 
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.grouping import group_split
 from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
 from beauty_mlflow.data.splits.outputs import check_output, writing
 from beauty_mlflow.data.splits.verifying import verify_pictures
-from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import DataError, did_you_mean
-from beauty_mlflow.evaluation.grouping.constraints import Constraints, read_constraints
-from beauty_mlflow.evaluation.grouping.figure import FILE, draw_grouping
-from beauty_mlflow.evaluation.grouping.finding import Grouping, check_reachable, find_groups
+from beauty_mlflow.evaluation.grouping.constraints import read_constraints
+from beauty_mlflow.evaluation.grouping.finding import check_reachable, find_groups
 from beauty_mlflow.evaluation.grouping.writing import is_groups_file, write_groups
 from beauty_mlflow.evaluation.predictions import PredictionTable
-from beauty_mlflow.jobs.artifacts import accuracy_line
 from beauty_mlflow.jobs.calibrating import Calibration
 from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.jobs.group import Group
+from beauty_mlflow.jobs.grouping_report import log_grouping, notes_of, worth_of
 from beauty_mlflow.jobs.measuring import copies_in, count_shared
 from beauty_mlflow.jobs.opening import say_notes, split_counts
 from beauty_mlflow.jobs.parameters import Summary
@@ -76,18 +72,19 @@ def group_by_confusion(parameters: Group) -> Summary:
         table = _predict(parameters, subject)
         grouping = find_groups(table, apart, parameters.classes)
         grouped, notes = group_split(subject.split, grouping.groups)
-        say_notes([*notes, *_notes(grouping, constraints)])
+        say_notes([*notes, *notes_of(grouping, constraints)])
         with writing(out):
             write_split(grouped, out)
         with writing(parameters.groups_file):
             write_groups(grouping, f"run {subject.training.run_id}", parameters.groups_file)
         project.log_split(grouped)
         if project.run is not None:
-            _log(project.run, parameters, grouping, subject)
+            model = locate_model(subject.store, parameters.model)
+            log_grouping(project.run, grouping, subject.training, model, parameters.command())
         return [
             ("classes", f"{len(subject.split.classes)} -> {len(grouped.classes)}"),
             *split_counts(grouped),
-            *_worth(grouping),
+            *worth_of(grouping),
             ("groups", parameters.groups_file),
             ("manifest", out),
             ("next", f"mlflow run . -e finetune -P data={out}"),
@@ -100,6 +97,7 @@ def _check_outputs(parameters: Group) -> None:
     check_output(out, {"data": parameters.data, "constraints": parameters.constraints})
     with writing(groups):
         groups.parent.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=groups.parent).close()
         if (groups.exists() or groups.is_symlink()) and not (groups.is_file() and is_groups_file(groups)):
             raise DataError(
                 f"'{groups}' exists and is no list of groups as they were found, so it isn't replaced; give "
@@ -169,74 +167,3 @@ def _predict(parameters: Group, subject: _Subject) -> PredictionTable:
         progress=console_progress,
     )
     return Calibration.of(description).served(table)
-
-
-def _notes(grouping: Grouping, constraints: Constraints) -> list[str]:
-    table = grouping.table
-    notes = [_chosen_by(len(table))]
-    pictures = np.bincount(table.true, minlength=len(table.classes))
-    if unseen := [name for name, number in zip(table.classes, pictures, strict=True) if not number]:
-        notes.append(f"{len(unseen)} classes have no validation picture: {name_some(unseen)}.")
-    if grouping.unfounded:
-        notes.append(
-            f"WARNING: {grouping.unfounded} of the {grouping.taken} merges join classes that weren't confused at all, "
-            f"because classes={grouping.classes} asks for it; the groups' file says which."
-        )
-    if alone := constraints.alone(table.classes):
-        notes.append(f"{len(alone)} classes are in none of the families, so they stay alone: {name_some(alone)}.")
-    return notes
-
-
-def _chosen_by(pictures: int) -> str:
-    return (
-        f"The groups were chosen by {pictures} validation pictures; no test picture was read. Merging raises the "
-        "accuracy by itself, at random too, and what the groups gain above that is too good on the pictures that chose "
-        "them: `accuracy by halves` judges each half of them with groups found from the other."
-    )
-
-
-def _worth(grouping: Grouping) -> Summary:
-    before, after = (grouping.accuracy(grouping.hits[step]) for step in (0, grouping.taken))
-    pictures = len(grouping.table)
-    low, high = np.quantile(grouping.random_hits / pictures, (0.025, 0.975))
-    at_random = (
-        f"{grouping.random_hits.mean() / pictures:.4f} (95 % of {len(grouping.random_hits)}: {low:.4f} to {high:.4f})"
-    )
-    halves = (
-        [] if grouping.halves is None else [("accuracy by halves", accuracy_line(grouping.accuracy(grouping.halves)))]
-    )
-    return [
-        ("accuracy before", accuracy_line(before)),
-        ("accuracy with groups", accuracy_line(after)),
-        *halves,
-        ("random groups of the same sizes", at_random),
-        ("fewer errors than at random", f"{grouping.fewer_errors:.1%}"),
-        ("largest group's share", f"{grouping.largest_share:.4f}"),
-        ("description", f"{grouping.lengths[0]:.0f} -> {grouping.lengths[grouping.taken]:.0f} nats"),
-    ]
-
-
-def _log(run: Run, parameters: Group, grouping: Grouping, subject: _Subject) -> None:
-    """Log what the groups are worth, the groups with their reasons and the figure."""
-    pictures = len(grouping.table)
-    figures = {
-        "classes": grouping.classes,
-        "accuracy_before": grouping.hits[0] / pictures,
-        **grouping.accuracy(grouping.hits[grouping.taken]),
-        "accuracy_random": grouping.random_hits.mean() / pictures,
-        "fewer_errors": grouping.fewer_errors,
-        "largest_share": grouping.largest_share,
-        **({} if grouping.halves is None else {"accuracy_halves": grouping.halves / pictures}),
-    }
-    run.log_metrics({f"{names.GROUPING_METRICS}{name}": float(value) for name, value in figures.items()})
-    model = locate_model(subject.store, parameters.model)
-    if model.model_id:
-        run.use_model(model.model_id)
-    sentence = (
-        f"Groups the classes that the model of run {subject.training.run_id} confuses on its validation pictures."
-    )
-    run.describe(sentence, parameters.command())
-    with TemporaryDirectory() as folder:
-        write_groups(grouping, f"run {subject.training.run_id}", Path(folder) / "groups.yaml")
-        draw_grouping(grouping, Path(folder) / FILE)
-        run.log_folder(Path(folder), names.GROUPS_FOLDER)

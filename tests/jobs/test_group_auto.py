@@ -200,6 +200,15 @@ def test_nothing_of_the_users_own_is_replaced(logged_model, tmp_path, name):
     assert files(tmp_path) == {name: b"mine: [a, b]\n"}
 
 
+@pytest.mark.parametrize("name", ["file/groups.yaml", "x" * 260 + ".yaml"])
+def test_what_cannot_be_written_is_said_before_the_model_is_asked(logged_model, tmp_path, name, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("beauty_mlflow.jobs.grouping.fetch_model", lambda *_: pytest.fail("asked the model"))
+    with pytest.raises(DataError, match=r"groups.yaml' can't be written|x.yaml' can't be written"):
+        group(auto(tmp_path, logged_model, groups_out=str(tmp_path / name)))
+    assert files(tmp_path) == {"file": b""}
+
+
 def test_groups_out_names_the_file(logged_model, tmp_path):
     out = tmp_path / "new folder" / "found.yaml"
     assert dict(group(auto(tmp_path, logged_model, groups_out=str(out))))["groups"] == out
