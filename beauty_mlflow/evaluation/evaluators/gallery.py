@@ -24,7 +24,7 @@ CELL_WIDTH, CELL_HEIGHT = 200, 236
 LINE = 14
 TITLE, HEADING, MARGIN = 56, 40, 8
 GRAY = 225
-LONGEST = 28  # letters of a name
+LONGEST = 26  # letters of a name
 MEANINGS = {
     "mislabelled": "Likely mislabelled: another class is surely more probable than the picture's own",
     "hardest": "Hardest: wrongly answered, with the least probability of their own class",
@@ -86,7 +86,7 @@ def _draw_cell(sheet: _Sheet, left: int, top: int, thumbnail: Thumbnail, caption
     else:
         sheet.paste(thumbnail, left, top)
     for line, (text, colour) in enumerate(caption):
-        sheet.write(text, left, top + SIDE + 3 + line * LINE, CELL_WIDTH - MARGIN, fontsize=7.5, color=colour)
+        sheet.write(text, left, top + SIDE + 3 + line * LINE, CELL_WIDTH - MARGIN, fontsize=7, color=colour)
 
 
 def _load(evaluated: Evaluated, rows: list[int]) -> dict[int, Thumbnail]:
