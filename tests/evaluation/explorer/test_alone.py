@@ -183,7 +183,8 @@ def test_focus_is_seen_and_every_control_has_a_name(open_explorer, families):
                 const at = document.activeElement;
                 const style = getComputedStyle(at);
                 const label = at.labels && at.labels.length ? at.labels[0].textContent : "";
-                return [at.id || at.tagName, style.outlineStyle, (at.getAttribute("aria-label") || label || at.textContent).trim()];
+                const name = at.getAttribute("aria-label") || label || at.textContent;
+                return [at.id || at.tagName, style.outlineStyle, name.trim()];
             }"""
         )
         if focused[0] == "BODY":
@@ -256,11 +257,11 @@ def test_a_second_model_beside_it(open_explorer, table_of):
     page.click("#tab-changes")
     assert "Accuracy 0.833 here, 0.778 there (+0.056)" in page.inner_text("#body")
     changes = [" ".join(text.split()) for text in page.locator(".list > li").all_inner_texts()]
-    assert changes == ["a right +2 better", "a → b −2 better", "b → a +1 worse", "b right −1 worse"]
+    assert changes == ["a right +2 better", "a → b \u22122 better", "b → a +1 worse", "b right \u22121 worse"]
     walk(page, 0, 1)
-    assert page.inner_text("#live").endswith("−2 against the other model")
+    assert page.inner_text("#live").endswith("\u22122 against the other model")
     press(page, "Enter")
-    assert facts(page)[-1] == "−2 against the other model's 4"
+    assert facts(page)[-1] == "\u22122 against the other model's 4"
     page.locator(".card").first.click()
     assert any(line.startswith("other model:") for line in facts(page))
 
@@ -332,8 +333,7 @@ def test_corrections_are_the_text_that_split_reads(open_explorer, hostile_names,
         press(page, "Enter")
         page.locator(".card").first.click()
         wanted = names[(row + 5) % 12] if row % 3 else "drop"
-        path = table.paths[[i for i in range(len(table)) if table.true[i] == row and table.predicted[i] == row + 1][0]]
-        expected.append([path, wanted])
+        expected.append([table.paths[np.flatnonzero((table.true == row) & (table.predicted == row + 1))[0]], wanted])
         if wanted == "drop":
             page.select_option("#marker", "drop")
         else:
@@ -343,8 +343,9 @@ def test_corrections_are_the_text_that_split_reads(open_explorer, hostile_names,
             page.evaluate(
                 """([wanted]) => {
                     const choose = document.getElementById("marker");
-                    const shown = (name) => name.replace("\\t", "\\u21e5").replace("\\n", "\\u23ce").replace("\\r", "\\u240d");
-                    choose.value = [...choose.options].find((one) => one.textContent === shown(wanted)).value;
+                    const signs = { "\\t": "\\u21e5", "\\n": "\\u23ce", "\\r": "\\u240d" };
+                    const shown = wanted.replace(/[\\t\\n\\r]/, (sign) => signs[sign]);
+                    choose.value = [...choose.options].find((one) => one.textContent === shown).value;
                     choose.dispatchEvent(new Event("change"));
                 }""",
                 [wanted],
@@ -359,7 +360,12 @@ def test_corrections_are_the_text_that_split_reads(open_explorer, hostile_names,
     page.click("text=Copy")
     assert page.inner_text("#live") == "Copied"
     page.evaluate(
-        "() => { const area = document.createElement('textarea'); area.id = 'paste'; document.body.append(area); area.focus(); }"
+        """() => {
+            const area = document.createElement("textarea");
+            area.id = "paste";
+            document.body.append(area);
+            area.focus();
+        }"""
     )
     page.keyboard.press("Control+V")
     assert page.input_value("#paste") == text.replace("\r", "\n")  # as a text field shows it

@@ -75,9 +75,8 @@ def test_it_opens_in_two_seconds_and_stays_quick(large_page, new_page):
             / 1000
         )
         page.close()
-    print(f"opened after {[f'{seconds:.2f}' for seconds in opened]}, answered after {[f'{s:.2f}' for s in answered]} s")
-    assert min(opened) < SECONDS
-    assert min(answered) < 0.5
+    assert min(opened) < SECONDS, opened
+    assert min(answered) < 0.5, answered
 
 
 def test_a_budget_that_is_too_small_is_said(tmp_path, make_table, make_pictures):
