@@ -52,7 +52,7 @@ def run(parameters: Check) -> Summary:
         data = data_folder(parameters.data)
         checkup = check_data(data, project.progress, group_by=parameters.group_by, near=parameters.near)
         say_notes(checkup.notes)
-        proposed = write_checkup(checkup, out)
+        proposed = write_checkup(checkup, out, project.progress)
         project.log_checkup(out)
         summary = [*_summary(checkup, out), *_next(checkup, parameters, out, proposed), *project.summary()]
         if parameters.strict and checkup.serious:

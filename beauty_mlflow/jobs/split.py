@@ -100,7 +100,8 @@ def run(parameters: Split) -> Summary:
         project.log_split(splitting.split)
         if project.run:
             with tempfile.TemporaryDirectory() as folder:
-                write_checkup(check_splitting(parameters.data or "the sample", splitting), Path(folder))
+                checkup = check_splitting(parameters.data or "the sample", splitting)
+                write_checkup(checkup, Path(folder), project.progress)
                 project.log_checkup(Path(folder))
         return [
             *split_summary(splitting),

@@ -1,6 +1,6 @@
 """A check-up of pictures before anybody trains on them: what is there, and what is wrong with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -78,10 +78,11 @@ class Checkup:
         for each in self.found:
             yield from self.described(each)
 
-    def described(self, found: Findings, count: int | None = None) -> Iterator[Finding]:
-        """Yield the findings of one kind in words, all or the first ``count``."""
+    def described(self, found: Findings, places: Sequence[int] | None = None) -> Iterator[Finding]:
+        """Yield the findings of one kind in words, all or those at some places."""
+        chosen = np.arange(len(found)) if places is None else np.asarray(places, np.int64)
         paths, classes, parts = (self.table[name].to_numpy(dtype=object) for name in ("path", "class", "part"))
-        for row, value, other in zip(found.rows[:count], found.measured[:count], found.others[:count], strict=True):
+        for row, value, other in zip(found.rows[chosen], found.measured[chosen], found.others[chosen], strict=True):
             words = found.kind.detail.format(
                 value=value, other=paths[other], other_class=classes[other], other_part=parts[other], **found.limits
             )

@@ -22,6 +22,7 @@ from beauty_mlflow.data.checkup.kinds import (
 )
 from beauty_mlflow.data.checkup.notes import class_sizes, formats, sizes
 from beauty_mlflow.data.checkup.thumbnails import Thumbnails
+from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.splits.manifest import PARTS
 
 MARK = '<meta name="generator" content="beauty check">'
@@ -37,9 +38,9 @@ _POLICY = (
 )
 
 
-def page(checkup: Checkup, budget: int = BUDGET) -> str:
+def page(checkup: Checkup, progress: Progress, budget: int = BUDGET) -> str:
     """Return the page; what doesn't fit into it is in findings.csv, and the page says so."""
-    thumbnails = Thumbnails(checkup.folder, budget)
+    thumbnails = Thumbnails(checkup.folder, _shown_paths(checkup), budget, progress)
     parts = [*_head(checkup), *_summary(checkup), *_contents(checkup)]
     parts += [*_broken(checkup)] if checkup.broken else []
     for found in checkup.found:
@@ -121,18 +122,34 @@ def _broken(checkup: Checkup) -> Iterator[str]:
 
 
 def _section(checkup: Checkup, found: Findings, thumbnails: Thumbnails) -> Iterator[str]:
+    places, covered = _chosen(found)
     yield _heading(found.kind, len(found))
     yield "<div class=pictures>"
-    shown, covered = 0, set[tuple[int, int]]()
-    lines = zip(checkup.described(found, 2 * SHOWN), found.rows, found.others, strict=False)
-    for line, row, other in lines:
-        if (other, row) not in covered and shown < SHOWN:
-            yield _figure(line, None if other == NOBODY else checkup.table.iloc[other], thumbnails)
-            shown += 1
-        elif shown == SHOWN:
-            break
+    for place, line in zip(places, checkup.described(found, places), strict=True):
+        other = found.others[place]
+        yield _figure(line, None if other == NOBODY else checkup.table.iloc[other], thumbnails)
+    yield f"</div>{_more(len(found) - covered)}"
+
+
+def _chosen(found: Findings) -> tuple[list[int], int]:
+    """Return the places of the findings that are shown, and how many these cover: a pair is shown once."""
+    places: list[int] = []
+    covered: set[tuple[int, int]] = set()
+    for place, (row, other) in enumerate(zip(found.rows.tolist(), found.others.tolist(), strict=True)):
+        if (other, row) not in covered:
+            if len(places) == SHOWN:
+                break
+            places.append(place)
         covered.add((row, other))
-    yield f"</div>{_more(len(found) - len(covered))}"
+    return places, len(covered)
+
+
+def _shown_paths(checkup: Checkup) -> list[str]:
+    rows: dict[int, None] = {}
+    for found in checkup.found:
+        for place in _chosen(found)[0]:
+            rows |= dict.fromkeys((int(found.rows[place]), int(found.others[place])))
+    return [checkup.table["path"].iloc[row] for row in rows if row != NOBODY]
 
 
 def _figure(line: Finding, other: "pd.Series[str] | None", thumbnails: Thumbnails) -> str:

@@ -2,11 +2,15 @@
 
 import base64
 import io
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 from beauty_mlflow.data.images import open_picture
+from beauty_mlflow.data.parallel import map_threads
+from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.errors import PictureError
 
 _SIDE = 112  # pixels
@@ -14,27 +18,32 @@ _QUALITY = 72
 
 
 class Thumbnails:
-    """Makes data URIs until the budget is spent; the same picture twice is made once, but counts each time.
+    """Data URIs of pictures, until the budget is spent; a picture that is shown twice counts twice.
 
     Args:
         folder: The data folder.
-        budget: How many bytes all of them may take in the page.
+        paths: The pictures, each once; they are read at once, on all cores.
+        budget: How many bytes all that is shown may take.
+        progress: Shows how far the reading is.
 
     Attributes:
-        left_out: How many were wanted that had no room.
+        left_out: How many were asked for that had no room.
     """
 
-    def __init__(self, folder: Path, budget: int) -> None:
-        self._folder, self._left = folder, budget
+    def __init__(self, folder: Path, paths: Sequence[str], budget: int, progress: Progress) -> None:
+        self.left_out, self._left = 0, budget
         self._made: dict[str, str] = {}
-        self.left_out = 0
+        if not paths:
+            return
+        with progress("Making thumbnails", len(paths)) as bar:
+            for path, uri in zip(paths, map_threads(partial(_uri, folder), paths), strict=True):
+                self._made[path] = uri
+                bar.update()
 
     def of(self, path: str) -> str:
         """Return a picture's data URI, or an empty string: no room is left, or it can't be read any more."""
-        uri = self._made.get(path)
-        if uri is None:
-            uri = self._made[path] = _uri(self._folder / path) if self._left > 0 else ""
-        if len(uri) > self._left or self._left <= 0:
+        uri = self._made[path]
+        if len(uri) > self._left:
             self.left_out += 1
             self._left = 0
             return ""
@@ -42,9 +51,9 @@ class Thumbnails:
         return uri
 
 
-def _uri(path: Path) -> str:
+def _uri(folder: Path, path: str) -> str:
     try:
-        picture = open_picture(path, _SIDE).picture
+        picture = open_picture(folder / path, _SIDE).picture
     except PictureError:
         return ""
     longer = max(picture.size)

@@ -9,6 +9,7 @@ from beauty_mlflow.data.checkup.classes import class_table
 from beauty_mlflow.data.checkup.kinds import KINDS
 from beauty_mlflow.data.checkup.page import MARK, page
 from beauty_mlflow.data.csv_tables import has_header
+from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.safe_tables import read_table, write_table
 from beauty_mlflow.data.splits.corrections import COLUMNS as CORRECTIONS_COLUMNS
 from beauty_mlflow.data.splits.corrections import DROP
@@ -24,7 +25,7 @@ FINDING_COLUMNS = ("path", "class", "part", "finding", "value", "detail")
 _DROPPING = frozenset(kind.name for kind in KINDS if kind.drops)
 
 
-def write_checkup(checkup: Checkup, out: Path) -> int:
+def write_checkup(checkup: Checkup, out: Path, progress: Progress) -> int:
     """Write the page and the tables into a folder, each atomically; return how many pictures corrections.csv names.
 
     Raises:
@@ -35,7 +36,7 @@ def write_checkup(checkup: Checkup, out: Path) -> int:
         write_table(out / FINDINGS, FINDING_COLUMNS, checkup.lines())
         write_table(out / CLASSES, CLASS_COLUMNS, class_table(checkup).itertuples(index=False, name=None))
         write_table(out / CORRECTIONS, CORRECTIONS_COLUMNS, proposals)
-        write_text(out / PAGE, page(checkup))
+        write_text(out / PAGE, page(checkup, progress))
     except OSError as error:
         raise _unwritable(out, error) from None
     return len(proposals)

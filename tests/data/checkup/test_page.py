@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from beauty_mlflow.data.checkup.page import MARK, SHOWN, page
+from beauty_mlflow.data.progress import silent_progress
 
 SIDE = 96
 HOSTILE = (
@@ -21,6 +22,10 @@ HOSTILE = (
     "=HYPERLINK(1)",
     "x" * 120,
 )
+
+
+def show(checkup, **options):
+    return page(checkup, silent_progress, **options)
 
 
 class _Reader(HTMLParser):
@@ -51,7 +56,7 @@ def hostile(make_good, encode, wrong):
 
 def test_the_page_shows_each_kind_of_finding_with_its_advice(spoiled, check):
     checkup = check(spoiled)
-    text = page(checkup)
+    text = show(checkup)
     assert text.startswith("<!doctype html>")
     assert MARK in text[:1000]
     for kind, count in checkup.counts.items():
@@ -61,7 +66,7 @@ def test_the_page_shows_each_kind_of_finding_with_its_advice(spoiled, check):
 
 
 def test_good_pictures_give_a_page_that_says_so(make_good, check):
-    assert "Nothing was found." in page(check(make_good({"shampoo": 20, "soap": 20})))
+    assert "Nothing was found." in show(check(make_good({"shampoo": 20, "soap": 20})))
 
 
 def test_the_page_says_what_was_looked_for_and_not_found_but_not_of_parts_where_there_are_none(
@@ -71,7 +76,7 @@ def test_the_page_says_what_was_looked_for_and_not_found_but_not_of_parts_where_
         make_good({"shampoo": 6, "soap": 6}, name=f"split/{part}", first=100 * seed)
     for root in (tmp_path / "split" / "train", make_good({"shampoo": 6, "soap": 6})):
         (root / "soap" / "dark.png").write_bytes(encode(wrong["dark"]))
-    without, with_parts = (page(check(tmp_path / name)) for name in ("data", "split"))
+    without, with_parts = (show(check(tmp_path / name)) for name in ("data", "split"))
     assert "not found: Files that can't be used; The same file in several classes; " in unescape(without)
     assert "in several parts" not in without
     assert "The same file in several parts; The same picture in several parts; Blank" in with_parts
@@ -79,11 +84,11 @@ def test_the_page_says_what_was_looked_for_and_not_found_but_not_of_parts_where_
 
 
 def test_a_pair_says_both_classes(spoiled, check):
-    assert "<b><bdi>shampoo</bdi> \u2194 <bdi>soap</bdi></b>" in page(check(spoiled))
+    assert "<b><bdi>shampoo</bdi> \u2194 <bdi>soap</bdi></b>" in show(check(spoiled))
 
 
 def test_no_name_becomes_markup(hostile, check):
-    read = _Reader(page(check(hostile)))
+    read = _Reader(show(check(hostile)))
     assert [tag for tag, _ in read.elements].count("script") == 1
     allowed = {
         "html",
@@ -117,7 +122,7 @@ def test_no_name_becomes_markup(hostile, check):
 
 
 def test_the_policy_allows_nothing_but_the_pages_own_style_and_script(spoiled, check):
-    read = _Reader(page(check(spoiled)))
+    read = _Reader(show(check(spoiled)))
     (policy,) = [each["content"] for tag, each in read.elements if tag == "meta" and "http-equiv" in each]
     assert "default-src 'none'" in policy
     assert re.search("script-src 'sha256-[^']+';", policy)
@@ -128,14 +133,14 @@ def test_what_is_not_shown_is_counted(make_good, encode, wrong, check):
     root = make_good({"shampoo": 3 * SHOWN, "soap": 10})
     for number in range(SHOWN + 5):
         (root / "soap" / f"dark{number}.png").write_bytes(encode(wrong["dark"]))
-    text = page(check(root))
+    text = show(check(root))
     assert text.count("<figure") == 3 * SHOWN - SHOWN  # dark ones, and pairs of copies
     assert "5 more are in findings.csv" in text
 
 
 def test_pictures_beyond_the_budget_are_left_out_with_a_word(spoiled, check):
     checkup = check(spoiled)
-    whole, cut = page(checkup), page(checkup, budget=8_000)
+    whole, cut = show(checkup), show(checkup, budget=8_000)
     assert len(cut) < len(whole) - 1_000
     assert "left out" not in whole
     left_out = int(re.search(r"(\d+) pictures were left out of this page so that it stays below 0.008 MB", cut)[1])
@@ -145,7 +150,7 @@ def test_pictures_beyond_the_budget_are_left_out_with_a_word(spoiled, check):
 def test_a_picture_that_has_vanished_since_is_not_shown(spoiled, check):
     checkup = check(spoiled)
     (spoiled / "shampoo" / "blank.png").unlink()
-    assert "<i>not shown</i>" in page(checkup)
+    assert "<i>not shown</i>" in show(checkup)
 
 
 @pytest.mark.system
@@ -153,7 +158,7 @@ def test_a_picture_that_has_vanished_since_is_not_shown(spoiled, check):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_in_a_browser_it_is_styled_asks_for_nothing_and_runs_nothing(hostile, check, new_page, tmp_path, scheme):
     file = tmp_path / "report.html"
-    file.write_text(page(check(hostile)), "utf-8")
+    file.write_text(show(check(hostile)), "utf-8")
     opened = new_page(scheme=scheme)
     asked = []
     opened.on("request", lambda request: asked.append(request.url))

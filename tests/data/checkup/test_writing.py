@@ -3,7 +3,8 @@ import csv
 import pytest
 
 from beauty_mlflow.data.checkup.kinds import KINDS
-from beauty_mlflow.data.checkup.writing import CLASSES, CORRECTIONS, FILES, FINDINGS, PAGE, check_out, write_checkup
+from beauty_mlflow.data.checkup.writing import CLASSES, CORRECTIONS, FILES, FINDINGS, PAGE, check_out
+from beauty_mlflow.data.checkup.writing import write_checkup as write
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.safe_tables import read_table, write_table
 from beauty_mlflow.data.splits.corrections import read_corrections
@@ -11,6 +12,10 @@ from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.errors import DataError
 
 SIDE = 96
+
+
+def write_checkup(checkup, out):
+    return write(checkup, out, silent_progress)
 
 
 @pytest.fixture
