@@ -9,7 +9,15 @@ from pathlib import Path
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.safe_tables import write_table
 from beauty_mlflow.errors import TrackingError
-from beauty_mlflow.evaluation.comparison.charts import Chart, depth_charts, distinct_names, learning_charts, pair_chart
+from beauty_mlflow.evaluation.comparison.charts import (
+    POINTS,
+    Chart,
+    depth_charts,
+    distinct_names,
+    learning_charts,
+    pair_chart,
+    points,
+)
 from beauty_mlflow.evaluation.comparison.compared import Compared
 from beauty_mlflow.evaluation.comparison.page import Page, write_page
 from beauty_mlflow.evaluation.comparison.pictures import draw_chart
@@ -33,6 +41,7 @@ from beauty_mlflow.tracking.trainings import Found, find_trainings
 FOLDER = "comparison"
 PAGE = "comparison.html"
 TABLE = "runs.csv"
+DRAWN = "points.csv"
 PRINTED = 40  # lines of the table on a terminal
 _NO_PAIR = (
     "No figure of all classes against groups: no training on groups (beauty group) has one on all classes beside it, "
@@ -134,6 +143,7 @@ def _write(comparison: Comparison, folder: Path) -> None:
     for chart in comparison.charts:
         draw_chart(chart, folder / f"{chart.name}.png")
     write_table(folder / TABLE, HEADER, map(exact_row, comparison.compared))
+    write_table(folder / DRAWN, POINTS, points(comparison.charts))
     rows = [readable_row(one) for one in comparison.compared]
     write_text(folder / PAGE, write_page(Page(comparison.title, comparison.charts, rows, comparison.absent)))
 

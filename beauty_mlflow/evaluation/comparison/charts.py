@@ -11,6 +11,7 @@ from beauty_mlflow.evaluation.comparison.series import Series, by_data, by_depth
 MOST_SERIES = 6  # in one figure; more can't be told apart
 DEPTH = "blocks trained, from the top"
 PICTURES = "training pictures"
+POINTS = ("figure", "panel", "line", "below", "value", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def pair_chart(pair: Pair) -> Chart:
         [replace(pair.full, label=full), replace(pair.grouped, label=grouped)],
         [f"{pair.full.label}; both on the same pictures."],
     )
-    label = f"{full}: model's probabilities summed into groups, validation"
+    label = f"{full}, summed into groups, validation"
     bars = {depth: _ends(one) for depth, one in pair.summed.items()}
     values = {depth: one.value for depth, one in pair.summed.items()}
     added = {
@@ -156,6 +157,15 @@ def _distinct(group: Sequence[Series]) -> list[Series]:
 
 def _depth(blocks: int | None) -> str:
     return "" if blocks is None else f", {blocks} blocks"
+
+
+def points(charts: Sequence[Chart]) -> Iterator[tuple[str | int | float, ...]]:
+    """Yield all that is drawn, below ``POINTS``."""
+    for chart in charts:
+        for panel, lines in chart.panels.items():
+            for line in lines:
+                for number, value in line.points.items():
+                    yield chart.name, panel, line.label, number, value, *line.bars.get(number, ("", ""))
 
 
 def distinct_names(charts: Sequence[Chart]) -> list[Chart]:

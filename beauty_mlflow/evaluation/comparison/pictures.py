@@ -13,6 +13,8 @@ from beauty_mlflow.evaluation.plotting import name_style, new_figure, readable, 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _LONGEST = 90
+_HALF = 70  # characters of a label that leave room for another one beside it
+_MOST_TICKS = 8
 
 
 def draw_chart(chart: Chart, path: Path) -> None:
@@ -26,7 +28,8 @@ def draw_chart(chart: Chart, path: Path) -> None:
             _draw(axes, line)
         _number(axes, chart)
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    legend = figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8)
+    columns = 2 if max(map(len, labels)) <= _HALF else 1
+    legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
     for text in legend.get_texts():
         text.set(**name_style())
     save_figure(figure, path)
@@ -55,6 +58,7 @@ def _number(axes: Axes, chart: Chart) -> None:
         return
     numbers = sorted(set(chain.from_iterable(line.points for line in chain.from_iterable(chart.panels.values()))))
     axes.set_xscale("log")
-    axes.set_xticks(numbers)
+    if len(numbers) <= _MOST_TICKS:
+        axes.set_xticks(numbers)
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
