@@ -71,3 +71,5 @@ def test_the_page_says_when_pictures_cannot_be_shown(tmp_path, make_table, make_
     shown = type(table)(pictures.paths, table.true, table.probabilities, table.classes)
     assert notes(Evaluated(shown, pictures.folder)) == []
     assert "40 of 40 pictures have no thumbnail" in notes(Evaluated(shown, pictures.folder), budget=0)[0]
+    unlisted = notes(Evaluated(shown, pictures.folder), most=30)[0]
+    assert unlisted.startswith("10 of 40 pictures are counted but not listed")

@@ -35,8 +35,9 @@ def counts_in(document):
     """The matrix as the page builds it from the cells."""
     size = len(document["classes"])
     counts = np.zeros((size, size), np.int64)
-    for true, predicted, pictures in np.reshape(document["cells"], (-1, 3)):
+    for true, predicted, pictures, listed in np.reshape(document["cells"], (-1, 4)):
         assert counts[true, predicted] == 0, "a cell twice"
+        assert 0 <= listed <= pictures
         counts[true, predicted] = pictures
     return counts
 
@@ -48,10 +49,11 @@ def test_every_picture_is_in_exactly_one_cell_and_the_sums_are_the_confusion_mat
     assert sorted(document["paths"]) == sorted(table.paths)
     counts = counts_in(document)
     assert counts.tolist() == count_confusions(table).tolist()
-    cells = np.reshape(document["cells"], (-1, 3))
-    true, predicted = np.repeat(cells[:, 0], cells[:, 2]), np.repeat(cells[:, 1], cells[:, 2])
+    cells = np.reshape(document["cells"], (-1, 4))
+    assert (cells[:, 2] == cells[:, 3]).all(), "all are listed"
+    true, predicted = np.repeat(cells[:, 0], cells[:, 3]), np.repeat(cells[:, 1], cells[:, 3])
     rows = [table.paths.index(path) for path in document["paths"]]
-    assert rows == payload.order.tolist()
+    assert rows == payload.listed.tolist()
     assert true.tolist() == table.true[rows].tolist()
     assert predicted.tolist() == table.predicted[rows].tolist()
 
@@ -68,7 +70,7 @@ def test_the_most_probable_answer_of_a_cell_comes_first_and_numbers_come_back_ex
     assert (probabilities[:, 0] == table.probabilities.max(axis=1)[rows]).all()
     assert (unpack(document["truth"], "<f4") == table.probabilities[rows, table.true[rows]]).all()
     start = 0
-    for number in document["cells"][2::3]:
+    for number in document["cells"][3::4]:
         assert (np.diff(probabilities[start : start + number, 0]) <= 0).all()
         start += number
 
@@ -130,23 +132,41 @@ def test_the_second_models_answers_stand_beside_the_same_pictures(make_table):
     other = PredictionTable(table.paths, table.true, other.probabilities, table.classes)
     payload = describe(Evaluated(table, beside=other))
     beside = payload.document["beside"]
-    assert unpack(beside["labels"], "<u2").tolist() == other.predicted[payload.order].tolist()
-    assert (unpack(beside["probabilities"], "<f4") == other.probabilities.max(axis=1)[payload.order]).all()
+    assert unpack(beside["labels"], "<u2").tolist() == other.predicted[payload.listed].tolist()
+    assert (unpack(beside["probabilities"], "<f4") == other.probabilities.max(axis=1)[payload.listed]).all()
+    counts = np.zeros((4, 4), int)
+    counts[tuple(np.reshape(beside["cells"], (-1, 3)).T[:2])] = beside["cells"][2::3]
+    assert counts.tolist() == count_confusions(other).tolist()
     assert beside["accuracy"] == summarize(other)["accuracy"]
     assert describe(Evaluated(table)).document["beside"] is None
+
+
+@given(tables(), st.integers(0, 31))
+def test_pictures_beyond_the_limit_are_counted_and_the_most_wanted_are_listed(table, most):
+    whole, payload = describe(Evaluated(table)), describe(Evaluated(table), most)
+    document = payload.document
+    assert counts_in(document).tolist() == count_confusions(table).tolist()
+    cells = np.reshape(document["cells"], (-1, 4))
+    assert cells[:, 3].sum() == len(document["paths"]) == min(most, len(table))
+    for column, labels in ((0, table.true), (1, table.predicted)):
+        assert np.repeat(cells[:, column], cells[:, 3]).tolist() == labels[payload.listed].tolist()
+    wanted = [whole.document["paths"][position] for position in whole.priority[:most]]
+    assert [document["paths"][position] for position in payload.priority] == wanted
+    for name, found in document["finds"].items():
+        paths = [whole.document["paths"][position] for position in whole.document["finds"][name]]
+        assert [document["paths"][position] for position in found] == [path for path in paths if path in wanted]
 
 
 def test_the_finds_are_positions_of_the_right_pictures(make_table):
     table = make_table(n=200)
     payload = describe(Evaluated(table))
-    wrong = table.predicted[payload.order] != table.true[payload.order]
-    truth = table.probabilities[payload.order, table.true[payload.order]]
-    hardest = payload.finds["hardest"]
-    assert hardest.size
+    wrong = table.predicted[payload.listed] != table.true[payload.listed]
+    truth = table.probabilities[payload.listed, table.true[payload.listed]]
+    hardest = payload.document["finds"]["hardest"]
+    assert hardest
     assert wrong[hardest].all()
     assert (np.diff(truth[hardest]) >= 0).all()
-    assert payload.document["finds"]["hardest"] == hardest.tolist()
-    assert not describe(Evaluated(table, trained_on=True)).finds["mislabelled"].size
+    assert not describe(Evaluated(table, trained_on=True)).document["finds"]["mislabelled"]
 
 
 @pytest.mark.parametrize("classes", [1, 2])

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.explorer.choosing import by_worth
-from beauty_mlflow.evaluation.explorer.payload import describe
 from beauty_mlflow.evaluation.explorer.thumbnails import LARGE, SMALL, make_thumbnails
+from beauty_mlflow.evaluation.suspects import find_suspects
 
 
 def decoded(thumbnail):
@@ -77,22 +76,19 @@ def test_without_a_budget_nothing_is_shown_and_all_is_counted(noisy):
 
 def test_every_picture_has_its_turn_finds_first_then_right_ones_of_each_class(make_table):
     table = make_table(classes=5, n=300)
-    payload = describe(Evaluated(table))
-    turn = by_worth(table, payload.order, payload.finds)
+    finds = dict(find_suspects(table))
+    turn = by_worth(table, finds)
     assert sorted(turn) == list(range(300))
-    found = {position for rows in payload.finds.values() for position in rows.tolist()}
-    assert set(turn[: len(found)]) == found
-    next_ones = turn[len(found) : len(found) + 15]
-    rows = payload.order[next_ones]
+    found = set(np.concatenate(list(finds.values())).tolist())
+    assert set(turn[: len(found)].tolist()) == found
+    rows = turn[len(found) : len(found) + 15]
     right = table.predicted[rows] == table.true[rows]
     assert all((table.true[rows[right]] == label).sum() >= 1 for label in range(5))
 
 
 def test_of_two_cells_the_fuller_one_comes_first_and_both_before_any_second_picture(make_table):
     table = make_table(classes=3, n=200)
-    payload = describe(Evaluated(table))
-    turn = by_worth(table, payload.order, {})
-    rows = payload.order[turn]
+    rows = by_worth(table, {})
     wrong = rows[table.predicted[rows] != table.true[rows]]
     cells = (table.true[wrong] * 3 + table.predicted[wrong]).tolist()
     assert len(set(cells[:6])) == 6, "one of each cell"

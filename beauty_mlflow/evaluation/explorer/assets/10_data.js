@@ -16,7 +16,7 @@ const labelsOf = (packed) => new Uint16Array(unpack(packed));
 const numbersOf = (packed) => new Float32Array(unpack(packed));
 
 const pictures = {
-  number: data.paths.length,
+  number: data.pictures, // some of which may not be listed
   paths: data.paths,
   true: new Uint16Array(data.paths.length),
   predicted: new Uint16Array(data.paths.length),
@@ -28,27 +28,28 @@ const pictures = {
 };
 const confidence = (picture) => pictures.probabilities[picture * data.width];
 
-// the pictures of a cell are a run: cell -> [first, number]
+// the listed pictures of a cell are a run: cell -> [first, number]
 const runs = new Map();
 const counts = new Int32Array(size * size);
-for (let i = 0, first = 0; i < data.cells.length; i += 3) {
-  const [row, column, number] = data.cells.slice(i, i + 3);
-  runs.set(row * size + column, [first, number]);
+for (let i = 0, first = 0; i < data.cells.length; i += 4) {
+  const [row, column, number, listed] = data.cells.slice(i, i + 4);
+  runs.set(row * size + column, [first, listed]);
   counts[row * size + column] = number;
-  pictures.true.fill(row, first, first + number);
-  pictures.predicted.fill(column, first, first + number);
-  first += number;
+  pictures.true.fill(row, first, first + listed);
+  pictures.predicted.fill(column, first, first + listed);
+  first += listed;
 }
 
 const besideCounts = data.beside && new Int32Array(size * size);
-if (besideCounts) {
-  for (let i = 0; i < pictures.number; i += 1) besideCounts[pictures.true[i] * size + pictures.beside[i]] += 1;
+for (let i = 0; besideCounts && i < data.beside.cells.length; i += 3) {
+  const [row, column, number] = data.beside.cells.slice(i, i + 3);
+  besideCounts[row * size + column] = number;
 }
 
 let thumbnailLines = null;
 
 function thumbnail(picture) {
-  const place = data.thumbnails[picture];
+  const place = data.thumbnails[picture] ?? -1;
   if (place < 0) return null;
   // the element comes after this script, so that the matrix is drawn before it has arrived
   if (!thumbnailLines && document.readyState !== "loading") {

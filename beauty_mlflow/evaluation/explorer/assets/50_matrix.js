@@ -46,6 +46,7 @@ function stayInside() {
   const whole = box.cell * view.number;
   box.x = Math.max(0, Math.min(box.x, whole - (box.width - box.left)));
   box.y = Math.max(0, Math.min(box.y, whole - (box.height - box.top)));
+  stage.style.touchAction = box.cell > box.fit * 1.001 ? "none" : "pan-y"; // a finger scrolls past the whole matrix
 }
 
 const label = (item) => (item.node === null ? shown(item.name) : `\u25b8 ${shown(item.name)}`);

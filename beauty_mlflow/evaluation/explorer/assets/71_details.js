@@ -37,19 +37,20 @@ function cellDetail(from, to) {
   const everything = classes.map((_, label) => label);
   const [row, column] = [between(from.members, everything), between(everything, to.members)];
   const same = from.members === to.members || String(from.members) === String(to.members);
+  const number = between(from.members, to.members);
   const facts = [
-    [plural(found.length, "picture"), ""],
-    row ? [percent(found.length / row), `of the ${plain(row)} of ${shown(from.name)}`] : null,
-    column ? [percent(found.length / column), `of the ${plain(column)} taken for ${shown(to.name)}`] : null,
+    [plural(number, "picture"), ""],
+    row ? [percent(number / row), `of the ${plain(row)} of ${shown(from.name)}`] : null,
+    column ? [percent(number / column), `of the ${plain(column)} taken for ${shown(to.name)}`] : null,
   ].filter(Boolean);
   const other = besideCounts && between(from.members, to.members, besideCounts);
   return element("div", {},
     same ? heading(named(from.name), " recognised") : heading(named(from.name), " taken for ", named(to.name)),
-    element("ul", { class: "facts" }, ...facts.map(([number, words]) => element("li", {}, element("b", {}, number), ` ${words}`)),
-      other === null || other === undefined ? null : element("li", {}, element("b", {}, signed(found.length - other)), ` against the other model's ${plain(other)}`)),
+    element("ul", { class: "facts" }, ...facts.map(([much, words]) => element("li", {}, element("b", {}, much), ` ${words}`)),
+      other === null || other === undefined ? null : element("li", {}, element("b", {}, signed(number - other)), ` against the other model's ${plain(other)}`)),
     element("p", { class: "links" }, link(from), same ? null : link(to),
       same ? null : element("button", { class: "chip", onclick: () => showCell(to, from) }, `the other way round: ${plain(between(to.members, from.members))}`)),
-    found.length ? remark("The most probable answer first.") : null,
+    found.length ? remark(`The most probable answer first${found.length < number ? `; ${plain(number - found.length)} aren't listed` : ""}.`) : null,
     gallery(found, 36, from.members.length * to.members.length > 1 ? classesOf : fileOf));
 }
 
