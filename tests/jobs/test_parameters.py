@@ -33,19 +33,19 @@ def test_every_parameter_says_what_it_is(name):
         (
             "finetune",
             (
-                "data network blocks unfreeze weights recipe epochs learning_rate schedule optimizer batch_size dropout"
-                " dense_units patience image_size resize augment class_weight label_smoothing batch_norm precision"
-                " cache cache_gb cache_depths views warm_head precision_target seed resume"
+                "data fraction network blocks unfreeze weights recipe epochs learning_rate schedule optimizer"
+                " batch_size dropout dense_units patience image_size resize augment class_weight label_smoothing"
+                " batch_norm precision cache cache_gb cache_depths views warm_head precision_target seed resume"
             ),
         ),
         (
             "train",
             (
-                "data network recipe epochs learning_rate schedule optimizer batch_size patience image_size resize"
-                " augment class_weight label_smoothing precision cache cache_gb precision_target seed resume"
+                "data fraction network recipe epochs learning_rate schedule optimizer batch_size patience image_size"
+                " resize augment class_weight label_smoothing precision cache cache_gb precision_target seed resume"
             ),
         ),
-        ("evaluate", "model data part batch_size"),
+        ("evaluate", "model data part groups beside batch_size"),
         ("cache", "action kind gb"),
     ],
 )
