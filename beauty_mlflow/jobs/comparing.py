@@ -47,7 +47,7 @@ _NO_PAIR = (
     "No figure of all classes against groups: no training on groups (beauty group) has one on all classes beside it, "
     "of the same pictures, network and recipe."
 )
-_COLUMNS = ("name", "data", "blocks", "best val", "95 %", "epoch", "hours", "test")
+_COLUMNS = ("name", "data", "blocks", "pictures", "best val", "95 %", "epoch", "hours", "test")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _compare(store: Store, found: Found, *, control: bool) -> Comparison:
     compared = ordered([as_compared(one, data[one.run.run_id]) for one in found.trainings])
     depth, learning = depth_charts(compared), learning_charts(compared)
     pairs = [pair_chart(pair) for pair in find_pairs(store, compared, data, control=control)]
-    absent = [f"{count} {reason} were left out." for reason, count in found.left_out.items()]
+    absent = [f"Left out, {reason}: {count}." for reason, count in found.left_out.items()]
     if not depth:
         absent += ["No figure against depth: no data was trained on at several depths (blocks)."]
     if not pairs:
@@ -136,7 +136,7 @@ def _compare(store: Store, found: Found, *, control: bool) -> Comparison:
 def _without_depth(compared: Sequence[Compared]) -> Iterator[str]:
     count = sum(one.blocks is None for one in compared)
     if count:
-        yield f"{count} trainings of a whole network or an inner range have no depth: they are in the table alone."
+        yield f"In the table alone, trainings of a whole network or an inner range, which have no depth: {count}."
 
 
 def _write(comparison: Comparison, folder: Path) -> None:

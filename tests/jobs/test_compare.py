@@ -1,6 +1,7 @@
 import csv
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -75,10 +76,12 @@ def test_the_thesis_figures_from_its_data(thesis, tmp_path, capsys):
         f"{FULL}, inception_v3, recipe thesis: blocks=6, 0.3873",
         f"{GROUPED}, inception_v3, recipe thesis: blocks=7, 0.5045",
     ]
-    said = capsys.readouterr().err
-    assert "No control at 10 depths: nobody has the model or its predictions." in said
+    printed, said = capsys.readouterr()
+    page = (Path(__file__).parents[2] / "docs" / "comparing.md").read_text()
+    assert printed.rstrip() in page
+    assert "Depths without the control, nobody has the model or its predictions: 10." in said
     assert "No learning curve" in said
-    assert "3 trainings of a whole network or an inner range have no depth" in said
+    assert "a whole network or an inner range, which have no depth: 3." in said
 
 
 def test_the_comparison_is_a_run_of_its_own(thesis):
@@ -177,7 +180,7 @@ def test_own_trainings(local_store, tiny, manifest, tmp_path, capsys):
     out = tmp_path / "out"
     summary = dict(compare(Compare(out=str(out))))
     assert (summary["trainings"], summary["left out"]) == (5, 1)
-    assert "1 evaluations (their figures stand beside their trainings')" in capsys.readouterr().err
+    assert "Left out, evaluations (their figures stand beside their trainings'): 1." in capsys.readouterr().err
     names = [name for name in files(out) if name.endswith(".png")]
     assert [name.partition("_")[0] for name in names] == ["depth", "depth", "full", "learning"]
     tested = {row["run"]: row for row in rows_of(out) if row["test_accuracy"]}
@@ -196,7 +199,7 @@ def test_own_trainings(local_store, tiny, manifest, tmp_path, capsys):
 
     without = dict(compare(Compare(control=False)))
     assert without["trainings"] == 5
-    assert "No control at 2 depths: control=false." in capsys.readouterr().err
+    assert "Depths without the control, control=false: 2." in capsys.readouterr().err
 
 
 @pytest.mark.slow

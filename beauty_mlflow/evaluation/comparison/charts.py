@@ -104,14 +104,14 @@ def pair_chart(pair: Pair) -> Chart:
         "loss": Line(label, pair.losses, {}, 2),
     }
     panels = {name: [*lines, *([added[name]] if values else [])] for name, lines in chart.panels.items()}
-    missing = [f"No control at {count} depths: {reason}." for reason, count in pair.missing.items()]
+    missing = [f"Depths without the control, {reason}: {count}." for reason, count in pair.missing.items()]
     return replace(chart, panels=panels, notes=[*chart.notes, *missing])
 
 
 def _chart(kind: str, title: str, below: str, group: Sequence[Series]) -> Chart:
     data = group[0].any.data
     shown, rest = group[:MOST_SERIES], group[MOST_SERIES:]
-    notes = [f"Another {len(rest)} series aren't drawn: {MOST_SERIES} can be told apart."] if rest else []
+    notes = [f"Series not drawn, as no more than {MOST_SERIES} can be told apart: {len(rest)}."] if rest else []
     words = re.sub(r"[^a-z0-9]+", "-", data.lower())[:40].strip("-")
     name = f"{kind}_{words}" if words else kind
     return _chart_of(name, f"{title}: {data}", below, _distinct(shown), notes)
@@ -123,7 +123,7 @@ def _chart_of(name: str, title: str, below: str, group: Sequence[Series], notes:
         "loss": [line for colour, one in enumerate(group) for line in _losses(one, colour)],
     }
     passed = sum(one.passed_over for one in group)
-    note = f"{passed} trainings aren't drawn: another one with the same number below it has a better val_accuracy."
+    note = f"Not drawn, as another training at the same place has a better best_val_accuracy: {passed}."
     return Chart(name, title, below, panels, [*notes, *([note] if passed else [])])
 
 

@@ -53,12 +53,12 @@ def test_more_series_than_can_be_told_apart_are_counted(depths):
     series = [replace(one, network=f"network{i}") for i in range(MOST_SERIES + 2) for one in depths]
     (chart,) = depth_charts(series)
     assert len(chart.panels["accuracy"]) == 2 * MOST_SERIES
-    assert any("Another 2 series" in note for note in chart.notes)
+    assert any(note.startswith("Series not drawn") and note.endswith(": 2.") for note in chart.notes)
 
 
 def test_trainings_that_a_better_one_hides_are_counted(depths, training):
     (chart,) = depth_charts([*depths, training(1, 0.01)])
-    assert any(note.startswith("1 trainings aren't drawn") for note in chart.notes)
+    assert any(note.startswith("Not drawn") and note.endswith(": 1.") for note in chart.notes)
 
 
 def test_a_learning_curve(training):
@@ -82,6 +82,6 @@ def test_all_classes_against_their_groups(depths):
     assert dict(control.points) == {0: 0.7, 1: 0.7, 2: 0.7}
     assert control.bars[2] == (0.6, 0.8)
     assert dict(chart.panels["loss"][-1].points) == {0: 0.9, 1: 0.9, 2: 0.9}
-    assert "No control at 1 depths: no model." in chart.notes
+    assert "Depths without the control, no model: 1." in chart.notes
     without = pair_chart(Pair(full, groups, {}, {}, {"no model": 4}))
     assert len(without.panels["accuracy"]) == 4

@@ -9,12 +9,13 @@ def test_every_cell_stands_below_its_heading(training):
     assert (exact["test_accuracy"], exact["test_accuracy_high"], exact["hours"]) == (0.35, 0.4, 1.5)
     shown = readable_row(one)
     assert len(shown) == len(HEADINGS)
-    assert shown[3:12] == [
+    assert shown[3:13] == [
         "6",
+        "100",
         "0.3750",
         "0.3250-0.4250",
         "2 of 5",
-        "1.50",
+        "1.5",
         "22,889,321",
         "40.2",
         "0.3500",
@@ -27,7 +28,7 @@ def test_what_isnt_known_is_empty(training):
     exact = dict(zip(HEADER, exact_row(one), strict=True))
     assert [exact[name] for name in ("blocks", "parameters", "test_accuracy", "test_accuracy_low")] == ["", "", "", ""]
     assert readable_row(one)[3] == "all"
-    assert readable_row(one)[8:12] == ["", "", "", ""]
+    assert readable_row(one)[9:13] == ["", "", "", ""]
 
 
 def test_the_order_is_by_data_network_and_depth(training):
