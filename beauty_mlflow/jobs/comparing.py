@@ -1,14 +1,14 @@
 """Trainings side by side: read, drawn, and logged in a run of their own."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.safe_tables import write_table
-from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.errors import DataError, TrackingError
 from beauty_mlflow.evaluation.comparison.charts import (
     POINTS,
     Chart,
@@ -76,27 +76,39 @@ def compare(parameters: Compare) -> Summary:
 
     Raises:
         TrackingError: A run or experiment doesn't exist, or there is no finished training among them.
-        DataError: There is something at ``out`` already.
+        DataError: There is something at ``out`` already, or nothing can be written there.
     """
     out = Path(parameters.out) if parameters.out else None
-    if out is not None:
-        require_absent(out)
-    store = connect()
-    say_notes(store.run_notes)
-    ids = run_ids(parameters.runs)
-    found = find_trainings(store, ids, _experiment_ids(store, parameters, ids), console_progress)
-    _require_any(found)
-    comparison = _compare(store, found, control=parameters.control)
-    say_notes([*comparison.absent, *(note for chart in comparison.charts for note in chart.notes)])
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / FOLDER
+    with _place(out) as folder:
+        store = connect()
+        say_notes(store.run_notes)
+        ids = run_ids(parameters.runs)
+        found = find_trainings(store, ids, _experiment_ids(store, parameters, ids), console_progress)
+        _require_any(found)
+        comparison = _compare(store, found, control=parameters.control)
+        say_notes([*comparison.absent, *(note for chart in comparison.charts for note in chart.notes)])
         _write(comparison, folder)
         run = _log(store, found, comparison, folder, parameters)
         if out is not None:
-            _move(folder, out)
+            folder.rename(out)
     _print(comparison)
     where = [("written to", out)] if out else []
     return [*_summary(found, comparison), *where, ("page", f"{FOLDER}/{PAGE} of the run"), ("run_id", run.run_id)]
+
+
+@contextmanager
+def _place(out: Path | None) -> Iterator[Path]:
+    """Yield where to write: beside ``out``, so that the whole can be moved there at once."""
+    try:
+        if out is not None:
+            require_absent(out)
+            out.parent.mkdir(parents=True, exist_ok=True)
+        beside = out.absolute().parent if out else None
+        temporary = tempfile.TemporaryDirectory(dir=beside, prefix=f".{FOLDER}.")
+    except OSError as error:
+        raise DataError(f"'{out}' can't be written ({error.strerror}); give out another place") from None
+    with temporary as name:
+        yield Path(name) / FOLDER
 
 
 def _experiment_ids(store: Store, parameters: Compare, ids: Sequence[str]) -> list[str]:
@@ -165,13 +177,6 @@ def _home(store: Store, found: Found) -> str:
     """Return the experiment of the compared runs where they have one in common that is ours."""
     titles = {one.experiment for one in found.trainings}
     return found.trainings[0].run.experiment_id if len(titles) == 1 and REFERENCE not in titles else store.experiment_id
-
-
-def _move(folder: Path, out: Path) -> None:
-    """Put the folder at its place as a whole."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name[:100]}.") as beside:
-        Path(shutil.copytree(folder, Path(beside) / "whole")).rename(out)
 
 
 def _print(comparison: Comparison) -> None:

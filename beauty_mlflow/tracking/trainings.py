@@ -9,11 +9,17 @@ from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.evaluation.comparison.compared import Accuracy
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import translated
-from beauty_mlflow.tracking.finding import child_runs, find_runs
+from beauty_mlflow.tracking.finding import child_runs, experiments, find_runs
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 
 TEST = "test"
+_HISTORIES = (
+    "accuracy",
+    "loss",
+    names.EPOCH_SECONDS,
+    names.SPEED,
+)  # what of a training isn't known from its last values
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Training:
         tags: All of them.
         data: What its data is called; empty where nobody said.
         digests: Of the pictures, by part.
-        kept: What was measured in the kept epoch, by metric.
+        kept: The training pictures' accuracy and loss in the kept epoch, where they are known.
         epochs: How many it took.
         seconds: How long these took.
         images_per_second: The training pictures' median over the epochs; None where it wasn't measured.
@@ -77,7 +83,7 @@ def find_trainings(
     reasons = {run_id: _why_not(run, named=run_id in run_ids) for run_id, run in chosen.items()}
     meant = [run for run_id, run in chosen.items() if not reasons[run_id]]
     titles = _titles(store, {str(run.info.experiment_id) for run in meant})
-    evaluations = list(_evaluations(store, titles))
+    evaluations = list(_evaluations(store, {*titles, *experiments(store)})) if meant else []
     trainings = []
     with progress("Reading runs", len(meant)) as bar:
         for run in sorted(meant, key=lambda run: (run.info.start_time, run.info.run_id)):
@@ -132,18 +138,17 @@ def _titles(store: Store, experiment_ids: Iterable[str]) -> dict[str, str]:
 
 def _evaluations(store: Store, experiment_ids: Iterable[str]) -> Iterator[Any]:
     """Yield the finished evaluations on test parts, the latest last."""
-    if inside := sorted(experiment_ids):
-        conditions = (f"tags.{names.EVALUATES} LIKE '%'", "attributes.status = 'FINISHED'")
-        found = find_runs(store, inside, {}, *conditions)
-        yield from (run for run in found if f"{TEST}_accuracy" in run.data.metrics)
+    conditions = (f"tags.{names.EVALUATES} LIKE '%'", "attributes.status = 'FINISHED'")
+    found = find_runs(store, sorted(experiment_ids), {}, *conditions)
+    yield from (run for run in found if f"{TEST}_accuracy" in run.data.metrics)
 
 
 def _training(store: Store, entity: Any, titles: Mapping[str, str], evaluations: Sequence[Any]) -> Training:  # noqa: ANN401 - MLflow is untyped
     run, metrics = Run(store, entity.info.run_id), dict(entity.data.metrics)
     best, digests = int(metrics.get(names.BEST_EPOCH, 0)), _digests(entity)
-    histories = {name: run.metric_history(name) for name in (*names.CURVES, names.EPOCH_SECONDS) if name in metrics}
-    seconds = histories.get(names.EPOCH_SECONDS, {})
-    speeds = run.metric_history(names.SPEED).values() if names.SPEED in metrics else ()
+    histories = {name: run.metric_history(name) for name in _HISTORIES if name in metrics}
+    seconds = histories.pop(names.EPOCH_SECONDS, {})
+    speeds = histories.pop(names.SPEED, {}).values()
     own = [one for one in evaluations if one.data.tags[names.EVALUATES] == run.run_id]
     tested = [one for one in own if _digests(one).get(TEST) == digests.get(TEST)]
     return Training(

@@ -126,7 +126,11 @@ def test_bad_input_leaves_nothing_behind(thesis, tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(DataError, match="exists and isn't replaced"):
         compare(Compare(experiment=REFERENCE, out=str(tmp_path / "out")))
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="can't be written"):
+        compare(Compare(experiment=REFERENCE, out=str(tmp_path / "file" / "out")))
     assert count() == before
+    assert files(tmp_path) == ["file", "out"]
     assert files(tmp_path / "out") == []
 
 
