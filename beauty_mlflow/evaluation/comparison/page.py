@@ -13,7 +13,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2em auto; padding: 0 1em; color: #222; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; }
 td, th { border: 1px solid #ccc; padding: .2em .5em; text-align: right; white-space: nowrap; }
-th { background: #f3f3f3; } td:first-child, td:nth-child(2), td:nth-child(3) { text-align: left; }
+th { background: #f3f3f3; } td:nth-child(-n+3), th:nth-child(-n+3) { text-align: left; }
 td:first-child, td:nth-child(2) { white-space: normal; overflow-wrap: anywhere; min-width: 14em; }
 td:last-child { font-family: monospace; }
 """
