@@ -219,6 +219,34 @@ def test_families_collapse_open_one_by_one_and_close_again(open_explorer, famili
     assert page.locator(".tree .list bdi").count() == 0
 
 
+def test_a_click_on_the_triangle_opens_a_family_and_one_on_its_bracket_closes_it(open_explorer, families):
+    page = open_explorer(families)
+    page.select_option("#order", "table")
+    page.select_option("#level", "families")
+    settle(page)
+    area = page.locator("#stage").bounding_box()
+
+    def find(words):
+        """Move over the names of the rows until the tip says this."""
+        for y in range(0, int(area["height"]), 6):
+            for x in range(0, 120, 4):
+                page.mouse.move(area["x"] + x, area["y"] + y)
+                if page.inner_text("#tip") == words:
+                    return page.mouse
+        raise AssertionError(words)
+
+    mouse = find("A\nClick to show its 2 classes")
+    mouse.down()
+    mouse.up()
+    walk(page, 0, 1)
+    assert page.inner_text("#live").startswith("A_one taken for A_two")
+    mouse = find("A\nClick to put its classes together again")
+    mouse.down()
+    mouse.up()
+    walk(page, 0, 1)
+    assert page.inner_text("#live").startswith("A taken for B")
+
+
 def test_groups_are_a_level_beside_the_families(open_explorer, families):
     page = open_explorer(families, groups={"A_one": "mixed", "B_one": "mixed"})
     assert page.locator("#level option").all_inner_texts() == ["classes", "families", "groups"]
@@ -258,6 +286,8 @@ def test_a_second_model_beside_it(open_explorer, table_of):
     assert "Accuracy 0.833 here, 0.778 there (+0.056)" in page.inner_text("#body")
     changes = [" ".join(text.split()) for text in page.locator(".list > li").all_inner_texts()]
     assert changes == ["a right +2 better", "a → b \u22122 better", "b → a +1 worse", "b right \u22121 worse"]
+    only = page.locator("#body section h3").all_inner_texts()
+    assert only == ["Right here, wrong there: 2 pictures", "Wrong here, right there: 1 picture"]
     walk(page, 0, 1)
     assert page.inner_text("#live").endswith("\u22122 against the other model")
     press(page, "Enter")

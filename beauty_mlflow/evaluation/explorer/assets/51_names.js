@@ -12,10 +12,12 @@ function clipped(context, text, room) {
   return low ? cut(low) : "";
 }
 
+const nameFont = () => `${Math.max(10, Math.min(12.5, box.cell * 0.8))}px ${FONT}`;
+
 function drawNames(context, columns) {
   const step = Math.max(1, Math.ceil(READABLE / box.cell));
   const [first, last] = columns ? visible(box.x, box.width - box.left) : visible(box.y, box.height - box.top);
-  context.font = `${Math.max(10, Math.min(12.5, box.cell * 0.8))}px ${FONT}`;
+  context.font = nameFont();
   for (let i = first; i < last; i += 1) {
     if (i % step === 0) drawName(context, i, columns, paper.muted);
   }
@@ -85,7 +87,7 @@ function drawCross({ row, column }, strong) {
 
 // names that had no room, and those that are pointed at
 function drawStrongName(i, columns) {
-  const half = Math.max(box.cell, 15) / 2;
+  const half = Math.max(box.cell, 20) / 2;
   const middle = (columns ? leftOf(i) + leftOf(i + 1) : topOf(i) + topOf(i + 1)) / 2;
   const bracket = view.boxes.length ? BRACKET : 0;
   const [wide, high] = [box.left - 3 - bracket, box.top - 3 - bracket];
@@ -94,7 +96,7 @@ function drawStrongName(i, columns) {
   inside(over, ...limits, () => {
     over.fillStyle = paper.surface;
     over.fillRect(...room);
-    over.font = `600 ${Math.max(11, Math.min(12.5, box.cell * 0.8))}px ${FONT}`;
+    over.font = `600 ${nameFont()}`;
     drawName(over, i, columns, paper.ink);
   });
 }

@@ -15,6 +15,24 @@ function bracketAt({ row, column, x, y }) {
   return view.boxes.find(({ start, end }) => start <= place && place < end) || null;
 }
 
+// the triangle before a family's name
+function onTriangle({ row, column, x, y }) {
+  const item = view.items[Math.max(row, column)];
+  if ((row >= 0 && column >= 0) || item.node === null) return false;
+  const bracket = view.boxes.length ? BRACKET : 0;
+  if (row < 0 && !box.flat) return y > box.top - bracket - 20;
+  base.font = nameFont();
+  const width = base.measureText(clipped(base, label(item), row < 0 ? box.cell : box.left - 8 - bracket)).width;
+  const start = row < 0 ? (leftOf(column) + leftOf(column + 1) - width) / 2 : box.left - 6 - bracket - width;
+  return x > start - 4 && x < start + 14;
+}
+
+function nodeAt(found) {
+  const bracket = bracketAt(found);
+  if (bracket) return bracket.node;
+  return onTriangle(found) ? view.items[Math.max(found.row, found.column)].node : null;
+}
+
 function open({ row, column }) {
   if (row < 0) showItem(view.items[column]);
   else if (column < 0) showItem(view.items[row]);
@@ -41,8 +59,8 @@ stage.addEventListener("pointerup", (event) => {
   drag.moved = false;
   const found = hit(event);
   if (moved || !found) return;
-  const bracket = bracketAt(found);
-  if (bracket) toggle(bracket.node);
+  const node = nodeAt(found);
+  if (node !== null) toggle(node);
   else {
     state.cursor = { row: found.row, column: found.column };
     drawOver();
@@ -52,13 +70,6 @@ stage.addEventListener("pointerup", (event) => {
 
 stage.addEventListener("pointercancel", () => { drag.from = null; });
 stage.addEventListener("pointerleave", () => point(null));
-stage.addEventListener("dblclick", (event) => {
-  const found = hit(event);
-  if (!found || (found.row >= 0 && found.column >= 0)) return;
-  const item = view.items[Math.max(found.row, found.column)];
-  if (item.node !== null) toggle(item.node);
-});
-
 function pan(event) {
   const [x, y] = [event.clientX - drag.from.x, event.clientY - drag.from.y];
   if (!drag.moved && Math.hypot(x, y) < 5) return;
@@ -114,6 +125,7 @@ function tipWords(found) {
   const bracket = bracketAt(found);
   if (bracket) return `${shown(view.boxLevel.nodes[bracket.node])}\nClick to put its classes together again`;
   const item = view.items[Math.max(found.row, found.column)];
+  if (onTriangle(found)) return `${shown(item.name)}\nClick to show its ${item.members.length} classes`;
   return itemWords(item).replace(": ", "\n");
 }
 

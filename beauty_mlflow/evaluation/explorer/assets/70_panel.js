@@ -125,7 +125,21 @@ function changesList() {
       bar(Math.abs(change) / Math.abs(found[0].change), better ? "right" : "wrong")));
   };
   return element("div", {}, heading("Against the other model"), remark(besideWords()),
+    ...onlyOneRight(),
+    element("h3", {}, "Cell by cell"),
     found.length ? growing(found, row, 40) : remark("Both answer alike, class by class."));
+}
+
+function onlyOneRight() {
+  const all = Array.from(pictures.true.keys());
+  const here = (picture) => pictures.predicted[picture] === pictures.true[picture];
+  const there = (picture) => pictures.beside[picture] === pictures.true[picture];
+  const list = (title, chosen) => element("section", {}, element("h3", {}, `${title}: ${plural(chosen.length, "picture")}`),
+    gallery(chosen.sort((x, y) => confidence(y) - confidence(x) || x - y), 6));
+  return [
+    list("Right here, wrong there", all.filter((picture) => here(picture) && !there(picture))),
+    list("Wrong here, right there", all.filter((picture) => !here(picture) && there(picture))),
+  ];
 }
 
 function besideWords() {

@@ -77,7 +77,7 @@ function findClass(label) {
   box.y = (place + 0.5) * box.cell - (box.height - box.top) / 2;
   stayInside();
   moveCursor(place, -1);
-  showItem(view.items[place].members.length > 1 ? view.items[place] : view.items[place]);
+  showItem(view.items[place]);
 }
 
 function renderLegend() {
