@@ -1,6 +1,7 @@
 """The pictures of docs/browsing.md, from a real server with the thesis's runs, trainings, a sweep and promotions.
 
     make screenshots
+    python tools/screenshots.py sweep registry   (these alone)
 
 The store is made once, below build/screenshots (minutes); remove that folder to make it anew. Needs Debian's
 chromium, or another browser of its kind whose path is in CHROMIUM.
@@ -9,12 +10,13 @@ chromium, or another browser of its kind whose path is in CHROMIUM.
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.experiments import VIEWS, page_of
 from beauty_mlflow.tracking.store import Store, connect
 
@@ -31,6 +34,7 @@ PICTURES = ROOT / "docs" / "images" / "browsing"
 BEAUTY = Path(sys.executable).with_name("beauty")
 SIZE = {"width": 1400, "height": 860}
 PATIENCE = 120_000  # milliseconds: a busy machine draws slowly
+EPOCHS = 8
 SETTLED = 3_000  # milliseconds after which charts stand still
 
 
@@ -46,63 +50,68 @@ class Shot:
 
 def main() -> None:
     """Make the store where it isn't there, start a server on it, and take each picture."""
-    environment = {
-        **os.environ,
-        "MLFLOW_TRACKING_URI": f"sqlite:///{FOLDER / 'mlflow.db'}",
-        "BEAUTY_STATE_DIR": str(FOLDER / "state"),
-    }
-    os.environ |= environment
-    if not (FOLDER / "made").exists():
+    made = FOLDER / "made"
+    if not made.exists():
         shutil.rmtree(FOLDER, ignore_errors=True)
         FOLDER.mkdir(parents=True)
-        make_store(environment)
-        (FOLDER / "made").touch()
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with served(environment) as address, sync_playwright() as playwright:
+    with served() as address, sync_playwright() as playwright:
+        os.environ |= {"MLFLOW_TRACKING_URI": address.rstrip("/"), "BEAUTY_STATE_DIR": str(FOLDER / "state")}
+        if not made.exists():
+            make_store()
+            made.touch()
         browser = playwright.chromium.launch(executable_path=_browser(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport=SIZE)
         page.set_default_timeout(PATIENCE)
-        for shot in shots(connect()):
+        chosen = [shot for shot in shots(connect()) if not sys.argv[1:] or shot.name in sys.argv[1:]]
+        for shot in chosen:
             take(page, address, shot)
         browser.close()
 
 
-def make_store(environment: Mapping[str, str]) -> None:
+def make_store() -> None:
     """Run the commands whose results the tour shows: the thesis's runs, two trainings and promotions, a sweep."""
-    beauty(environment, "reference")
-    shallow = beauty(environment, "main", "--network", "efficientnet_lite0", "--blocks", "0", "--epochs", "6")
-    beauty(environment, "promote", "--candidate", shallow)
-    deep = beauty(environment, "main", "--network", "efficientnet_lite0", "--blocks", "6", "--epochs", "8")
-    beauty(environment, "promote", "--candidate", deep, refused=True)
-    beauty(environment, "sweep", "--config", str(ROOT / "sweeps" / "smoke.toml"), "--trials", "12")
+    beauty("reference")
+    shallow = beauty("main", "--network", "efficientnet_lite0", "--blocks", "0", "--epochs", "6")
+    beauty("promote", "--candidate", shallow)
+    deep = beauty("main", "--network", "efficientnet_lite0", "--blocks", "6", "--epochs", str(EPOCHS))
+    beauty("promote", "--candidate", deep, refused=True)
+    beauty("sweep", "--config", str(ROOT / "sweeps" / "smoke.toml"), "--trials", "12")
 
 
-def beauty(environment: Mapping[str, str], *words: str, refused: bool = False) -> str:
+def beauty(*words: str, refused: bool = False) -> str:
     """Run a command and return the run id that it prints last; exit status 3 is a promotion's refusal."""
     print("beauty", *words, flush=True)
-    done = subprocess.run(
-        [str(BEAUTY), *words], cwd=FOLDER, env=dict(environment), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([str(BEAUTY), *words], cwd=FOLDER, capture_output=True, text=True, check=False)
     if done.returncode not in ((0, 3) if refused else (0,)):
         sys.exit(f"error: beauty {' '.join(words)} ended with status {done.returncode}:\n{done.stderr[-2000:]}")
     return (re.findall(r"run_id: (\S+)", done.stdout) or [""])[-1]
 
 
 @contextmanager
-def served(environment: Mapping[str, str]) -> Iterator[str]:
-    """Run `make ui`'s server on a free port and yield its address."""
+def served() -> Iterator[str]:
+    """Run MLflow's server, as a team would, on a free port of loopback, and yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(ROOT / "tools" / "ui.py"), "--port", str(port)]
+    options = {
+        "--backend-store-uri": f"sqlite:///{FOLDER / 'mlflow.db'}",
+        "--artifacts-destination": str(FOLDER / "artifacts"),
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--workers": "1",
+        "--allowed-hosts": f"127.0.0.1:{port}",
+    }
+    command = [str(BEAUTY.with_name("mlflow")), "server", *(word for option in options.items() for word in option)]
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (
         (FOLDER / "server.log").open("w") as log,
-        subprocess.Popen(command, env=dict(environment), stdout=log, stderr=log, start_new_session=True) as server,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True) as server,
     ):
         try:
             yield _answering(f"http://127.0.0.1:{port}/", server)
         finally:
-            os.killpg(server.pid, 15)
+            os.killpg(server.pid, signal.SIGTERM)
 
 
 def shots(store: Store) -> list[Shot]:
@@ -112,17 +121,18 @@ def shots(store: Store) -> list[Shot]:
     training = _newest(store, "tags.mlflow.runName LIKE 'finetune%' AND params.blocks = '6'")
     sweep = _newest(store, "tags.mlflow.runName LIKE 'sweep%'")
     promotion = _newest(store, "tags.`promotion.kind` = 'promote'")
-    own = f"#/experiments/{store.experiment_id}"
+    runs, ml = f"#/experiments/{store.experiment_id}/runs", "?workflowType=machine_learning"
     return [
         Shot("thesis-runs", page_of(thesis, views["trainings"]), "grouped inception_v3"),
         Shot("thesis-charts", f"{page_of(thesis, views['trainings'])}&compareRunsMode=CHART", "Model metrics"),
         Shot("trainings", page_of(store.experiment_id, views["trainings"]), "finetune efficientnet_lite0"),
-        Shot("training", f"{own}/runs/{training}", "Fine-tunes"),
-        Shot("epochs", f"{own}/runs/{training}/model-metrics", "val_confusion"),
-        Shot("explorer", f"{own}/runs/{training}/artifacts/evaluation/val/explorer.html", "explorer.html"),
-        Shot("sweep", f"{own}/runs/{sweep}/artifacts/search/search.html", "search.html"),
-        Shot("sweep-trials", page_of(store.experiment_id, views["sweeps"]), "trial"),
-        Shot("promotion", f"{own}/runs/{promotion}/artifacts/promotion/report.html", "report.html"),
+        Shot("training", f"{runs}/{training}{ml}", "Fine-tunes"),
+        Shot("curves", f"{runs}/{training}/model-metrics{ml}", "best_val_accuracy"),
+        Shot("epochs", f"{runs}/{training}/model-metrics{ml}", "best_val_accuracy", show_confusion),
+        Shot("explorer", f"{runs}/{training}/artifacts/evaluation/val/explorer.html{ml}", "explorer.html"),
+        Shot("sweep", f"{runs}/{sweep}/artifacts/search/search.html{ml}", "search.html"),
+        Shot("sweep-trials", page_of(store.experiment_id, views["sweeps"]), "sweep smoke", show_trials),
+        Shot("promotion", f"{runs}/{promotion}/artifacts/promotion/report.html{ml}", "report.html"),
         Shot("registry", "#/models/beauty", "champion"),
     ]
 
@@ -140,6 +150,24 @@ def take(page: Page, address: str, shot: Shot) -> None:
         page.wait_for_timeout(SETTLED)
     page.screenshot(path=str(PICTURES / f"{shot.name}.png"))
     print(PICTURES / f"{shot.name}.png", flush=True)
+
+
+def show_trials(page: Page) -> None:
+    """Unfold the sweep."""
+    page.get_by_text("Expand rows").click()
+
+
+def show_confusion(page: Page) -> None:
+    """Open the form for a chart of images, and choose the last epochs' confusion."""
+    page.get_by_role("button", name="Add chart").first.click()
+    page.get_by_text("Image grid").first.click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("combobox").nth(1).click()
+    page.get_by_role("option").filter(has_text=names.EPOCH_CONFUSIONS).first.click()
+    page.keyboard.press("Escape")
+    form.get_by_role("switch").click()  # the run's parameters, which hide the picture
+    form.get_by_role("spinbutton").fill(str(EPOCHS))
+    page.keyboard.press("Tab")
 
 
 def _newest(store: Store, condition: str) -> str:
