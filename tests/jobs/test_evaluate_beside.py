@@ -60,12 +60,12 @@ def pair(shared_pair, monkeypatch):
     return ids
 
 
-def fetch(run_id, name, folder):
-    return download(Run.find(connect(), run_id), f"evaluation/test/{name}", folder)
+def fetch(run_id, name, folder, part="test"):
+    return download(Run.find(connect(), run_id), f"evaluation/{part}/{name}", folder)
 
 
-def document_of(run_id, folder):
-    text = fetch(run_id, "explorer.html", folder).read_text("utf-8")
+def document_of(run_id, folder, part="test"):
+    text = fetch(run_id, "explorer.html", folder, part).read_text("utf-8")
     return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
 
 
@@ -119,8 +119,9 @@ def test_a_model_beside_of_other_classes_or_that_has_seen_the_pictures_is_refuse
         run(Evaluate(model=first, beside="0123456789abcdef0123456789abcdef"))
     assert number_of_runs() == before
 
-    of_groups = document_of(dict(run(Evaluate(model=grouped)))["run_id"], tmp_path / "grouped")
-    assert of_groups["made_of"] == {"both": sorted(names[:2])}
+    made_of = {"both": sorted(names[:2])}
+    assert document_of(dict(run(Evaluate(model=grouped)))["run_id"], tmp_path / "grouped")["made_of"] == made_of
+    assert document_of(grouped, tmp_path / "trained", "val")["made_of"] == made_of
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from beauty_mlflow.errors import PictureError
 BUDGET = 12_000_000  # characters of base64 in all
 LARGE, SMALL = 128, 96  # pixels a side
 LARGE_ONE = 5_000  # characters, about
-QUALITY = 70  # of WebP
+QUALITY, METHOD = 70, 2  # of WebP; slower methods gain 4 % in size
 CHUNK = 256  # pictures begun before it is asked whether the budget is spent
 
 
@@ -84,5 +84,5 @@ def _small(path: Path, side: int) -> tuple[str, str] | None:
     except PictureError:
         return None
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "WEBP", quality=QUALITY)
+    Image.fromarray(picture).save(stream, "WEBP", quality=QUALITY, method=METHOD)
     return hashlib.sha256(content).hexdigest(), base64.b64encode(stream.getvalue()).decode("ascii")
