@@ -154,7 +154,7 @@ def take(page: Page, address: str, shot: Shot) -> None:
 
 def show_trials(page: Page) -> None:
     """Unfold the sweep."""
-    page.get_by_text("Expand rows").click()
+    page.locator(".ag-row button").first.click()
 
 
 def show_confusion(page: Page) -> None:

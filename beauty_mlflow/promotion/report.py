@@ -18,6 +18,7 @@ table { border-collapse: collapse; margin: 1em 0; }
 td, th { border: 1px solid #ccc; padding: .25em .6em; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 .yes { color: #17663a; font-weight: 600; } .no { color: #a01c1c; font-weight: 600; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1em; }
+.gate th, .gate td:not(:last-child) { white-space: nowrap; }
 figure { margin: 0; width: 160px; font-size: 13px; overflow-wrap: anywhere; }
 figure img { max-width: 160px; max-height: 160px; }
 """
@@ -101,7 +102,7 @@ def page(report: Report) -> str:
         "<h2>The gate</h2>",
     ]
     checks = [(one.name, _mark(passed=one.passed), text(one.sentence)) for one in decision.checks]
-    parts += ["<table><tr><th>condition<th>met<th>found</tr>"]
+    parts += ["<table class=gate><tr><th>condition<th>met<th>found</tr>"]
     parts += [f"<tr><td>{name}<td>{mark}<td>{words}</tr>" for name, mark, words in checks]
     parts += ["</table>", "<ul>", *(f"<li>{text(note)}</li>" for note in (*report.notes, *decision.notes)), "</ul>"]
     parts += ["<h2>Figures</h2>", _rows(["figure", "value"], list(_figures(decision)))]
