@@ -13,7 +13,8 @@ class Evaluated:
 
     Attributes:
         table: The predictions.
-        data: The folder that the table's paths are relative to; None where the pictures can't be shown.
+        data: The folder that the table's paths are relative to; None where the pictures aren't to be
+            shown.
         groups: The group of each class that is in one.
         beside: What a second model said about the same pictures, in the same order and of the same classes.
         trained_on: Whether the model was trained on these pictures, so that their probabilities say nothing about

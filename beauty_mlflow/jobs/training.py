@@ -237,7 +237,8 @@ def _log_calibration(current: Session, table: PredictionTable, calibration: Cali
         figures[names.CALIBRATION_THRESHOLD] = calibration.threshold
     validation = dataset(current.split, "val", current.data_name)
     current.run.log_metrics(figures, model_id=model_id or None, dataset=validation)
-    log_evaluation(current.run, Evaluated(served, current.split.folder, groups_in(current.split)), "val")
+    shown = current.split.folder if model_id else None  # a search's runs without a model do without thumbnails
+    log_evaluation(current.run, Evaluated(served, shown, groups_in(current.split)), "val")
     with tempfile.TemporaryDirectory() as folder:
         titles = "before", f"after, temperature {calibration.temperature:.3g}"
         draw_reliability(dict(zip(titles, (table, served), strict=True)), Path(folder) / "reliability.png")

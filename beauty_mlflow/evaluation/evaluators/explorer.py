@@ -41,7 +41,7 @@ def _notes(payload: Payload, thumbnails: Thumbnails | None) -> list[str]:
     if listed < every:
         notes.append(f"{every - listed:,} of {every:,} pictures are counted but not listed; {first}.")
     if thumbnails is None:
-        return [*notes, "There was no folder to take the pictures from, so this page has none."]
+        return [*notes, "This page was made without the pictures: evaluate shows them."]
     if thumbnails.broken:
         missing = f"{thumbnails.broken:,} of {listed:,} pictures are missing or can't be decoded"
         notes.append(f"{missing}, so they have no thumbnail.")

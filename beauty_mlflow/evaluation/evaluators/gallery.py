@@ -108,7 +108,7 @@ def _title(evaluated: Evaluated, thumbnails: dict[int, Thumbnail]) -> str:
     accuracy = float((table.predicted == table.true).mean())
     lacking = sum(thumbnail is None for thumbnail in thumbnails.values())
     if evaluated.data is None:
-        words = "The pictures aren't at hand; only what was said about them is shown."
+        words = "Made without the pictures: evaluate shows them."
     elif lacking:
         words = f"{lacking} of these {len(thumbnails)} pictures can't be read any more and stay gray."
     else:

@@ -62,7 +62,7 @@ def test_thumbnails_are_the_pictures_themselves(table, pictures, tmp_path):
 
 def test_without_a_data_folder_it_says_so(drawn, table, tmp_path):
     evaluate(Evaluated(table), tmp_path)
-    assert "aren't at hand" in texts(drawn[0])[0]
+    assert "Made without the pictures" in texts(drawn[0])[0]
     assert captions(drawn[0]) == ["1. cat", "1. dog", "1. dog"]
 
 
