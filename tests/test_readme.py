@@ -19,6 +19,7 @@ ELSEWHERE = {
     "make ui",
     "source .venv/bin/activate",
 }
+TRAINS = re.compile(r"mlflow run \. (-e (finetune|train) |-P )")
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_every_command_is_known_to_the_tests():
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_commands_work_in_the_readmes_order(fresh_copy):
-    """One after the other, every command of the README ends well; RUN_ID is the last run that was printed."""
+    """One after the other, every command of the README ends well; RUN_ID is the last training's."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     run_id = ""
     for command in COMMANDS:
@@ -58,7 +59,7 @@ def test_commands_work_in_the_readmes_order(fresh_copy):
         )
         assert result.returncode == 0, f"{command}\n{result.stderr[-3000:]}"
         found = re.findall(r"^run_id: ([0-9a-f]{32})$", result.stdout, re.MULTILINE)
-        run_id = found[-1] if found else run_id
+        run_id = found[-1] if found and TRAINS.match(command) else run_id
     assert re.fullmatch("[0-9a-f]{32}", run_id)
     assert (fresh_copy / "mlflow.db").is_file()
 
