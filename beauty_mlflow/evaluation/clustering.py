@@ -4,6 +4,7 @@ Source: the thesis, chapter 5, reordered its matrix by hand; Bar-Joseph et al. 2
 Hierarchical Clustering, do it by rule.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -81,7 +82,7 @@ def order_by_box(counts: Counts, boxes: Labels) -> Labels:
 def cluster_labels(counts: Counts, classes: Sequence[str], groups: Mapping[str, str]) -> Labels:
     """Return the box each class belongs in.
 
-    The groups, a class in none being alone; where there are none, the families of the names, if there are several and
+    The groups, a class in none being alone; where none has two of the classes, the families of the names, if there are several and
     any has two classes; else the clusters found: classes that are mistaken for each other in at least 5 % of their
     pictures, on average over the cluster.
 
@@ -104,7 +105,8 @@ def cluster_labels(counts: Counts, classes: Sequence[str], groups: Mapping[str, 
 
 def box_kind(classes: Sequence[str], groups: Mapping[str, str]) -> BoxKind:
     """Return what the boxes of ``cluster_labels`` are."""
-    if groups:
+    sizes = Counter(groups[name] for name in classes if name in groups)
+    if max(sizes.values(), default=0) > 1:
         return "group"
     families = len({family(name) for name in classes})
     return "family" if 1 < families < len(classes) else "cluster"

@@ -83,8 +83,15 @@ def test_boxes_are_groups_then_families_then_clusters():
     assert cluster_labels(counts, families, groups).tolist() == [0, 1, 2, 3, 4, 0, 5, 6, 7]
 
 
+@pytest.mark.parametrize("groups", [{"former": "A_0", "other": "A_0"}, {"A_0": "one", "A_2": "two"}])
+def test_groups_without_two_of_the_classes_are_no_boxes(groups):
+    names = ["A_0", "B_1", "A_2", "B_3"]
+    assert box_kind(names, groups) == "family"
+    assert cluster_labels(np.eye(4, dtype=np.int64), names, groups).tolist() == [0, 1, 0, 1]
+
+
 def test_a_class_in_no_group_isnt_taken_into_a_group_of_its_name():
-    assert cluster_labels(np.eye(2, dtype=np.int64), ["a", "b"], {"b": "a"}).tolist() == [0, 1]
+    assert cluster_labels(np.eye(3, dtype=np.int64), ["a", "b", "c"], {"b": "a", "c": "a"}).tolist() == [0, 1, 1]
 
 
 @pytest.mark.parametrize("names", [[f"family{i}_class" for i in range(9)], [f"class_{i}" for i in range(9)]])
