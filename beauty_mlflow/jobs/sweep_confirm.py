@@ -61,7 +61,7 @@ def confirm(search: "Search") -> list[Confirmed]:
     missing = [(trial, seed) for seed in seeds for trial in best if seed not in known[trial.number]]
     if missing:
         click.echo(
-            f"confirming the best {len(best)} trials: {len(missing)} runs on the seeds {seeds[0]} to {seeds[-1]}",
+            f"confirming the best {_trials(len(best))}: {len(missing)} runs on the seeds {seeds[0]} to {seeds[-1]}",
             err=True,
         )
     with ThreadPoolExecutor(search.executor.slots) as threads:
@@ -87,6 +87,10 @@ def confirm(search: "Search") -> list[Confirmed]:
     objective = sweep.objectives[0]
     confirmed = [_confirmed(number, found, objective) for number, found in ends.items() if found]
     return sorted(confirmed, key=lambda one: objective.cost(one.mean))
+
+
+def _trials(number: int) -> str:
+    return "trial" if number == 1 else f"{number} trials"
 
 
 def _run(search: "Search", trial: Any, seed: int, slot: int, unfinished: str) -> Outcome:  # noqa: ANN401 - Optuna's
