@@ -82,9 +82,9 @@ def order_by_box(counts: Counts, boxes: Labels) -> Labels:
 def cluster_labels(counts: Counts, classes: Sequence[str], groups: Mapping[str, str]) -> Labels:
     """Return the box each class belongs in.
 
-    The groups, a class in none being alone; where none has two of the classes, the families of the names, if there are several and
-    any has two classes; else the clusters found: classes that are mistaken for each other in at least 5 % of their
-    pictures, on average over the cluster.
+    The groups, a class in none being alone; where none has two of the classes, the families of the names, if there are
+    several and any has two classes; else the clusters found: classes that are mistaken for each other in at least 5 %
+    of their pictures, on average over the cluster.
 
     Args:
         counts: [n, n], row the true class, column the predicted one.
