@@ -1,6 +1,6 @@
 """What an evaluator is given."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ class Evaluated:
         data: The folder that the table's paths are relative to; None where the pictures aren't to be
             shown.
         groups: The group of each class that is in one.
+        made_of: The classes that each group of a grouped split was made of, by its name, which may be one of them.
         beside: What a second model said about the same pictures, in the same order and of the same classes.
         trained_on: Whether the model was trained on these pictures, so that their probabilities say nothing about
             new ones.
@@ -26,3 +27,4 @@ class Evaluated:
     groups: Mapping[str, str] = field(default_factory=dict)
     beside: PredictionTable | None = None
     trained_on: bool = False
+    made_of: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -77,11 +77,10 @@ def require_no_overlap(split: Split, own: Split, part: str, whose: str) -> None:
         )
 
 
-def groups_in(split: Split) -> dict[str, str]:
-    """Return the group of each class that a grouped split was made of, by the classes that it had before."""
+def made_of(split: Split) -> Mapping[str, list[str]]:
+    """Return the classes that each group of a grouped split was made of."""
     groups = split.options.get("groups")
-    known = groups if isinstance(groups, Mapping) else {}
-    return {name: group for group, members in known.items() for name in members}
+    return groups if isinstance(groups, Mapping) else {}
 
 
 def log_figures(
@@ -114,9 +113,10 @@ def log_figures(
     evaluated = Evaluated(
         calibration.served(table),
         subject.split.folder,
-        subject.groups or groups_in(subject.split),
+        subject.groups,
         beside,
         trained_on=subject.trained_on,
+        made_of=made_of(subject.split),
     )
     log_evaluation(run, evaluated, subject.part)
     share = subject.split.largest_share(subject.part)

@@ -24,7 +24,7 @@ from beauty_mlflow.jobs.building import Builder, Built
 from beauty_mlflow.jobs.calibrating import Calibration, fit_calibration
 from beauty_mlflow.jobs.describing import describe_training
 from beauty_mlflow.jobs.feeding import VALIDATION_BATCH, Feed, open_feeds
-from beauty_mlflow.jobs.measuring import Subject, copies_in, groups_in, log_figures
+from beauty_mlflow.jobs.measuring import Subject, copies_in, log_figures, made_of
 from beauty_mlflow.jobs.opening import pictures_line, say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sessions import Session
@@ -238,7 +238,7 @@ def _log_calibration(current: Session, table: PredictionTable, calibration: Cali
     validation = dataset(current.split, "val", current.data_name)
     current.run.log_metrics(figures, model_id=model_id or None, dataset=validation)
     shown = current.split.folder if model_id else None  # a search's runs without a model do without thumbnails
-    log_evaluation(current.run, Evaluated(served, shown, groups_in(current.split)), "val")
+    log_evaluation(current.run, Evaluated(served, shown, made_of=made_of(current.split)), "val")
     with tempfile.TemporaryDirectory() as folder:
         titles = "before", f"after, temperature {calibration.temperature:.3g}"
         draw_reliability(dict(zip(titles, (table, served), strict=True)), Path(folder) / "reliability.png")

@@ -120,7 +120,9 @@ def test_a_model_beside_of_other_classes_or_that_has_seen_the_pictures_is_refuse
     assert number_of_runs() == before
 
     made_of = {"both": sorted(names[:2])}
-    assert document_of(dict(run(Evaluate(model=grouped)))["run_id"], tmp_path / "grouped")["made_of"] == made_of
+    (tmp_path / "larger.yaml").write_text(f"larger: [both, {names[2]}]\n")
+    larger = dict(run(Evaluate(model=grouped, groups=str(tmp_path / "larger.yaml"))))["run_id"]
+    assert document_of(larger, tmp_path / "grouped")["made_of"] == made_of
     assert document_of(grouped, tmp_path / "trained", "val")["made_of"] == made_of
 
 

@@ -1,7 +1,6 @@
 """What the explorer's page is told: one document that JSON can hold. Nothing is read and nothing drawn here."""
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +64,7 @@ def describe(evaluated: Evaluated, most: int = LISTED) -> Payload:
         "classes": list(table.classes),
         "orders": orders(counts, table.classes, gathered),
         "levels": [{"name": level.name, "nodes": list(level.nodes), "of": level.of.tolist()} for level in gathered],
-        "made_of": _made_of(table.classes, evaluated.groups),
+        "made_of": _made_of(evaluated),
         "pictures": len(table),
         "cells": _cells(counts, table, listed),
         "paths": [table.paths[row] for row in listed],
@@ -116,11 +115,8 @@ def _beside(table: PredictionTable, listed: Rows) -> Document:
     }
 
 
-def _made_of(classes: tuple[str, ...], groups: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return what each class that is itself a group was made of."""
-    known = set(classes)
-    parts: dict[str, list[str]] = {}
-    for name, group in groups.items():
-        if name not in known and group in known:
-            parts.setdefault(group, []).append(name)
-    return parts
+def _made_of(evaluated: Evaluated) -> dict[str, list[str]]:
+    """Return what each class that is itself a group was made of, but those made of themselves alone."""
+    known = set(evaluated.table.classes)
+    made_of = {group: list(members) for group, members in evaluated.made_of.items() if group in known}
+    return {group: members for group, members in made_of.items() if members != [group]}

@@ -303,7 +303,8 @@ def test_names_that_are_scripts_stay_text(open_explorer, hostile_names, table_of
     table = table_of(counts, names)
     page = open_explorer(
         table,
-        groups={**dict.fromkeys(HOSTILE[:3], HOSTILE[0] + "group"), HOSTILE[1] + "part": "a$x_1$b$"},
+        groups=dict.fromkeys(HOSTILE[:3], HOSTILE[0] + "group"),
+        made_of={"a$x_1$b$": [HOSTILE[1] + "part"]},
         beside=table,
     )
     for tab in ("mistakes", "changes", "classes", "pictures", "corrections"):
@@ -404,10 +405,20 @@ def test_corrections_are_the_text_that_split_reads(open_explorer, hostile_names,
 
 
 def test_corrections_of_a_grouped_model_name_the_datas_own_classes(open_explorer, table_of):
-    page = open_explorer(table_of([[3, 1], [0, 4]], ("face", "hand")), groups={"mask": "face", "cream": "face"})
+    page = open_explorer(table_of([[3, 1], [0, 4]], ("face", "hand")), made_of={"face": ["mask", "cream"]})
     page.click("#tab-pictures")
     page.locator(".card").first.click()
     assert page.locator("#marker optgroup option").all_inner_texts() == ["cream", "hand", "mask"]
+
+
+def test_a_group_called_like_one_of_its_classes_proposes_none_of_them_by_itself(open_explorer, table_of):
+    page = open_explorer(table_of([[3, 0], [1, 4]], ("cream", "soap")), made_of={"cream": ["cream", "lotion"]})
+    page.select_option("#order", "table")
+    walk(page, 1, 0)
+    press(page, "Enter")
+    page.locator(".card").first.click()
+    assert page.locator("#marker optgroup option").all_inner_texts() == ["cream", "lotion"]
+    assert page.locator(".marker .chip").count() == 0
 
 
 def test_thumbnails_are_shown_and_what_has_none_says_its_name(open_explorer, make_table, make_pictures):

@@ -122,9 +122,18 @@ def test_without_families_and_groups_there_is_no_level(make_table):
 
 def test_a_grouped_split_says_what_its_classes_were_made_of(make_table):
     table = make_table(classes=("face", "hands"))
-    document = describe(Evaluated(table, groups={"cream": "face", "mask": "face", "soap": "elsewhere"})).document
+    made_of = {"face": ["cream", "mask"], "hands": ["hands"], "gone": ["soap"]}
+    document = describe(Evaluated(table, made_of=made_of)).document
     assert document["made_of"] == {"face": ["cream", "mask"]}
     assert document["levels"] == []
+
+
+def test_a_group_may_be_called_like_one_of_its_classes_and_stand_in_a_larger_group(make_table):
+    table = make_table(classes=("Cream", "Other"))
+    groups = {"Cream": "all", "Other": "all"}
+    document = describe(Evaluated(table, groups=groups, made_of={"Cream": ["Cream", "Lotion"]})).document
+    assert document["made_of"] == {"Cream": ["Cream", "Lotion"]}
+    assert [level["nodes"] for level in document["levels"]] == [["all"]]
 
 
 def test_the_second_models_answers_stand_beside_the_same_pictures(make_table):
