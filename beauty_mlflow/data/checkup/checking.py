@@ -18,7 +18,7 @@ from beauty_mlflow.data.checkup.pixels import blank_pictures, grey_pictures, pix
 from beauty_mlflow.data.duplicates.finding import TOLERANCE
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.readers import Listing, list_pictures
-from beauty_mlflow.data.readers.walking import Walk
+from beauty_mlflow.data.readers.listing import listed
 from beauty_mlflow.data.splits.gathering import Gathered, look_at
 from beauty_mlflow.data.splits.manifest import is_manifest, read_split
 from beauty_mlflow.data.splits.options import SplitOptions
@@ -47,7 +47,7 @@ class Checkup:
         folder: The data folder.
         table: The usable pictures, a row each: path, class, part, product, sha256, kind, mode, width, height.
         found: Every kind's findings but the broken files; kinds in the order of ``KINDS``.
-        broken: (path, class, reason) of what can't be used.
+        broken: What can't be used.
         notes: What else the user must read.
         is_split: Whether a split was checked.
     """
@@ -56,7 +56,7 @@ class Checkup:
     folder: Path
     table: pd.DataFrame
     found: tuple[Findings, ...]
-    broken: list[tuple[str, str, str]]
+    broken: list[Finding]
     notes: list[str] = field(default_factory=list)
     is_split: bool = False
 
@@ -73,8 +73,7 @@ class Checkup:
 
     def lines(self) -> Iterator[Finding]:
         """Yield every finding in words, the kinds in the order of ``KINDS``."""
-        for path, name, reason in self.broken:
-            yield Finding(path, name, "", BROKEN.name, "", reason)
+        yield from self.broken
         for each in self.found:
             yield from self.described(each)
 
@@ -140,11 +139,8 @@ def _listed_manifest(manifest: Path) -> tuple[Listing, dict[str, str]]:
         raise ManifestError(
             f"the data folder of {manifest} isn't there: {split.folder}. Put it back, or check the data where it is."
         )
-    walk = Walk(split.folder)
-    reasons = pd.Series([walk.reason_against(walk.root / path) for path in split.table["path"]], dtype=str)
-    rejected = list(zip(split.table["path"][reasons != ""], reasons[reasons != ""], strict=True))
-    kept = split.table[reasons == ""].reset_index(drop=True)
-    return Listing(split.folder, kept, rejected), dict(zip(kept["path"], kept["sha256"], strict=True))
+    listing = listed(split.folder, split.table, [])
+    return listing, dict(zip(listing.table["path"], listing.table["sha256"], strict=True))
 
 
 def _check(name: str, found: Gathered, near: int, changed: npt.NDArray[np.bool_]) -> Checkup:
@@ -158,7 +154,9 @@ def _check(name: str, found: Gathered, near: int, changed: npt.NDArray[np.bool_]
     described = table[["path", "class", "part", "product", "sha256"]].assign(
         **{column: seen.measures[column] for column in ("kind", "mode", "width", "height")}
     )
-    broken = [(path, found.lost.get(path, ""), reason) for path, reason in found.rejected]
+    broken = [
+        Finding(path, *found.lost.get(path, ("", "")), BROKEN.name, "", reason) for path, reason in found.rejected
+    ]
     order = sorted(listed, key=lambda each: KINDS.index(each.kind))
     notes = [*found.notes, *data_notes(described, grey_pictures(seen))]
     return Checkup(name, found.folder, described, tuple(order), broken, notes)

@@ -19,8 +19,8 @@ def class_table(checkup: Checkup) -> pd.DataFrame:
     whose name is empty.
     """
     table = checkup.table
-    names = sorted({*table["class"], *(name for _, name, _ in checkup.broken if name)})
-    names += [""] if any(not name for _, name, _ in checkup.broken) else []
+    lost = [line.class_name for line in checkup.broken]
+    names = sorted({*table["class"], *filter(None, lost)}) + ([""] if "" in lost else [])
     grouped = table.groupby("class")
     counts = grouped.size().reindex(names, fill_value=0)
     medians = grouped[["width", "height"]].median().reindex(names)
@@ -28,7 +28,7 @@ def class_table(checkup: Checkup) -> pd.DataFrame:
     columns |= {part: _counted(table["class"][table["part"] == part], names) for part in PARTS}
     columns |= {"median_width": medians["width"], "median_height": medians["height"]}
     columns |= {each.kind.name: _counted(table["class"].iloc[each.rows], names) for each in checkup.found}
-    columns[BROKEN.name] = _counted(pd.Series([name for _, name, _ in checkup.broken], dtype=str), names)
+    columns[BROKEN.name] = _counted(pd.Series(lost, dtype=str), names)
     made = pd.DataFrame(columns, index=pd.Index(names, name="class")).reset_index()
     return made.replace({np.nan: ""}).loc[:, list(COLUMNS)]
 

@@ -116,8 +116,9 @@ def _looked_for(checkup: Checkup) -> list[Kind]:
 def _broken(checkup: Checkup) -> Iterator[str]:
     yield _heading(BROKEN, len(checkup.broken))
     yield "<table><thead><tr><th>file</th><th>class</th><th>why</th></tr></thead><tbody>"
-    for path, name, reason in checkup.broken[: 4 * SHOWN]:
-        yield f"<tr><td>{_name(path)}</td><td>{_name(name)}</td><td>{_text(reason)}</td></tr>"
+    for line in checkup.broken[: 4 * SHOWN]:
+        where = _place(line.class_name, line.part)
+        yield f"<tr><td>{_name(line.path)}</td><td>{where}</td><td>{_text(line.detail)}</td></tr>"
     yield f"</tbody></table>{_more(len(checkup.broken) - 4 * SHOWN)}"
 
 

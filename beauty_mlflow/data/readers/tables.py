@@ -5,9 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from beauty_mlflow.data.csv_tables import read_rows
-from beauty_mlflow.data.readers.listing import PART_NAMES, Listing, Reader
+from beauty_mlflow.data.readers.listing import PART_NAMES, Listing, Reader, listed
 from beauty_mlflow.data.readers.naming import THESIS_NAMES, class_names
-from beauty_mlflow.data.readers.walking import Walk
 from beauty_mlflow.data.splits.verifying import stays_inside
 from beauty_mlflow.errors import DataError, did_you_mean
 
@@ -29,10 +28,7 @@ def read(data: Path) -> Listing:
     _check_classes(data, table)
     table["class"], notes = _stripped(table["class"])
     table["part"] = _parts(data, table)
-    walk = Walk(data.absolute().parent)
-    reasons = pd.Series([walk.reason_against(walk.root / path) for path in table["path"]], dtype=str)
-    rejected = list(zip(table["path"][reasons != ""], reasons[reasons != ""], strict=True))
-    return Listing(walk.root, table[reasons == ""].reset_index(drop=True), rejected, notes)
+    return listed(data.absolute().parent, table, notes)
 
 
 def _check_header(data: Path, header: list[str]) -> None:

@@ -29,7 +29,7 @@ class Gathered:
         seen: What the pictures look like, row by row.
         is_split: Whether the data said itself which part each picture belongs to.
         rejected: (path, reason) of what was left out, sorted.
-        lost: The class of what was left out, where it is known: path to class.
+        lost: Class and part of what was left out, where they are known: path to both.
         notes: Sentences that the user must read.
         corrected: How many pictures the corrections concerned; None where there are none to apply.
     """
@@ -39,7 +39,7 @@ class Gathered:
     seen: Inspection
     is_split: bool
     rejected: list[tuple[str, str]]
-    lost: dict[str, str]
+    lost: dict[str, tuple[str, str]]
     notes: list[str]
     corrected: Corrected | None = None
 
@@ -82,7 +82,7 @@ def look_at(listing: Listing, product: Sequence[str], progress: Progress, measur
     kept["sha256"] = pd.Series(seen.sha256, dtype=str)
     broken = [(path, reasons[path]) for path in lost["path"]]
     rejected = sorted([*listing.rejected, *broken])
-    known = dict(zip(lost["path"], lost["class"], strict=True))
+    known = listing.lost | dict(zip(lost["path"], zip(lost["class"], lost["part"], strict=True), strict=True))
     return Gathered(listing.folder, kept, seen, listing.is_split, rejected, known, listing.notes)
 
 
@@ -104,7 +104,7 @@ def _check_classes(data: Path, found: Gathered) -> None:
     rejected = found.rejected
     why = f" ({len(rejected)} files can't be used: {_name_reasons(rejected)})" if rejected else ""
     classes = sorted(set(found.table["class"]))
-    broken = sorted(set(found.lost.values()) - set(classes))
+    broken = sorted({name for name, _ in found.lost.values()} - set(classes))
     if not classes:
         raise DataError(f"'{data}' holds no picture{why}; expected pictures of at least two classes")
     if broken:

@@ -112,6 +112,21 @@ def test_a_manifests_changed_and_vanished_pictures_are_found(make_good, draw, en
     assert {line.value for line in checkup.lines()} == {""}
 
 
+def test_what_vanished_from_a_manifest_keeps_its_class_and_part(make_good, tmp_path, check):
+    data, manifest = make_good({"shampoo": 12, "soap": 12}), tmp_path / "split.csv"
+    splitting = split_data(data, SplitOptions(), silent_progress)
+    write_splitting(splitting, manifest)
+    for path in (data / "soap").iterdir():
+        path.unlink()
+    (data / "shampoo" / "000.png").write_bytes(b"no picture")
+    checkup = check(manifest)
+    table = splitting.split.table
+    soap = {row.path: ("soap", row.part) for row in table[table["class"] == "soap"].itertuples()}
+    expected = soap | {"shampoo/000.png": ("shampoo", table.set_index("path")["part"]["shampoo/000.png"])}
+    assert {line.path: (line.class_name, line.part) for line in checkup.lines()} == expected
+    assert class_table(checkup).set_index("class")["broken"].to_dict() == {"shampoo": 1, "soap": 12}
+
+
 def test_a_manifest_whose_folder_is_gone_is_an_error(make_good, tmp_path, check):
     data, manifest = make_good({"shampoo": 12, "soap": 12}), tmp_path / "split.csv"
     write_splitting(split_data(data, SplitOptions(), silent_progress), manifest)

@@ -62,6 +62,7 @@ def test_an_empty_part_column_means_not_split(write_table):
 def test_pictures_that_are_not_there_are_rejected(write_table):
     listing = list_pictures(write_table("path,class\na/000.png,A\nb/9.png,B\na,A\n"))
     assert listing.rejected == [("b/9.png", "no such file or directory"), ("a", "a folder")]
+    assert listing.lost == {"b/9.png": ("B", ""), "a": ("A", "")}
 
 
 @pytest.mark.parametrize(
