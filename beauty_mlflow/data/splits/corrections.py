@@ -83,7 +83,9 @@ def correct(listing: Listing, corrections: Mapping[str, str]) -> tuple[Listing, 
             called ``drop``.
     """
     unusable = {path for path, _ in listing.rejected}
-    table, classes = listing.table, sorted(set(listing.table["class"]))
+    gone = {path for path in unusable if corrections.get(path) == DROP}
+    table = listing.table
+    classes = sorted({*table["class"], *(name for name, _ in listing.lost.values())})
     _check_paths(corrections, {*table["path"], *unusable})
     _check_classes(corrections, classes)
     wanted = [corrections.get(path, name) for path, name in zip(table["path"], table["class"], strict=True)]
@@ -91,10 +93,16 @@ def correct(listing: Listing, corrections: Mapping[str, str]) -> tuple[Listing, 
     changed = sum(old != new for old, new in zip(table["class"], wanted, strict=True))
     named = sum(path in corrections for path in table["path"])
     dropped = len(kept) - sum(kept)
-    counts = Corrected(changed - dropped, dropped, named - changed, len(unusable.intersection(corrections)))
+    useless = len(unusable.intersection(corrections)) - len(gone)
+    counts = Corrected(changed - dropped, dropped + len(gone), named - changed, useless)
     corrected = table.assign(**{"class": wanted})[kept].reset_index(drop=True)
-    notes = [*listing.notes, *_emptied(classes, corrected["class"])]
-    return replace(listing, table=corrected, notes=notes), counts
+    rejected = [(path, reason) for path, reason in listing.rejected if path not in gone]
+    lost = {
+        path: (corrections.get(path, name), part) for path, (name, part) in listing.lost.items() if path not in gone
+    }
+    left = {*corrected["class"], *(name for name, _ in lost.values())}
+    notes = [*listing.notes, *_emptied(classes, left)]
+    return replace(listing, table=corrected, rejected=rejected, notes=notes, lost=lost), counts
 
 
 def forgotten(old: object, given: Mapping[str, str]) -> list[str]:

@@ -104,6 +104,29 @@ def test_a_broken_picture_that_is_dropped_is_no_longer_in_the_way(data):
     assert len(done.quarantine) == 0
 
 
+def test_what_cannot_even_be_listed_is_no_longer_in_the_way_when_dropped(data):
+    (data / "apple" / "link.png").symlink_to("nowhere.png")
+    table = data / "table.csv"
+    rows = [f"{name}/{number:03d}.png,{name}" for name in ("apple", "pear", "plum") for number in range(12)]
+    table.write_text("\n".join(["path,class", *rows, "plum/gone.png,plum"]))
+    for given, path in ((data, "apple/link.png"), (table, "plum/gone.png")):
+        with pytest.raises(DataError, match=path):
+            split(given, strict=True)
+        done = split(given, {path: "drop"}, strict=True)
+        assert (len(done.quarantine), str(done.corrected)) == (0, "0 relabelled, 1 dropped")
+
+
+def test_a_class_whose_files_are_gone_is_an_error_until_they_are_dropped(data):
+    table = data / "table.csv"
+    rows = [f"{name}/{number:03d}.png,{name}" for name in ("apple", "pear") for number in range(12)]
+    table.write_text("\n".join(["path,class", *rows, "gone.png,plum"]))
+    with pytest.raises(DataError, match="the class 'plum' has no usable picture"):
+        split(table)
+    done = split(table, {"gone.png": "drop"})
+    assert done.split.classes == ("apple", "pear")
+    assert [note for note in done.notes if "leave 1 classes without a picture: plum" in note]
+
+
 def test_a_correction_of_a_file_that_cannot_be_used_is_counted(data):
     (data / "apple" / "link.png").symlink_to("nowhere.png")
     done = split(data, {"apple/link.png": "pear"})
