@@ -263,6 +263,18 @@ def test_groups_are_a_level_beside_the_families(open_explorer, families):
     page.click("text=Put mixed together again")
 
 
+def test_an_open_class_is_left_when_other_nodes_are_shown(open_explorer, families):
+    """Its buttons would gather nodes of the level before."""
+    page = open_explorer(families, groups={"B_one": "mixed", "Lone": "mixed"})
+    page.select_option("#level", "families")
+    page.fill("#search", "B_one")
+    page.keyboard.press("Enter")
+    assert heading(page) == "B"
+    page.select_option("#level", "groups")
+    assert heading(page) == "Most confused pairs"
+    assert page.locator(".back").count() == 0
+
+
 def test_without_levels_there_is_nothing_to_choose(open_explorer, make_table):
     page = open_explorer(make_table())
     assert page.locator("#level").count() == 0
