@@ -148,6 +148,15 @@ def test_a_class_has_its_figures_and_what_it_is_confused_with_both_ways(open_exp
     assert heading(page) == "B_one taken for B_two"
 
 
+def test_a_search_says_how_many_more_classes_it_found(open_explorer, make_table):
+    page = open_explorer(make_table(classes=15))
+    page.fill("#search", "class")
+    assert page.locator("#found [role=option]").count() == 12
+    assert page.locator("#found li").last.inner_text() == "3 more: type more of the name"
+    page.fill("#search", "class1")
+    assert page.locator("#found li").all_inner_texts() == ["class1", *(f"class{i}" for i in range(10, 15))]
+
+
 def test_every_cell_can_be_reached_and_opened_by_keys_alone(open_explorer, families):
     """Arrow keys walk in the order shown; what is announced and opened is the cell of the confusion matrix."""
     page = open_explorer(families)

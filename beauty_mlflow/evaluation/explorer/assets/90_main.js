@@ -43,6 +43,8 @@ function renderToolbar() {
   ].filter(Boolean));
 }
 
+const HITS = 12; // of a search are shown
+
 function search() {
   const found = element("ul", { id: "found", role: "listbox", "aria-label": "Classes found", hidden: true });
   const field = element("input", { id: "search", type: "search", placeholder: "Find a class", autocomplete: "off", spellcheck: "false", role: "combobox", "aria-expanded": "false", "aria-controls": "found", "aria-label": "Find a class" });
@@ -52,9 +54,11 @@ function search() {
   const take = (label) => { close(); field.value = ""; findClass(label); };
   const list = () => {
     const wanted = field.value.trim().toLocaleLowerCase();
-    hits = classes.map((_, label) => label).filter((label) => wanted && shown(classes[label]).toLocaleLowerCase().includes(wanted)).slice(0, 12);
+    const every = classes.map((_, label) => label).filter((label) => wanted && shown(classes[label]).toLocaleLowerCase().includes(wanted));
+    hits = every.slice(0, HITS);
     chosen = Math.max(0, Math.min(chosen, hits.length - 1));
     found.replaceChildren(...(hits.length ? hits.map((label, i) => element("li", { id: `hit-${i}`, role: "option", "aria-selected": String(i === chosen), onpointerdown: (event) => { event.preventDefault(); take(label); } }, named(classes[label]))) : [element("li", { class: "none" }, "No class is called so")]));
+    if (every.length > HITS) found.append(element("li", { class: "none" }, `${plain(every.length - HITS)} more: type more of the name`));
     found.hidden = !wanted;
     field.setAttribute("aria-expanded", String(Boolean(wanted)));
     if (hits.length) field.setAttribute("aria-activedescendant", `hit-${chosen}`);
