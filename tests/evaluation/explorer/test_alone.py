@@ -317,6 +317,13 @@ def test_a_second_model_beside_it(open_explorer, table_of):
     assert any(line.startswith("other model:") for line in facts(page))
 
 
+def test_pictures_that_one_model_alone_has_right_are_counted_among_the_listed(open_explorer, table_of):
+    table = table_of([[6, 2], [1, 9]], ("a", "b"))
+    page = open_explorer(table, beside=table, limits={"most": 10})
+    page.click("#tab-changes")
+    assert page.locator("#body section h3").first.inner_text() == "Right here, wrong there: 0 pictures of the 10 listed"
+
+
 def test_names_that_are_scripts_stay_text(open_explorer, hostile_names, table_of, tmp_path):
     """Wherever a name is shown nothing of it runs, and all of it can be read."""
     names = (*HOSTILE, *hostile_names)

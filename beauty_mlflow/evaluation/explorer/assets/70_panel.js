@@ -134,7 +134,8 @@ function onlyOneRight() {
   const all = Array.from(pictures.true.keys());
   const here = (picture) => pictures.predicted[picture] === pictures.true[picture];
   const there = (picture) => pictures.beside[picture] === pictures.true[picture];
-  const list = (title, chosen) => element("section", {}, element("h3", {}, `${title}: ${plural(chosen.length, "picture")}`),
+  const those = all.length < pictures.number ? ` of the ${plain(all.length)} listed` : "";
+  const list = (title, chosen) => element("section", {}, element("h3", {}, `${title}: ${plural(chosen.length, "picture")}${those}`),
     gallery(chosen.sort((x, y) => confidence(y) - confidence(x) || x - y), 6));
   return [
     list("Right here, wrong there", all.filter((picture) => here(picture) && !there(picture))),
