@@ -67,32 +67,41 @@ def import_runs(store: Store, wanted: Sequence[Imported]) -> list[str]:
 
 
 def _import(store: Store, one: Imported) -> bool:
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return _import_once(store, one)
-        except TrackingError:
-            found = _known(store).get(one.key, ())
-            if not found or _active(found):  # else another process has deleted the copy that this one was filling
-                raise
-    return _import_once(store, one)
-
-
-def _import_once(store: Store, one: Imported) -> bool:
     """Return whether anything had to be done; a local store is locked meanwhile, on a server copies are deleted."""
-    with alone(store.uri):
-        found = _known(store).get(one.key, ())
-        if _is_whole(found):
-            return False
-        _require_not_deleted(found)
-        if not _active(found):
-            with translated(f"make a run in the {store.describe()}"):
-                tags = check_tags(one.all_tags)
-                store.client.create_run(store.experiment_id, one.start, tags=tags, run_name=one.name)
-        run = _only(store, one.key)
-        with tracked(_Filled(run, one), sample=False):
-            _fill(run, one)
-        _only(store, one.key)
-        return True
+    for attempt in range(1, _ATTEMPTS + 1):
+        with alone(store.uri):
+            run = _opened(store, one)
+            if run is None:
+                return False
+            try:
+                with tracked(_Filled(run, one), sample=False):
+                    _fill(run, one)
+                _only(store, one.key)
+            except TrackingError:
+                if attempt == _ATTEMPTS or not _is_replaced(store, one.key, run.run_id):
+                    raise
+            else:
+                return True
+    return False
+
+
+def _opened(store: Store, one: Imported) -> Run | None:
+    """Return the run to complete, made where there is none; None where it is whole."""
+    found = _known(store).get(one.key, ())
+    if _is_whole(found):
+        return None
+    _require_not_deleted(found)
+    if not _active(found):
+        with translated(f"make a run in the {store.describe()}"):
+            tags = check_tags(one.all_tags)
+            store.client.create_run(store.experiment_id, one.start, tags=tags, run_name=one.name)
+    return _only(store, one.key)
+
+
+def _is_replaced(store: Store, key: str, run_id: str) -> bool:
+    """Return whether another process has deleted the run for its own, which is there."""
+    active = {run.info.run_id for run in _active(_known(store).get(key, ()))}
+    return bool(active) and run_id not in active
 
 
 def _only(store: Store, key: str) -> Run:

@@ -1,7 +1,7 @@
 import pytest
 
 from beauty_mlflow.errors import TrackingError
-from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking import imports, names
 from beauty_mlflow.tracking.imports import Imported, import_runs
 from beauty_mlflow.tracking.runs import Run
 
@@ -69,6 +69,39 @@ def test_copies_that_processes_made_at_once_are_deleted(store):
     assert found.info.run_id == min(made)
     assert len(points(store, found.info.run_id)) == 3
     assert import_runs(store, [one]) == []
+
+
+@pytest.fixture
+def lose(store, monkeypatch):
+    """Let another process delete the run that is being filled, once, for one of its own or for none."""
+    fill = imports._fill
+
+    def once(*, winner):
+        def beaten(run, one):
+            monkeypatch.setattr(imports, "_fill", fill)
+            if winner:
+                store.client.create_run(store.experiment_id, LONG_AGO, one.all_tags, "the winner's")
+            store.client.delete_run(run.run_id)
+            fill(run, one)
+
+        monkeypatch.setattr(imports, "_fill", beaten)
+
+    return once
+
+
+def test_the_loser_of_a_race_goes_on_with_the_winners_run(store, lose):
+    lose(winner=True)
+    assert import_runs(store, [imported()]) == ["a"]
+    (found,) = active(store)
+    assert (found.info.run_name, found.info.status) == ("the winner's", "FINISHED")
+    assert len(points(store, found.info.run_id)) == 3
+    assert import_runs(store, [imported()]) == []
+
+
+def test_a_run_deleted_meanwhile_is_an_error(store, lose):
+    lose(winner=False)
+    with pytest.raises(TrackingError, match="log the figures"):
+        import_runs(store, [imported()])
 
 
 def test_a_deleted_run_is_said(store):
