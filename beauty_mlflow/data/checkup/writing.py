@@ -1,6 +1,7 @@
 """A check-up as files: a page for people, tables for programs, and proposals for somebody to edit."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from beauty_mlflow.data.checkup.checking import Checkup, Finding
@@ -14,7 +15,7 @@ from beauty_mlflow.data.safe_tables import read_table, write_table
 from beauty_mlflow.data.splits.corrections import COLUMNS as CORRECTIONS_COLUMNS
 from beauty_mlflow.data.splits.corrections import DROP
 from beauty_mlflow.errors import DataError
-from beauty_mlflow.files import write_text
+from beauty_mlflow.files import atomic_path, write_text
 
 PAGE = "report.html"
 FINDINGS = "findings.csv"
@@ -26,17 +27,24 @@ _DROPPING = frozenset(kind.name for kind in KINDS if kind.drops)
 
 
 def write_checkup(checkup: Checkup, out: Path, progress: Progress) -> int:
-    """Write the page and the tables into a folder, each atomically; return how many pictures corrections.csv names.
+    """Write the page and the tables into a folder; return how many pictures corrections.csv names.
+
+    Earlier ones are replaced once all four are written. Whatever happens in between, no corrections.csv is left beside
+    findings that it doesn't belong to.
 
     Raises:
         DataError: A file can't be written.
     """
     proposals = _proposals(checkup.lines())
     try:
-        write_table(out / FINDINGS, FINDING_COLUMNS, checkup.lines())
-        write_table(out / CLASSES, CLASS_COLUMNS, class_table(checkup).itertuples(index=False, name=None))
-        write_table(out / CORRECTIONS, CORRECTIONS_COLUMNS, proposals)
-        write_text(out / PAGE, page(checkup, progress))
+        with ExitStack() as files:  # the last one entered is the first to take its place
+            last_to_first = (CORRECTIONS, PAGE, CLASSES, FINDINGS)
+            new = {name: files.enter_context(atomic_path(out / name)) for name in last_to_first}
+            write_table(new[FINDINGS], FINDING_COLUMNS, checkup.lines())
+            write_table(new[CLASSES], CLASS_COLUMNS, class_table(checkup).itertuples(index=False, name=None))
+            write_table(new[CORRECTIONS], CORRECTIONS_COLUMNS, proposals)
+            write_text(new[PAGE], page(checkup, progress))
+            (out / CORRECTIONS).unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(out, error) from None
     return len(proposals)

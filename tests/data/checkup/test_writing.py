@@ -1,4 +1,5 @@
 import csv
+import errno
 
 import pytest
 
@@ -69,6 +70,27 @@ def test_an_earlier_check_up_is_replaced(spoiled, make_good, check, out):
         write_checkup(check(data), out)
     assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
     assert read_table(out / FINDINGS)[1] == []
+
+
+def test_an_end_in_the_middle_leaves_no_corrections_that_seem_edited(spoiled, make_good, check, out):
+    write_checkup(check(spoiled), out)
+    (out / CLASSES).unlink()
+    (out / CLASSES).mkdir()
+    with pytest.raises(DataError, match="can't be written"):
+        write_checkup(check(make_good({"shampoo": 3, "soap": 3}, name="other")), out)
+    (out / CLASSES).rmdir()
+    check_out(out)
+
+
+def test_a_full_disk_leaves_the_earlier_check_up_as_it_was(spoiled, make_good, check, out):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_checkup(check(make_good({"shampoo": 3, "soap": 3}, name="other")), out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(DataError, match="No space left on device"):
+        write(check(spoiled), out, full)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_edited_corrections_are_not_replaced(spoiled, check, out):
