@@ -39,7 +39,8 @@ def group_split(
             of which the data may be a part.
 
     Returns:
-        The grouped split, its classes sorted anew, and sentences that the user must read.
+        The grouped split, its classes sorted anew, and sentences that the user must read. Its option ``groups`` names
+        the classes that there were before any grouping, where groups are grouped again, too.
 
     Raises:
         DataError: a class is unknown, a group is called like a class outside it, or fewer than two classes
@@ -59,7 +60,7 @@ def group_split(
     classes = tuple(sorted({group_of.get(name, name) for name in split.classes}))
     if len(classes) == 1:
         raise DataError(f"the grouping leaves one class alone, '{classes[0]}'; expected at least two")
-    options = {**split.options, "groups": {group: list(members) for group, members in groups.items()}}
+    options = {**split.options, "groups": _composed(split.options.get("groups"), groups)}
     notes.append(f"{len(group_of)} of {len(split.classes)} classes were merged, which gives {len(classes)}.")
     if unknown:
         notes.append(f"{len(unknown)} classes of the grouping aren't in the data: {name_some(unknown)}.")
@@ -86,6 +87,20 @@ def groups_of_classes(split: Split, source: str) -> tuple[dict[str, str], list[s
         notes = [*notes, f"{len(unknown)} classes of the grouping aren't in the data: {name_some(unknown)}."]
     known = {name: group for group, members in groups.items() for name in members if name in split.classes}
     return known, notes
+
+
+def _composed(recorded: object, groups: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the members of each group, earlier groups replaced by theirs."""
+    before = recorded if isinstance(recorded, Mapping) else {}
+    merged = {name for members in before.values() for name in members}
+    regrouped = {name for members in groups.values() for name in members}
+    kept = {group: list(members) for group, members in before.items() if group not in regrouped}
+    now = {
+        # what is in an earlier group isn't a class of its own any more
+        group: [old for name in members for old in before.get(name, [] if name in merged else [name])]
+        for group, members in groups.items()
+    }
+    return kept | {group: members for group, members in now.items() if members}
 
 
 def _without_prefixes(split: Split, groups: Mapping[str, list[str]]) -> tuple[Mapping[str, list[str]], list[str]]:

@@ -44,6 +44,21 @@ def test_classes_are_merged_parts_kept_and_the_rest_stays(split, write_groups):
     assert notes == ["2 of 4 classes were merged, which gives 3."]
 
 
+def recorded(split):
+    return split.options["groups"]
+
+
+def test_groups_grouped_again_are_of_the_first_classes(split):
+    """Groups that aren't grouped again stay; a control that sums the first classes finds the last groups."""
+    fruit, _ = group_split(split, {"fruit": ["apple", "cherry"]})
+    food, _ = group_split(fruit, {"food": ["fruit", "dog"]})
+    assert recorded(food) == {"food": ["apple", "cherry", "dog"]}
+    apart, _ = group_split(fruit, {"toy": ["ball", "dog"]})
+    assert recorded(apart) == {"fruit": ["apple", "cherry"], "toy": ["ball", "dog"]}
+    again, _ = group_split(food, {"all": ["apple", "food"], "absent": ["cherry", "egg"]}, allow_missing=True)
+    assert recorded(again) == {"all": ["apple", "cherry", "dog"], "absent": ["egg"]}
+
+
 def test_the_input_is_left_as_it_was(split):
     before = split.fingerprint
     group_split(split, {"fruit": ["apple", "cherry"]})
