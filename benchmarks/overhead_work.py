@@ -96,7 +96,7 @@ def _pieces(model: keras.Model, folder: Path) -> dict[str, Callable[[], None]]:
         "samples.png": lambda: draw_samples(pictures, folder / "samples.png"),
         "augmentation.png": augmentation,
         "curves.png": lambda: draw_curves([record.metrics for record in history], EPOCHS, folder / "curves.png"),
-        "evaluation/": lambda: write_evaluation(Evaluated(table), folder / "evaluation"),
+        "evaluation/": lambda: write_evaluation(Evaluated(table, folder), folder / "evaluation"),
         "the model's files": lambda: save_model(model, folder / "package"),
         "state, each epoch": lambda: state.save(model, optimizer, history, EPOCHS),
     }

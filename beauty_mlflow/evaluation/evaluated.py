@@ -1,6 +1,6 @@
 """What an evaluator is given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +13,7 @@ class Evaluated:
 
     Attributes:
         table: The predictions.
-        data: The folder that the table's paths are relative to; None where the pictures aren't to be
-            shown.
+        data: The folder that the table's paths are relative to; None where nobody is to look at the pictures.
         groups: The group of each class that is in one.
         made_of: The classes that each group of a grouped split was made of, by its name, which may be one of them.
         beside: What a second model said about the same pictures, in the same order and of the same classes.
@@ -28,3 +27,8 @@ class Evaluated:
     beside: PredictionTable | None = None
     trained_on: bool = False
     made_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def files(self, rows: Iterable[int]) -> list[Path]:
+        """Return the pictures' files by their rows, for evaluators that are asked only where there is ``data``."""
+        assert self.data is not None
+        return [self.data / self.table.paths[row] for row in rows]

@@ -7,7 +7,10 @@ from beauty_mlflow.evaluation.evaluators import find_evaluators
 
 
 def write_evaluation(evaluated: Evaluated, folder: Path) -> None:
-    """Let every evaluator write its files into the folder, which is made if it isn't there."""
+    """Let every evaluator write its files into the folder, which is made if it isn't there.
+
+    Without ``evaluated.data`` those that look at pictures aren't asked.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for evaluate in find_evaluators().values():
+    for evaluate in find_evaluators(pictures=evaluated.data is not None).values():
         evaluate(evaluated, folder)

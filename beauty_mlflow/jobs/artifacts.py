@@ -20,7 +20,7 @@ def log_split(run: Run, split: Split) -> None:
 
 
 def log_evaluation(run: Run, evaluated: Evaluated, part: str) -> None:
-    """Log what every evaluator writes of one part under ``evaluation/<part>/``.
+    """Log what the evaluators write of one part under ``evaluation/<part>/``, see ``write_evaluation``.
 
     The table's probabilities are those that the model serves.
     """

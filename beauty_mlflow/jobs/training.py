@@ -237,7 +237,7 @@ def _log_calibration(current: Session, table: PredictionTable, calibration: Cali
         figures[names.CALIBRATION_THRESHOLD] = calibration.threshold
     validation = dataset(current.split, "val", current.data_name)
     current.run.log_metrics(figures, model_id=model_id or None, dataset=validation)
-    shown = current.split.folder if model_id else None  # a search's runs without a model do without thumbnails
+    shown = current.split.folder if model_id else None  # nobody follows up on a search's run without a model
     log_evaluation(current.run, Evaluated(served, shown, made_of=made_of(current.split)), "val")
     with tempfile.TemporaryDirectory() as folder:
         titles = "before", f"after, temperature {calibration.temperature:.3g}"

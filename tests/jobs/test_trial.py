@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -107,14 +108,18 @@ def test_pictures_arent_compared_once_more(task, capsys):
 
 
 def test_the_search_decides_on_the_model_by_the_final_figures(task):
-    """It is asked with the very figures that it gets in the end; told no, no model is uploaded."""
+    """It is asked with the very figures that it gets in the end; told no, no model is uploaded, nor what needs one."""
     search = Search(keeps=False)
     outcome = run_trial(task(), search)
     assert {name: search.figures[name] for name in names.OBJECTIVES} == {
         name: outcome.metrics[name] for name in names.OBJECTIVES
     }
     assert outcome.end == "complete"
-    assert run_of(search).models() == []
+    run = run_of(search)
+    assert run.models() == []
+    logged = {Path(entry.path).name for entry in connect().client.list_artifacts(run.run_id, "evaluation/val")}
+    assert "predictions.csv" in logged
+    assert not logged & {"explorer.html", "gallery.png", "suspects.csv", "corrections.csv"}
 
 
 def test_a_pruned_trial(task):

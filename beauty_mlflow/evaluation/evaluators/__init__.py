@@ -1,6 +1,7 @@
 """One file an evaluator: a module here with a function ``evaluate(evaluated, folder)`` that writes its file(s).
 
-They are found by looking: a new evaluator is a new file. A name that starts with an underscore is none.
+They are found by looking: a new evaluator is a new file. A name that starts with an underscore is none. A module whose
+file sends people to look at pictures says ``LOOKS_AT_PICTURES = True``.
 """
 
 import pkgutil
@@ -13,7 +14,12 @@ from beauty_mlflow.evaluation.evaluated import Evaluated
 Evaluator = Callable[[Evaluated, Path], None]
 
 
-def find_evaluators() -> Mapping[str, Evaluator]:
-    """Return every evaluator by its module's name, in alphabetical order."""
+def find_evaluators(*, pictures: bool = True) -> Mapping[str, Evaluator]:
+    """Return every evaluator by its module's name, in alphabetical order; without those that look at pictures if so."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
-    return {name: import_module(f"{__name__}.{name}").evaluate for name in names}
+    modules = {name: import_module(f"{__name__}.{name}") for name in names}
+    return {
+        name: module.evaluate
+        for name, module in modules.items()
+        if pictures or not getattr(module, "LOOKS_AT_PICTURES", False)
+    }

@@ -9,39 +9,30 @@ from beauty_mlflow.evaluation.explorer.thumbnails import BUDGET, Thumbnails, mak
 from beauty_mlflow.files import write_text
 
 FILE = "explorer.html"
+LOOKS_AT_PICTURES = True
 
 
 def evaluate(evaluated: Evaluated, folder: Path, budget: int = BUDGET, most: int = LISTED) -> None:
     """Write explorer.html, one file that needs neither network nor server.
 
     Args:
-        evaluated: The predictions; without the folder of the pictures, or where files are gone, the page says so.
+        evaluated: The predictions, and the folder of the pictures; of files that are gone the page says so.
         folder: Where.
         budget: Characters that the thumbnails may take in all.
         most: How many pictures may be listed.
     """
     payload = describe(evaluated, most)
-    thumbnails = _thumbnails(payload, evaluated.data, budget)
-    notes = _notes(payload, thumbnails)
-    document = {**payload.document, "thumbnails": thumbnails.of if thumbnails else [], "notes": notes}
-    write_text(folder / FILE, render(document, thumbnails.images if thumbnails else ()))
+    thumbnails = make_thumbnails(evaluated.files(payload.listed.tolist()), payload.priority.tolist(), budget)
+    document = {**payload.document, "thumbnails": thumbnails.of, "notes": _notes(payload, thumbnails)}
+    write_text(folder / FILE, render(document, thumbnails.images))
 
 
-def _thumbnails(payload: Payload, data: Path | None, budget: int) -> Thumbnails | None:
-    if data is None:
-        return None
-    paths = [data / path for path in payload.document["paths"]]
-    return make_thumbnails(paths, payload.priority.tolist(), budget)
-
-
-def _notes(payload: Payload, thumbnails: Thumbnails | None) -> list[str]:
+def _notes(payload: Payload, thumbnails: Thumbnails) -> list[str]:
     every, listed = payload.document["pictures"], len(payload.listed)
     first = "those of these lists, three right ones of each class and the most confused ones came first"
     notes = []
     if listed < every:
         notes.append(f"{every - listed:,} of {every:,} pictures are counted but not listed; {first}.")
-    if thumbnails is None:
-        return [*notes, "This page was made without the pictures: evaluate shows them."]
     if thumbnails.broken:
         missing = f"{thumbnails.broken:,} of {listed:,} pictures are missing or can't be decoded"
         notes.append(f"{missing}, so they have no thumbnail.")

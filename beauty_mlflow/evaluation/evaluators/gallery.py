@@ -17,6 +17,7 @@ from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.suspects import TORN, Suspects, find_suspects
 
 FILE = "gallery.png"
+LOOKS_AT_PICTURES = True
 COLUMNS = 8
 ROWS = 2  # of each kind
 SIDE = 168  # of a thumbnail, in pixels, as all that follow
@@ -39,12 +40,12 @@ def evaluate(evaluated: Evaluated, folder: Path) -> None:
 
     Under each stand its class, the predicted class with its probability (green where right, red where wrong), its own
     class's probability or, of the ambiguous, the second best class, and its file's name. What can't be read stays
-    gray and is counted; without a data folder all stay gray. Where the model was trained on these pictures none is
-    called mislabelled.
+    gray and is counted. Where the model was trained on these pictures none is called mislabelled.
     """
     suspects = find_suspects(evaluated.table, trained_on=evaluated.trained_on)
     shown = {kind: rows[: ROWS * COLUMNS].tolist() for kind, rows in suspects}
-    thumbnails = _load(evaluated, [i for rows in shown.values() for i in rows])
+    every = [i for rows in shown.values() for i in rows]
+    thumbnails = dict(zip(every, map_threads(_thumbnail, evaluated.files(every)), strict=True))
     heights = {kind: HEADING + -(-len(rows) // COLUMNS) * CELL_HEIGHT for kind, rows in shown.items()}
     sheet = _Sheet(COLUMNS * CELL_WIDTH + 2 * MARGIN, TITLE + sum(heights.values()) + MARGIN)
     sheet.write(_title(evaluated, thumbnails), MARGIN, 8, fontsize=11)
@@ -89,13 +90,6 @@ def _draw_cell(sheet: _Sheet, left: int, top: int, thumbnail: Thumbnail, caption
         sheet.write(text, left, top + SIDE + 3 + line * LINE, CELL_WIDTH - MARGIN, fontsize=7, color=colour)
 
 
-def _load(evaluated: Evaluated, rows: list[int]) -> dict[int, Thumbnail]:
-    if evaluated.data is None:
-        return dict.fromkeys(rows)
-    paths = [evaluated.data / evaluated.table.paths[i] for i in rows]
-    return dict(zip(rows, map_threads(_thumbnail, paths), strict=True))
-
-
 def _thumbnail(path: Path) -> Thumbnail:
     try:
         return images.load(path, SIDE, "pad")
@@ -107,9 +101,7 @@ def _title(evaluated: Evaluated, thumbnails: dict[int, Thumbnail]) -> str:
     table = evaluated.table
     accuracy = float((table.predicted == table.true).mean())
     lacking = sum(thumbnail is None for thumbnail in thumbnails.values())
-    if evaluated.data is None:
-        words = "Made without the pictures: evaluate shows them."
-    elif lacking:
+    if lacking:
         words = f"{lacking} of these {len(thumbnails)} pictures can't be read any more and stay gray."
     else:
         words = "suspects.csv has more of them, with their paths; corrections.csv what could be done."

@@ -17,6 +17,7 @@ from beauty_mlflow.evaluation.suspects import (
 )
 
 FILE = "suspects.csv"
+LOOKS_AT_PICTURES = True
 CORRECTIONS = "corrections.csv"
 HEADER = (
     "kind",

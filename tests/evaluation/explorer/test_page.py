@@ -64,7 +64,6 @@ def test_the_page_says_when_pictures_cannot_be_shown(tmp_path, make_table, make_
         text = (tmp_path / FILE).read_text("utf-8")
         return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])["notes"]
 
-    assert "no folder" in notes(Evaluated(make_table()))[0]
     assert "40 of 40 pictures are missing" in notes(Evaluated(make_table(), tmp_path))[0]
     pictures = make_pictures(classes=2, each=20)
     table = make_table(classes=2, n=40)
