@@ -78,10 +78,12 @@ def _summary(checkup: "Checkup", out: Path) -> Summary:
 
 
 def _next(checkup: "Checkup", parameters: Check, out: Path, proposed: int) -> Summary:
-    kept = f", delete the lines of pictures to keep from {out / 'corrections.csv'}" if proposed else ""
-    command = shlex.join(_command(checkup, parameters, out / "corrections.csv" if proposed else None))
+    own, corrections = checkup.corrections, out / "corrections.csv"
+    kept = f", delete the lines of pictures to keep from {corrections}" if proposed else ""
+    command = shlex.join(_command(checkup, parameters, corrections if proposed or own else None))
     return [
         *([("proposed", f"{proposed} pictures to drop")] if proposed else []),
+        *([("kept", f"{len(own)} corrections that the split was made with, in {corrections}")] if own else []),
         ("next", f"look at {out / 'report.html'}{kept}, then: {command}"),
     ]
 
@@ -92,9 +94,21 @@ def _command(checkup: "Checkup", parameters: Check, corrections: Path | None) ->
         return ["mlflow", "run", ".", "-e", "finetune", "-P", f"data={data}"]
     leaks = any(count for kind, count in checkup.counts.items() if kind.name.endswith("_other_part"))
     words = ["beauty", "split", "--data", str(checkup.folder) if checkup.is_split else data]
-    words += ["--extend", data] if checkup.is_split and not leaks else []  # which would keep the parts
-    words += ["--group-by", parameters.group_by] if parameters.group_by else []
+    given = checkup.options.get("strategy") == "given"  # which can't be extended
+    words += ["--extend", data] if checkup.is_split and not (leaks or given) else []  # which would keep the parts
+    words += _options(checkup, parameters)
     return words + (["--corrections", str(corrections)] if corrections else [])
+
+
+def _options(checkup: "Checkup", parameters: Check) -> list[str]:
+    """Return what to split with as before: the split's options that aren't the defaults and don't let copies leak."""
+    from beauty_mlflow.data.splits.options import SplitOptions
+
+    made = {name: checkup.options.get(name) for name in ("train", "val", "test", "duplicates", "group_by", "seed")}
+    made["group_by"] = parameters.group_by or made["group_by"]
+    left_out = (None, "ignore")
+    chosen = {name: value for name, value in made.items() if value not in (*left_out, getattr(SplitOptions(), name))}
+    return [word for name, value in chosen.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
 
 JOB = Job(Check, run)

@@ -1,5 +1,6 @@
 """The command check, alone, with other commands, and what split logs of it."""
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -75,6 +76,37 @@ def test_a_split_with_leaks_is_to_be_made_again_and_one_with_other_findings_to_b
     leaks = "product_other_part" in summary
     assert ("--extend" in summary["next"]) != leaks
     assert f"--group-by '{same_name}'" in summary["next"]
+
+
+def test_what_a_split_was_made_with_is_part_of_what_to_do_next(spoiled, tmp_path):
+    picture, manifest, out = max(spoiled.glob("*/*")).relative_to(spoiled), tmp_path / "split.csv", tmp_path / "check"
+    (tmp_path / "own.csv").write_text(f"path,class\n{picture},drop\n")
+    product = r"\d+\.jpg|[^/]+$"
+    options = {"group_by": product, "train": "0.6", "val": "0.2", "test": "0.2", "seed": "7"}
+    given = {"data": str(spoiled), "corrections": str(tmp_path / "own.csv"), "duplicates": "ignore", **options}
+    split(Split.parse({**given, "out": str(manifest)}))
+    summary = dict(check(Check(data=str(manifest), out=str(out))))
+    assert summary["kept"] == f"1 corrections that the split was made with, in {out}/corrections.csv"
+    command = shlex.split(summary["next"].partition("then: ")[2])
+    assert {**options, "corrections": f"{out}/corrections.csv"}.items() <= options_of(command).items()
+    assert "duplicates" not in options_of(command)
+    split(Split.parse({**options_of(command), "out": str(tmp_path / "again.csv")}))
+    made = read_split(tmp_path / "again.csv").options
+    assert (made["group_by"], made["seed"], made["train"]) == (product, 7, 0.6)
+    assert made["corrections"][str(picture)] == "drop"
+
+
+def test_a_split_that_the_data_says_itself_is_not_to_be_extended(spoiled, tmp_path):
+    for part in ("train", "val", "test"):
+        shutil.copytree(spoiled, tmp_path / "given" / part)
+    split(Split(data=str(tmp_path / "given"), out=str(tmp_path / "split.csv")))
+    summary = dict(check(Check(data=str(tmp_path / "split.csv"), out=str(tmp_path / "check"))))
+    assert "--extend" not in summary["next"]
+
+
+def options_of(command):
+    """Return the options of a command line, beauty and the job's name left out."""
+    return {name[2:].replace("-", "_"): value for name, value in zip(command[2::2], command[3::2], strict=True)}
 
 
 def test_the_data_is_named_with_or_without_its_option(spoiled, tmp_path):

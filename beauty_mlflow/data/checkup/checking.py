@@ -1,6 +1,7 @@
 """A check-up of pictures before anybody trains on them: what is there, and what is wrong with it."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -50,6 +51,7 @@ class Checkup:
         broken: What can't be used.
         notes: What else the user must read.
         is_split: Whether a split was checked.
+        options: What the split was made with, as its sidecar has it; empty where there is none.
     """
 
     name: str
@@ -59,6 +61,14 @@ class Checkup:
     broken: list[Finding]
     notes: list[str] = field(default_factory=list)
     is_split: bool = False
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def corrections(self) -> dict[str, str]:
+        """What the split's own corrections say of files that are still there: path to class or ``drop``."""
+        own = self.options.get("corrections")
+        given = own if isinstance(own, Mapping) else {}
+        return {path: str(name) for path, name in given.items() if os.path.lexists(self.folder / path)}
 
     @property
     def counts(self) -> dict[Kind, int]:
@@ -104,9 +114,10 @@ def check_data(data: Path, progress: Progress, *, group_by: str = "", near: int 
         ParameterError: ``group_by`` names no product.
     """
     expected: dict[str, str] = {}
+    options: Mapping[str, object] = {}
     is_split = data.is_file() and is_manifest(data)
     if is_split:
-        listing, expected = _listed_manifest(data)
+        listing, expected, options = _listed_manifest(data)
     else:
         listing = list_pictures(data)
     product = (
@@ -119,7 +130,7 @@ def check_data(data: Path, progress: Progress, *, group_by: str = "", near: int 
         raise DataError(f"'{data}' holds no picture that can be used; {len(found.rejected)} files were looked at")
     wanted = found.table["path"].map(expected).fillna(found.table["sha256"])
     checkup = _check(str(data), found, near, (wanted != found.table["sha256"]).to_numpy(dtype=bool))
-    return replace(checkup, is_split=is_split)
+    return replace(checkup, is_split=is_split, options=options)
 
 
 def check_splitting(name: str, splitting: Splitting) -> Checkup:
@@ -129,18 +140,19 @@ def check_splitting(name: str, splitting: Splitting) -> Checkup:
     table = splitting.gathered.table
     parts = dict(zip(splitting.split.table["path"], splitting.split.table["part"], strict=True))
     placed = table.assign(part=[parts.get(path, "") for path in table["path"]])
-    return _check(name, replace(splitting.gathered, table=placed), TOLERANCE, np.zeros(len(placed), dtype=bool))
+    checkup = _check(name, replace(splitting.gathered, table=placed), TOLERANCE, np.zeros(len(placed), dtype=bool))
+    return replace(checkup, options=splitting.split.options)
 
 
-def _listed_manifest(manifest: Path) -> tuple[Listing, dict[str, str]]:
-    """Return a manifest's pictures, and the sha256 that each path should have."""
+def _listed_manifest(manifest: Path) -> tuple[Listing, dict[str, str], Mapping[str, object]]:
+    """Return a manifest's pictures, the sha256 that each path should have, and the split's options."""
     split = read_split(manifest, check_pictures=False)
     if not split.folder.is_dir():
         raise ManifestError(
             f"the data folder of {manifest} isn't there: {split.folder}. Put it back, or check the data where it is."
         )
     listing = listed(split.folder, split.table, [])
-    return listing, dict(zip(listing.table["path"], listing.table["sha256"], strict=True))
+    return listing, dict(zip(listing.table["path"], listing.table["sha256"], strict=True)), split.options
 
 
 def _check(name: str, found: Gathered, near: int, changed: npt.NDArray[np.bool_]) -> Checkup:

@@ -1,5 +1,7 @@
 """A check-up as files: a page for people, tables for programs, and proposals for somebody to edit."""
 
+import hashlib
+import json
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,13 +23,14 @@ PAGE = "report.html"
 FINDINGS = "findings.csv"
 CLASSES = "classes.csv"
 CORRECTIONS = "corrections.csv"
+OWN = "one of the split's own corrections"
 FILES = (PAGE, FINDINGS, CLASSES, CORRECTIONS)
 FINDING_COLUMNS = ("path", "class", "part", "finding", "value", "detail")
 _DROPPING = frozenset(kind.name for kind in KINDS if kind.drops)
 
 
 def write_checkup(checkup: Checkup, out: Path, progress: Progress) -> int:
-    """Write the page and the tables into a folder; return how many pictures corrections.csv names.
+    """Write the page and the tables into a folder; return how many pictures corrections.csv newly proposes to drop.
 
     Earlier ones are replaced once all four are written. Whatever happens in between, no corrections.csv is left beside
     findings that it doesn't belong to.
@@ -36,14 +39,15 @@ def write_checkup(checkup: Checkup, out: Path, progress: Progress) -> int:
         DataError: A file can't be written.
     """
     proposals = _proposals(checkup.lines())
+    corrections = _corrections(checkup, proposals)
     try:
         with ExitStack() as files:  # the last one entered is the first to take its place
             last_to_first = (CORRECTIONS, PAGE, CLASSES, FINDINGS)
             new = {name: files.enter_context(atomic_path(out / name)) for name in last_to_first}
             write_table(new[FINDINGS], FINDING_COLUMNS, checkup.lines())
             write_table(new[CLASSES], CLASS_COLUMNS, class_table(checkup).itertuples(index=False, name=None))
-            write_table(new[CORRECTIONS], CORRECTIONS_COLUMNS, proposals)
-            write_text(new[PAGE], page(checkup, progress))
+            write_table(new[CORRECTIONS], CORRECTIONS_COLUMNS, corrections)
+            write_text(new[PAGE], page(checkup, progress) + _seal(corrections))
             (out / CORRECTIONS).unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(out, error) from None
@@ -75,22 +79,32 @@ def check_out(out: Path) -> None:
         raise _unwritable(out, error) from None
 
 
-def _proposals(lines: Iterable[Finding]) -> list[tuple[str, str, str]]:
-    found: dict[str, str] = {}
+def _proposals(lines: Iterable[Finding]) -> dict[str, tuple[str, str, str]]:
+    found: dict[str, tuple[str, str, str]] = {}
     for line in lines:
         if line.finding in _DROPPING:
-            found.setdefault(line.path, line.detail)
-    return [(path, DROP, reason) for path, reason in found.items()]
+            found.setdefault(line.path, (line.path, DROP, line.detail))
+    return found
+
+
+def _corrections(checkup: Checkup, proposals: dict[str, tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Return the split's own corrections, which splitting again would otherwise forget, and the proposals."""
+    return list(({path: (path, name, OWN) for path, name in checkup.corrections.items()} | proposals).values())
+
+
+def _seal(corrections: Iterable[Iterable[str]]) -> str:
+    """Return the page's last line, by which corrections that somebody has edited are told from these."""
+    rows = json.dumps([[*row] for row in corrections])
+    return f"<!-- {CORRECTIONS}: {hashlib.sha256(rows.encode()).hexdigest()} -->\n"
 
 
 def _is_unedited(corrections: Path) -> bool:
-    """Return whether corrections say what the findings beside them propose."""
+    """Return whether corrections are those that were written with the page beside them."""
     try:
-        _, findings = read_table(corrections.with_name(FINDINGS))
         _, rows = read_table(corrections)
-    except DataError:
+        return corrections.with_name(PAGE).read_bytes().endswith(_seal(rows).encode())
+    except (DataError, FileNotFoundError):
         return False
-    return [tuple(row) for row in rows] == _proposals(Finding(*row) for row in findings)
 
 
 def _unwritable(out: Path, error: OSError) -> DataError:

@@ -9,7 +9,7 @@ from beauty_mlflow.data.checkup.writing import write_checkup as write
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.safe_tables import read_table, write_table
 from beauty_mlflow.data.splits.corrections import read_corrections
-from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
+from beauty_mlflow.data.splits.splitting import SplitOptions, split_data, write_splitting
 from beauty_mlflow.errors import DataError
 
 SIDE = 96
@@ -47,6 +47,20 @@ def test_proposes_to_drop_what_is_blank_or_in_several_classes(spoiled, check, ou
         ],
         "drop",
     )
+
+
+def test_a_splits_own_corrections_are_kept_beside_the_proposals(spoiled, check, tmp_path, out):
+    own = {"shampoo/010.png": "soap", "shampoo/blank.png": "soap", "shampoo/dark.png": "drop", "soap/011.png": "drop"}
+    manifest = tmp_path / "split.csv"
+    write_splitting(split_data(spoiled, SplitOptions(corrections=own), silent_progress), manifest)
+    (spoiled / "shampoo" / "dark.png").unlink()
+    check_out(out)
+    assert write_checkup(check(manifest), out) == 5
+    corrections = read_corrections(out / CORRECTIONS)
+    expected = {"shampoo/010.png": "soap", "shampoo/blank.png": "drop", "soap/011.png": "drop"}
+    assert {path: corrections.get(path) for path in own} == expected | {"shampoo/dark.png": None}
+    assert len(corrections) == 5 + 2
+    check_out(out)
 
 
 def test_a_split_applies_the_proposals_as_they_are(spoiled, check, out):
