@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.evaluation.suspects import Suspects, find_suspects
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,11 @@ class Evaluated:
     beside: PredictionTable | None = None
     trained_on: bool = False
     made_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @cached_property
+    def suspects(self) -> Suspects:
+        """The pictures worth a look; several evaluators show them."""
+        return find_suspects(self.table, trained_on=self.trained_on)
 
     def files(self, rows: Iterable[int]) -> list[Path]:
         """Return the pictures' files by their rows, for evaluators that are asked only where there is ``data``."""

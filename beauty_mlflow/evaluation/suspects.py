@@ -1,6 +1,6 @@
 """The pictures worth a look: those likely in the wrong class, the hardest, and those that could be either."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,11 @@ from beauty_mlflow.evaluation.predictions import PredictionTable
 
 LISTED = 100  # of the hardest, and of the ambiguous
 TORN = 0.2  # largest difference of the two best probabilities of an ambiguous picture
+CHUNK = 4096  # rows scored at once; float64 of all the training pictures would take gigabytes
 KINDS = ("mislabelled", "hardest", "ambiguous")
 
 Rows = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.int32]
 Scores = npt.NDArray[np.float64]
 
 
@@ -76,28 +78,57 @@ def find_mislabelled(table: PredictionTable) -> Rows:
     return _first(label_quality(table), np.asarray(found, bool), len(table))
 
 
-def label_quality(table: PredictionTable) -> Scores:
+def label_quality(table: PredictionTable, rows: Rows | None = None) -> Scores:
     """Return how well each picture's label fits, float64 [n], 0 to 1: below 0.5 another class is more probable.
 
     Half of one more than the difference of the label's probability and the best other one's: cleanlab's normalized
-    margin.
+    margin. As the other scores, of all pictures or of these rows.
     """
-    rows = probabilities(table)
-    own = own_probability(table)
-    rows[np.arange(len(table)), table.true] = -1
+    return _score(_label_quality, table, rows)
+
+
+def own_probability(table: PredictionTable, rows: Rows | None = None) -> Scores:
+    """Return the probability of each picture's own class, float64 [n]."""
+    return _score(_own_probability, table, rows)
+
+
+def margin(table: PredictionTable, rows: Rows | None = None) -> Scores:
+    """Return by how much each picture's best probability is above its second best, float64 [n]."""
+    return _score(_margin, table, rows)
+
+
+def entropy(table: PredictionTable, rows: Rows | None = None) -> Scores:
+    """Return the entropy of each picture's probabilities in nats, float64 [n]: 0 where one class has all."""
+    return _score(_entropy, table, rows)
+
+
+def probabilities(table: PredictionTable, rows: Rows | slice = slice(None)) -> Scores:
+    """Return a table's probabilities as float64 [n, classes] whose rows sum to 1."""
+    found = np.maximum(table.probabilities[rows].astype(np.float64), 0)
+    sums: Scores = found.sum(axis=1, keepdims=True)
+    return found / np.where(sums > 0, sums, 1)
+
+
+def _score(score: Callable[[Scores, Labels], Scores], table: PredictionTable, rows: Rows | None) -> Scores:
+    every = np.arange(len(table)) if rows is None else rows
+    chunks = [every[start : start + CHUNK] for start in range(0, len(every), CHUNK)]
+    scored = (score(probabilities(table, chunk), table.true[chunk]) for chunk in chunks)
+    return np.concatenate([np.zeros(0), *scored])
+
+
+def _own_probability(rows: Scores, true: Labels) -> Scores:
+    own: Scores = rows[np.arange(len(rows)), true]
+    return own
+
+
+def _label_quality(rows: Scores, true: Labels) -> Scores:
+    own = _own_probability(rows, true)
+    rows[np.arange(len(rows)), true] = -1
     quality: Scores = (own - np.maximum(rows.max(axis=1), 0) + 1) / 2
     return quality
 
 
-def own_probability(table: PredictionTable) -> Scores:
-    """Return the probability of each picture's own class, float64 [n]."""
-    own: Scores = probabilities(table)[np.arange(len(table)), table.true]
-    return own
-
-
-def margin(table: PredictionTable) -> Scores:
-    """Return by how much each picture's best probability is above its second best, float64 [n]."""
-    rows = probabilities(table)
+def _margin(rows: Scores, _true: Labels) -> Scores:
     if rows.shape[1] == 1:
         return rows[:, 0]
     best = np.partition(rows, -2, axis=1)[:, -2:]
@@ -105,18 +136,9 @@ def margin(table: PredictionTable) -> Scores:
     return apart
 
 
-def entropy(table: PredictionTable) -> Scores:
-    """Return the entropy of each picture's probabilities in nats, float64 [n]: 0 where one class has all."""
-    rows = probabilities(table)
+def _entropy(rows: Scores, _true: Labels) -> Scores:
     summed: Scores = -(rows * np.log(np.where(rows > 0, rows, 1))).sum(axis=1)
     return np.maximum(summed, 0)
-
-
-def probabilities(table: PredictionTable) -> Scores:
-    """Return a table's probabilities as float64 [n, classes] whose rows sum to 1."""
-    rows = np.maximum(table.probabilities.astype(np.float64), 0)
-    sums: Scores = rows.sum(axis=1, keepdims=True)
-    return rows / np.where(sums > 0, sums, 1)
 
 
 def _first(scores: Scores, chosen: npt.NDArray[np.bool_], number: int = LISTED) -> Rows:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.suspects import (
+    CHUNK,
     LISTED,
     TORN,
     entropy,
@@ -106,6 +107,15 @@ def test_an_absent_class_hides_no_swap_between_the_others():
     rows[np.arange(40), true] = 0.94
     rows[3] = [0.02, 0.02, 0.94, 0.02]
     assert find_mislabelled(table_of(rows, true)).tolist() == [3]
+
+
+@pytest.mark.parametrize("score", [own_probability, margin, label_quality, entropy])
+def test_the_scores_of_some_rows_are_theirs_among_all(score, make_table):
+    table = make_table(n=CHUNK + 10)
+    rows = np.array([CHUNK + 1, 3, CHUNK - 1])
+    assert score(table, rows).tolist() == score(table)[rows].tolist()
+    assert len(score(table)) == len(table)
+    assert score(table, rows[:0]).tolist() == []
 
 
 def test_one_class():

@@ -14,7 +14,7 @@ from beauty_mlflow.errors import PictureError
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.plotting import DPI, name_style, new_figure, readable, save_figure
 from beauty_mlflow.evaluation.predictions import PredictionTable
-from beauty_mlflow.evaluation.suspects import TORN, Suspects, find_suspects
+from beauty_mlflow.evaluation.suspects import TORN, Suspects
 
 FILE = "gallery.png"
 LOOKS_AT_PICTURES = True
@@ -42,7 +42,7 @@ def evaluate(evaluated: Evaluated, folder: Path) -> None:
     class's probability or, of the ambiguous, the second best class, and its file's name. What can't be read stays
     gray and is counted. Where the model was trained on these pictures none is called mislabelled.
     """
-    suspects = find_suspects(evaluated.table, trained_on=evaluated.trained_on)
+    suspects = evaluated.suspects
     shown = {kind: rows[: ROWS * COLUMNS].tolist() for kind, rows in suspects}
     every = [i for rows in shown.values() for i in rows]
     thumbnails = dict(zip(every, map_threads(_thumbnail, evaluated.files(every)), strict=True))

@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from beauty_mlflow.data.safe_tables import Cell, write_table
 from beauty_mlflow.data.splits.corrections import COLUMNS
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.suspects import (
     Rows,
+    Scores,
     Suspects,
     entropy,
-    find_suspects,
     label_quality,
     margin,
     own_probability,
@@ -45,15 +47,13 @@ def evaluate(evaluated: Evaluated, folder: Path) -> None:
     corrections.csv proposes the predicted class for those that are likely mislabelled, for a person to edit and
     `split --corrections` to apply. Of pictures that the model was trained on none is.
     """
-    table = evaluated.table
-    suspects = find_suspects(table, trained_on=evaluated.trained_on)
+    table, suspects = evaluated.table, evaluated.suspects
     write_table(folder / FILE, HEADER, _rows(table, suspects))
     write_table(folder / CORRECTIONS, COLUMNS, _corrections(table, suspects.mislabelled))
 
 
 def _rows(table: PredictionTable, suspects: Suspects) -> list[list[Cell]]:
-    scores = own_probability(table), margin(table), entropy(table), label_quality(table)
-    confidence, predicted = table.probabilities.max(axis=1), table.predicted
+    predicted = table.predicted
     return [
         [
             kind,
@@ -61,20 +61,30 @@ def _rows(table: PredictionTable, suspects: Suspects) -> list[list[Cell]]:
             table.paths[i],
             table.classes[table.true[i]],
             table.classes[predicted[i]],
-            *(round(float(score[i]), DIGITS) for score in (confidence, *scores)),
+            *(round(float(score), DIGITS) for score in scores),
         ]
         for kind, rows in suspects
-        for place, i in enumerate(rows.tolist(), start=1)
+        for place, (i, *scores) in enumerate(zip(rows.tolist(), *_scores(table, rows), strict=True), start=1)
     ]
 
 
+def _scores(table: PredictionTable, rows: Rows) -> list[Scores]:
+    measures = own_probability, margin, entropy, label_quality
+    return [_confidence(table, rows), *(measure(table, rows) for measure in measures)]
+
+
+def _confidence(table: PredictionTable, rows: Rows) -> Scores:
+    best: Scores = table.probabilities[rows].max(axis=1).astype(np.float64)
+    return best
+
+
 def _corrections(table: PredictionTable, rows: Rows) -> list[list[Cell]]:
-    own, confidence, predicted = own_probability(table), table.probabilities.max(axis=1), table.predicted
+    predicted, scores = table.predicted, (own_probability(table, rows), _confidence(table, rows))
     return [
         [
             table.paths[i],
             table.classes[predicted[i]],
-            f"labelled {table.classes[table.true[i]]} ({own[i]:.3f}), predicted with {confidence[i]:.3f}",
+            f"labelled {table.classes[table.true[i]]} ({own:.3f}), predicted with {confidence:.3f}",
         ]
-        for i in rows.tolist()
+        for i, own, confidence in zip(rows.tolist(), *scores, strict=True)
     ]

@@ -14,7 +14,6 @@ from beauty_mlflow.evaluation.explorer.choosing import Rows, by_worth, order_by_
 from beauty_mlflow.evaluation.explorer.ordering import levels, orders
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import BEST, PredictionTable
-from beauty_mlflow.evaluation.suspects import find_suspects
 
 LISTED = 60_000  # pictures at most, about 100 bytes each; those beyond are counted only
 
@@ -53,7 +52,7 @@ def describe(evaluated: Evaluated, most: int = LISTED) -> Payload:
         most: How many pictures are listed; the rest is counted only.
     """
     table, counts = evaluated.table, count_confusions(evaluated.table)
-    finds = dict(find_suspects(table, trained_on=evaluated.trained_on))
+    finds = dict(evaluated.suspects)
     wanted = by_worth(table, finds)[:most]
     listed = _kept(order_by_cell(table), wanted)
     position = np.full(len(table), -1)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,24 @@ def test_training_pictures_get_no_proposal(tmp_path, table):
     evaluate(Evaluated(table, trained_on=True), tmp_path)
     assert read_corrections(tmp_path / CORRECTIONS) == {}
     assert {row[0] for row in read_table(tmp_path / FILE)[1]} == {"hardest", "ambiguous"}
+
+
+def test_many_training_pictures_take_little_memory(tmp_path, make_table):
+    """Less than one copy of their probabilities, whose float64 would be two."""
+    evaluated = Evaluated(make_table(classes=50, n=60_000), trained_on=True)
+    tracemalloc.start()
+    try:
+        evaluate(evaluated, tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(read_table(tmp_path / FILE)[1]) == 200
+    assert peak < evaluated.table.probabilities.nbytes
+
+
+def test_suspects_are_found_once_for_all_evaluators(table):
+    evaluated = Evaluated(table)
+    assert evaluated.suspects is evaluated.suspects
 
 
 def test_hostile_names_come_back(tmp_path, make_table, hostile_names):
