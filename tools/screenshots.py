@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from beauty_mlflow.errors import did_you_mean
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.experiments import VIEWS, page_of
 from beauty_mlflow.tracking.store import Store, connect
@@ -40,7 +41,7 @@ SETTLED = 3_000  # milliseconds after which charts stand still
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture: its name, the page's address from # on, and what must be seen before it is taken."""
+    """A picture: its name, the page's address from # on with places in braces, and what must be seen first."""
 
     name: str
     address: str
@@ -50,6 +51,7 @@ class Shot:
 
 def main() -> None:
     """Make the store where it isn't there, start a server on it, and take each picture."""
+    chosen = wanted(sys.argv[1:])
     made = FOLDER / "made"
     if not made.exists():
         shutil.rmtree(FOLDER, ignore_errors=True)
@@ -63,10 +65,19 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=_browser(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport=SIZE)
         page.set_default_timeout(PATIENCE)
-        chosen = [shot for shot in shots(connect()) if not sys.argv[1:] or shot.name in sys.argv[1:]]
+        known = places(connect())
         for shot in chosen:
-            take(page, address, shot)
+            take(page, f"{address}{shot.address.format(**known)}", shot)
         browser.close()
+
+
+def wanted(chosen: Sequence[str]) -> list[Shot]:
+    """Return the pictures of these names, all of them where none is given; end with a sentence at an unknown one."""
+    every = {shot.name: shot for shot in shots()}
+    for name in chosen:
+        if name not in every:
+            sys.exit(f"error: '{name}' is no picture; expected of {', '.join(every)}.{did_you_mean(name, every)}")
+    return [shot for name, shot in every.items() if not chosen or name in chosen]
 
 
 def make_store() -> None:
@@ -114,33 +125,42 @@ def served() -> Iterator[str]:
             os.killpg(server.pid, signal.SIGTERM)
 
 
-def shots(store: Store) -> list[Shot]:
+def shots() -> list[Shot]:
     """Return the pictures of the tour, in its order."""
-    thesis = store.client.get_experiment_by_name("beauty-thesis-2018").experiment_id
     views = {view.key: view for view in VIEWS}
-    training = _newest(store, "tags.mlflow.runName LIKE 'finetune%' AND params.blocks = '6'")
-    sweep = _newest(store, "tags.mlflow.runName LIKE 'sweep%'")
-    promotion = _newest(store, "tags.`promotion.kind` = 'promote'")
-    runs, ml = f"#/experiments/{store.experiment_id}/runs", "?workflowType=machine_learning"
+    thesis, trainings = page_of("{thesis}", views["trainings"]), page_of("{experiment}", views["trainings"])
+    runs, ml = "#/experiments/{experiment}/runs", "?workflowType=machine_learning"
+    training = f"{runs}/{{training}}"
     return [
-        Shot("thesis-runs", page_of(thesis, views["trainings"]), "grouped inception_v3"),
-        Shot("thesis-charts", f"{page_of(thesis, views['trainings'])}&compareRunsMode=CHART", "Model metrics"),
-        Shot("trainings", page_of(store.experiment_id, views["trainings"]), "finetune efficientnet_lite0"),
-        Shot("training", f"{runs}/{training}{ml}", "Fine-tunes"),
-        Shot("curves", f"{runs}/{training}/model-metrics{ml}", "best_val_accuracy"),
-        Shot("epochs", f"{runs}/{training}/model-metrics{ml}", "best_val_accuracy", show_confusion),
-        Shot("explorer", f"{runs}/{training}/artifacts/evaluation/val/explorer.html{ml}", "explorer.html"),
-        Shot("sweep", f"{runs}/{sweep}/artifacts/search/search.html{ml}", "search.html"),
-        Shot("sweep-trials", page_of(store.experiment_id, views["sweeps"]), "sweep smoke", show_trials),
-        Shot("promotion", f"{runs}/{promotion}/artifacts/promotion/report.html{ml}", "report.html"),
+        Shot("thesis-runs", thesis, "grouped inception_v3"),
+        Shot("thesis-charts", f"{thesis}&compareRunsMode=CHART", "Model metrics"),
+        Shot("trainings", trainings, "finetune efficientnet_lite0"),
+        Shot("training", f"{training}{ml}", "Fine-tunes"),
+        Shot("curves", f"{training}/model-metrics{ml}", "best_val_accuracy"),
+        Shot("epochs", f"{training}/model-metrics{ml}", "best_val_accuracy", show_confusion),
+        Shot("explorer", f"{training}/artifacts/evaluation/val/explorer.html{ml}", "explorer.html"),
+        Shot("sweep", f"{runs}/{{sweep}}/artifacts/search/search.html{ml}", "search.html"),
+        Shot("sweep-trials", page_of("{experiment}", views["sweeps"]), "sweep smoke", show_trials),
+        Shot("promotion", f"{runs}/{{promotion}}/artifacts/promotion/report.html{ml}", "report.html"),
         Shot("registry", "#/models/beauty", "champion"),
     ]
+
+
+def places(store: Store) -> dict[str, str]:
+    """Return the ids that stand for the places in the addresses."""
+    return {
+        "thesis": str(store.client.get_experiment_by_name("beauty-thesis-2018").experiment_id),
+        "experiment": store.experiment_id,
+        "training": _newest(store, "tags.mlflow.runName LIKE 'finetune%' AND params.blocks = '6'"),
+        "sweep": _newest(store, "tags.mlflow.runName LIKE 'sweep%'"),
+        "promotion": _newest(store, "tags.`promotion.kind` = 'promote'"),
+    }
 
 
 def take(page: Page, address: str, shot: Shot) -> None:
     """Take one picture, once what it shows is there."""
     page.goto("about:blank")
-    page.goto(f"{address}{shot.address}")
+    page.goto(address)
     page.get_by_text(shot.seen).first.wait_for()
     for close in page.get_by_role("button", name="Close").all():
         close.click()
