@@ -11,11 +11,14 @@ from beauty_mlflow.tracking.experiments import page_of
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.store import connect
 
+DEFAULT = 5000
+PORTS = range(1, 65_536)
+
 
 def main() -> None:
     """Replace this process by MLflow's server, which keeps the store's artifacts where they are."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=5000)
+    parser.add_argument("--port", type=_port, default=DEFAULT)
     port = parser.parse_args().port
     try:
         store = connect()
@@ -42,7 +45,15 @@ def require_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            sys.exit(f"error: port {port} can't be used ({error.strerror}); choose another: make ui PORT={port + 1}")
+            other = port + 1 if port + 1 in PORTS else DEFAULT
+            sys.exit(f"error: port {port} can't be used ({error.strerror}); choose another: make ui PORT={other}")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) not in PORTS:
+        message = f"'{text}' is no port; expected {PORTS.start} to {PORTS.stop - 1}, as in: make ui PORT={DEFAULT}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 if __name__ == "__main__":
