@@ -32,6 +32,7 @@ def test_its_numbers_are_the_programs():
     assert f"more than {thumbnails.BUDGET // thumbnails.LARGE_ONE:,} pictures" in PAGE
     assert f"up to {thumbnails.BUDGET // 1_000_000} MB in all" in PAGE
     assert f"{payload.LISTED:,} pictures are listed" in PAGE
+    assert f"paths are long ({payload.SPACE // 1_000_000} MB in all)" in PAGE
 
 
 def test_its_picture_is_small():

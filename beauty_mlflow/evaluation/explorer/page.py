@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-_ESCAPED = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
+_UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")  # half a surrogate pair has no UTF-8
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -36,9 +36,10 @@ def render(document: Mapping[str, Any], thumbnails: Sequence[str] = ()) -> str:
     return _PLACE.sub(lambda place: parts[place[1]], _asset("page.html"))
 
 
-def to_json(document: Mapping[str, Any]) -> str:
-    """Return JSON in ASCII without <, > and &, so that no HTML can be in it."""
-    return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_ESCAPED)
+def to_json(document: Any) -> str:  # noqa: ANN401 - anything that JSON can hold
+    """Return JSON that has UTF-8, without <, > and &, so that no HTML can be in it."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def _script() -> str:

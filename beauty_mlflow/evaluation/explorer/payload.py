@@ -12,10 +12,13 @@ from beauty_mlflow.evaluation.confusion import count_confusions
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.explorer.choosing import Rows, by_worth, order_by_cell
 from beauty_mlflow.evaluation.explorer.ordering import levels, orders
+from beauty_mlflow.evaluation.explorer.page import to_json
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import BEST, PredictionTable
 
-LISTED = 60_000  # pictures at most, about 100 bytes each; those beyond are counted only
+LISTED = 60_000  # pictures at most; those beyond are counted only
+SPACE = 6_000_000  # bytes that they may take in the page
+EACH = 60  # bytes of a picture besides its path
 
 Document = dict[str, Any]
 
@@ -35,7 +38,7 @@ class Payload:
     priority: Rows
 
 
-def describe(evaluated: Evaluated, most: int = LISTED) -> Payload:
+def describe(evaluated: Evaluated, most: int = LISTED, space: int = SPACE) -> Payload:
     """Return the document.
 
     Its pictures stand cell by cell, the most probable answer of a cell first, so that a cell is a run of them and
@@ -50,10 +53,11 @@ def describe(evaluated: Evaluated, most: int = LISTED) -> Payload:
     Args:
         evaluated: The predictions.
         most: How many pictures are listed; the rest is counted only.
+        space: Bytes that the listed ones may take, so that long paths make them fewer.
     """
     table, counts = evaluated.table, count_confusions(evaluated.table)
     finds = dict(evaluated.suspects)
-    wanted = by_worth(table, finds)[:most]
+    wanted = _fitting(by_worth(table, finds)[:most], table, space)
     listed = _kept(order_by_cell(table), wanted)
     position = np.full(len(table), -1)
     position[listed] = np.arange(len(listed))
@@ -89,6 +93,11 @@ def pack_labels(labels: npt.NDArray[Any]) -> str:
 def pack_numbers(numbers: npt.NDArray[np.float32]) -> str:
     """Return numbers as base64 of little-endian float32."""
     return base64.b64encode(numbers.astype("<f4").tobytes()).decode("ascii")
+
+
+def _fitting(rows: Rows, table: PredictionTable, space: int) -> Rows:
+    sizes = [EACH + len(to_json(table.paths[row]).encode()) for row in rows]
+    return rows[: int(np.searchsorted(np.cumsum(sizes), space, side="right"))]
 
 
 def _kept(rows: Rows, wanted: Rows) -> Rows:

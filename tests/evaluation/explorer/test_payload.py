@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from beauty_mlflow.evaluation.confusion import count_confusions
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.explorer.ordering import levels, orders
-from beauty_mlflow.evaluation.explorer.payload import describe
+from beauty_mlflow.evaluation.explorer.page import to_json
+from beauty_mlflow.evaluation.explorer.payload import SPACE, describe
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.evaluation.predictions import PredictionTable
 
@@ -164,6 +165,15 @@ def test_pictures_beyond_the_limit_are_counted_and_the_most_wanted_are_listed(ta
     for name, found in document["finds"].items():
         paths = [whole.document["paths"][position] for position in whole.document["finds"][name]]
         assert [document["paths"][position] for position in found] == [path for path in paths if path in wanted]
+
+
+def test_long_paths_make_the_listed_pictures_fewer(make_table):
+    made = make_table(n=20_000)
+    paths = tuple(f"{'产品图片' * 25}/{i}.jpg" for i in range(20_000))
+    payload = describe(Evaluated(PredictionTable(paths, made.true, made.probabilities, made.classes)))
+    assert 10_000 < len(payload.listed) < 20_000
+    assert payload.document["pictures"] == 20_000
+    assert SPACE * 0.9 < len(to_json(payload.document).encode()) < SPACE * 1.01
 
 
 def test_the_finds_are_positions_of_the_right_pictures(make_table):
