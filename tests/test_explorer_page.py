@@ -31,6 +31,7 @@ def test_its_numbers_are_the_programs():
     assert f"{thumbnails.LARGE} pixels ({thumbnails.SMALL} where" in PAGE
     assert f"more than {thumbnails.BUDGET // thumbnails.LARGE_ONE:,} pictures" in PAGE
     assert f"up to {thumbnails.BUDGET // 1_000_000} MB in all" in PAGE
+    assert f"of files of up to {thumbnails.READABLE // 1_000_000_000} GB in all" in PAGE
     assert f"{payload.LISTED:,} pictures are listed" in PAGE
     assert f"paths are long ({payload.SPACE // 1_000_000} MB in all)" in PAGE
 

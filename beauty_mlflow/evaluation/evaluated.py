@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.suspects import Suspects, find_suspects
 
@@ -18,6 +19,7 @@ class Evaluated:
         data: The folder that the table's paths are relative to; None where nobody is to look at the pictures.
         groups: The group of each class that is in one.
         made_of: The classes that each group of a grouped split was made of, by its name, which may be one of them.
+        progress: What is told how far reading many pictures is.
         beside: What a second model said about the same pictures, in the same order and of the same classes.
         trained_on: Whether the model was trained on these pictures, so that their probabilities say nothing about
             new ones.
@@ -29,6 +31,7 @@ class Evaluated:
     beside: PredictionTable | None = None
     trained_on: bool = False
     made_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    progress: Progress = silent_progress
 
     @cached_property
     def suspects(self) -> Suspects:

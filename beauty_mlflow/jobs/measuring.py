@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.evaluated import Evaluated
@@ -117,6 +118,7 @@ def log_figures(
         beside,
         trained_on=subject.trained_on,
         made_of=made_of(subject.split),
+        progress=console_progress,
     )
     log_evaluation(run, evaluated, subject.part)
     share = subject.split.largest_share(subject.part)

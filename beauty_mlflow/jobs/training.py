@@ -238,7 +238,8 @@ def _log_calibration(current: Session, table: PredictionTable, calibration: Cali
     validation = dataset(current.split, "val", current.data_name)
     current.run.log_metrics(figures, model_id=model_id or None, dataset=validation)
     shown = current.split.folder if model_id else None  # nobody follows up on a search's run without a model
-    log_evaluation(current.run, Evaluated(served, shown, made_of=made_of(current.split)), "val")
+    evaluated = Evaluated(served, shown, made_of=made_of(current.split), progress=console_progress)
+    log_evaluation(current.run, evaluated, "val")
     with tempfile.TemporaryDirectory() as folder:
         titles = "before", f"after, temperature {calibration.temperature:.3g}"
         draw_reliability(dict(zip(titles, (table, served), strict=True)), Path(folder) / "reliability.png")

@@ -22,7 +22,8 @@ def evaluate(evaluated: Evaluated, folder: Path, budget: int = BUDGET, most: int
         most: How many pictures may be listed.
     """
     payload = describe(evaluated, most)
-    thumbnails = make_thumbnails(evaluated.files(payload.listed.tolist()), payload.priority.tolist(), budget)
+    files, priority = evaluated.files(payload.listed.tolist()), payload.priority.tolist()
+    thumbnails = make_thumbnails(files, priority, budget, progress=evaluated.progress)
     document = {**payload.document, "thumbnails": thumbnails.of, "notes": _notes(payload, thumbnails)}
     write_text(folder / FILE, render(document, thumbnails.images))
 
@@ -38,5 +39,5 @@ def _notes(payload: Payload, thumbnails: Thumbnails) -> list[str]:
         notes.append(f"{missing}, so they have no thumbnail.")
     if thumbnails.left_out:
         without = f"{thumbnails.left_out:,} of {listed:,} pictures have no thumbnail"
-        notes.append(f"{without}, to keep this file small; {first}.")
+        notes.append(f"{without}, to keep this file small and quick to make; {first}.")
     return notes

@@ -12,14 +12,16 @@ from PIL import Image
 
 from beauty_mlflow.data import images
 from beauty_mlflow.data.parallel import map_threads
+from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.data.regular import read_regular
 from beauty_mlflow.errors import PictureError
 
 BUDGET = 12_000_000  # characters of base64 in all
+READABLE = 2_000_000_000  # bytes of the pictures' files in all, which may be large and far away
 LARGE, SMALL = 128, 96  # pixels a side
 LARGE_ONE = 5_000  # characters, about
 QUALITY, METHOD = 70, 2  # of WebP; slower methods gain 4 % in size
-CHUNK = 256  # pictures begun before it is asked whether the budget is spent
+CHUNK = 256  # pictures begun before it is asked whether a budget is spent
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Thumbnails:
         images: Base64 of a WebP each; the same file's content only once.
         of: The place in ``images`` for each picture, -1 where it has none.
         broken: Pictures that are missing or can't be decoded.
-        left_out: Pictures that the budget had no room for.
+        left_out: Pictures that the budgets had no room for.
     """
 
     images: list[str]
@@ -39,36 +41,56 @@ class Thumbnails:
     left_out: int
 
 
-def make_thumbnails(paths: Sequence[Path], priority: Sequence[int], budget: int = BUDGET) -> Thumbnails:
-    """Make small pictures, white where they aren't square, until the budget is spent.
+@dataclass(frozen=True)
+class _Small:
+    """A small picture; ``image`` is empty where there is none, ``size`` the bytes that were read."""
+
+    size: int
+    digest: str = ""
+    image: str = ""
+
+
+def make_thumbnails(
+    paths: Sequence[Path],
+    priority: Sequence[int],
+    budget: int = BUDGET,
+    readable: int = READABLE,
+    progress: Progress = silent_progress,
+) -> Thumbnails:
+    """Make small pictures, white where they aren't square, until a budget is spent.
 
     Args:
         paths: Of all pictures.
         priority: Positions in ``paths``, each once, the most wanted first.
         budget: Characters that they may take in all.
+        readable: Bytes that the files which are read may have in all.
+        progress: Is told of each picture; of those left out at last.
     """
     side = LARGE if len(paths) * LARGE_ONE <= budget else SMALL
     kept: list[str] = []
     places: dict[str, int] = {}
     of = [-1] * len(paths)
     broken = seen = 0
-    for position, small in _made(paths, priority, side):
-        seen += 1
-        if small is None:
-            broken += 1
-        elif (digest := small[0]) in places:
-            of[position] = places[digest]
-        elif len(small[1]) > budget:
-            seen -= 1
-            break
-        else:
-            budget -= len(small[1])
-            of[position] = places[digest] = len(kept)
-            kept.append(small[1])
+    with progress("Thumbnails", len(paths)) as bar:
+        for position, small in _made(paths, priority, side):
+            cost = 0 if small.digest in places else len(small.image)
+            budget, readable = budget - cost, readable - small.size
+            if min(budget, readable) < 0:
+                break
+            seen += 1
+            bar.update()
+            if not small.image:
+                broken += 1
+                continue
+            if cost:
+                places[small.digest] = len(kept)
+                kept.append(small.image)
+            of[position] = places[small.digest]
+        bar.update(len(paths) - seen)
     return Thumbnails(kept, of, broken, len(paths) - seen)
 
 
-def _made(paths: Sequence[Path], priority: Sequence[int], side: int) -> Iterator[tuple[int, tuple[str, str] | None]]:
+def _made(paths: Sequence[Path], priority: Sequence[int], side: int) -> Iterator[tuple[int, _Small]]:
     for start in range(0, len(priority), CHUNK):
         some = priority[start : start + CHUNK]
         yield from zip(
@@ -76,13 +98,14 @@ def _made(paths: Sequence[Path], priority: Sequence[int], side: int) -> Iterator
         )
 
 
-def _small(path: Path, side: int) -> tuple[str, str] | None:
-    """Return a file's sha256 and the small picture, None where there is no picture."""
+def _small(path: Path, side: int) -> _Small:
+    content = b""
     try:
         content = read_regular(path)
         picture = images.load(content, side, "pad")
     except PictureError:
-        return None
+        return _Small(len(content))
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "WEBP", quality=QUALITY, method=METHOD)
-    return hashlib.sha256(content).hexdigest(), base64.b64encode(stream.getvalue()).decode("ascii")
+    digest = hashlib.sha256(content).hexdigest()
+    return _Small(len(content), digest, base64.b64encode(stream.getvalue()).decode("ascii"))

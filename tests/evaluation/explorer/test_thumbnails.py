@@ -1,6 +1,8 @@
 import base64
 import io
 import shutil
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -67,6 +69,29 @@ def test_the_budget_holds_and_the_most_wanted_come_first(noisy):
     assert 0 < len(shown) < 12
     assert made.left_out == 12 - len(shown)
     assert decoded(made.images[0]).shape == (SMALL, SMALL, 3)
+
+
+def test_no_more_is_read_than_may_be_and_the_rest_is_counted(noisy):
+    paths = noisy(12)
+    made = make_thumbnails(paths, list(reversed(range(12))), readable=sum(path.stat().st_size for path in paths[-3:]))
+    assert [position for position, place in enumerate(made.of) if place >= 0] == [9, 10, 11]
+    assert made.left_out == 9
+
+
+@pytest.mark.parametrize("budget", [0, 10**6])
+def test_progress_is_told_of_every_picture(make_pictures, budget, tmp_path):
+    pictures = make_pictures(classes=2, each=3)
+    told = []
+
+    @contextmanager
+    def progress(description, total):
+        told.append((description, total))
+        yield SimpleNamespace(update=lambda n=1: told.append(n))
+
+    paths = [tmp_path / "gone.jpg", *(pictures.folder / path for path in pictures.paths)]
+    make_thumbnails(paths, list(range(7)), budget, progress=progress)
+    assert told[0] == ("Thumbnails", 7)
+    assert sum(told[1:]) == 7
 
 
 def test_without_a_budget_nothing_is_shown_and_all_is_counted(noisy):
