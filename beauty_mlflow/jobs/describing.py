@@ -2,6 +2,8 @@
 
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.sessions import Session
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.runs import Run
 
 
 def describe_training(current: Session, weights_source: str) -> str:
@@ -14,7 +16,15 @@ def describe_training(current: Session, weights_source: str) -> str:
     else:
         what = f"Trains the whole of **{parameters.network}** from random weights"
     then = f" Then evaluates it on {', '.join(current.wanted.then_evaluate)}." if current.wanted.then_evaluate else ""
-    return f"{what}; recipe {parameters.recipe}, at most {parameters.epochs} epochs, on {pictures}.{then}"
+    is_trial = bool(current.follower.name)  # whose model may not be kept
+    end = "" if is_trial else f" {explorers(current.run, 'val', *current.wanted.then_evaluate)}"
+    return f"{what}; recipe {parameters.recipe}, at most {parameters.epochs} epochs, on {pictures}.{then}{end}"
+
+
+def explorers(run: Run, *parts: str) -> str:
+    """Say where the explorer of each part will be: what was taken for what, down to the pictures."""
+    links = [run.link(f"explorer of {part}", f"{names.EVALUATION_FOLDER}/{part}/explorer.html") for part in parts]
+    return f"What is taken for what is shown, at the end, by the {' and the '.join(links)}."
 
 
 def _depth(parameters: Finetune) -> str:

@@ -11,6 +11,7 @@ from beauty_mlflow.errors import DataError, ManifestError
 from beauty_mlflow.jobs.artifacts import log_split
 from beauty_mlflow.jobs.beside import Second, require_same_classes
 from beauty_mlflow.jobs.calibrating import Calibration
+from beauty_mlflow.jobs.describing import explorers
 from beauty_mlflow.jobs.evaluate import Evaluate
 from beauty_mlflow.jobs.measuring import Subject, copies_in, count_shared, log_figures, require_no_overlap
 from beauty_mlflow.jobs.opening import open_named, say_notes
@@ -43,7 +44,7 @@ def evaluate_logged(parameters: Evaluate) -> Summary:
     with tracked(run):
         run.log_parameters(parameters.as_text())
         run.set_tags({names.EVALUATES: training.run_id, names.FINGERPRINT: subject.split.fingerprint})
-        run.describe(_describe(training, subject, second), parameters.command())
+        run.describe(f"{_describe(training, subject, second)} {explorers(run, parameters.part)}", parameters.command())
         run.log_inputs([subject.dataset])
         run.use_model(located.model_id)
         log_split(run, subject.split)
@@ -129,8 +130,8 @@ def _with_classes_of(split: Split, classes: tuple[str, ...]) -> Split:
 
 def _describe(training: Run, subject: Subject, second: Second | None) -> str:
     size = subject.split.sizes[subject.part]
-    beside = f" Beside it stands the model of run {second.training.run_id}." if second else ""
+    beside = f" Beside it stands the model of {second.training.link()}." if second else ""
     return (
-        f"Evaluates the model of run {training.run_id} on the {subject.part} part "
+        f"Evaluates the model of {training.link()} on the {subject.part} part "
         f"of **{subject.data_name}** ({size} pictures).{beside}"
     )

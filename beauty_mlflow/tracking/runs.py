@@ -155,6 +155,11 @@ class Run:
         """Set tags, over what they were."""
         self._send("tags", tags=_tags(tags))
 
+    def link(self, words: str = "", artifact: str = "") -> str:
+        """Return Markdown that leads, in MLflow's UI, to the run or to one of its artifacts."""
+        address = f"#/experiments/{self.experiment_id}/runs/{self.run_id}"
+        return f"[{words or f'run {self.run_id}'}]({address}{f'/artifacts/{artifact}' if artifact else ''})"
+
     def describe(self, sentences: str, command: str) -> None:
         """Set the run's description: what it is in words, and the command that does it again."""
         self.set_tags(describe(sentences, command))

@@ -93,7 +93,9 @@ def test_the_second_model_is_asked_or_its_evaluation_read_with_the_same_answers(
     assert beside_by_path(asked) == beside_by_path(read) == expected
     assert read["beside"]["accuracy"] == pytest.approx((own["true"] == own["predicted"]).mean())
     described = Run.find(connect(), dict(found)["run_id"]).tags["mlflow.note.content"]
-    assert f"Beside it stands the model of run {second}." in described
+    page = f"#/experiments/{connect().experiment_id}/runs"
+    assert f"Evaluates the model of [run {first}]({page}/{first}) on" in described
+    assert f"Beside it stands the model of [run {second}]({page}/{second})." in described
 
 
 @pytest.mark.slow

@@ -85,13 +85,19 @@ def test_a_run_holds_everything(store_uri, tiny, manifest):
     assert tags["dataset.fingerprint"] == split.fingerprint
     assert tags["weights.source"] == "random"
     assert tags["recipe"] == "thesis"
-    assert "mlflow run . -e finetune" in tags["mlflow.note.content"]
+    described = tags["mlflow.note.content"]
+    assert "mlflow run . -e finetune" in described
 
     inputs = {item.dataset.name: item.dataset.digest for item in found.inputs.dataset_inputs}
     assert inputs == {f"{split.folder.name}/{part}": split.digest(part) for part in ("train", "val", "test")}
     artifacts = set(artifacts_of(summary["run_id"]))
     assert artifacts >= ARTIFACTS
-    images = sorted(re.split("[%+]", path)[:3] for path in artifacts if path.startswith("images/") and path.endswith(".png"))
+    page = f"#/experiments/{found.info.experiment_id}/runs/{summary['run_id']}/artifacts/"
+    assert described.count("#/experiments") == 1
+    assert described.partition(f"[explorer of val]({page}")[2].partition(")")[0] in artifacts
+    images = sorted(
+        re.split("[%+]", path)[:3] for path in artifacts if path.startswith("images/") and path.endswith(".png")
+    )
     assert images == [["images/val_confusion", "step", "1"], ["images/val_confusion", "step", "2"]]
     assert tags["mlflow.loggedImages"] == "True"
 

@@ -88,6 +88,7 @@ def test_a_trial_to_its_end(task, parent):
     outcome = run_trial(task(precision_target="0.01"), search)
     run = run_of(search)
     assert outcome.end == "complete"
+    assert "explorer" not in run.tags[names.DESCRIPTION]
     assert "calibration.threshold" in outcome.metrics
     assert set(names.OBJECTIVES) <= set(outcome.metrics)
     assert run.status == "FINISHED"
