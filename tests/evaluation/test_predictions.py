@@ -1,3 +1,5 @@
+import tracemalloc
+
 import keras
 import numpy as np
 import pytest
@@ -130,3 +132,16 @@ def test_equal_probabilities_come_in_the_order_of_the_classes():
 def test_a_table_that_does_not_add_up_is_refused(paths, true, error, message):
     with pytest.raises(error, match=message):
         PredictionTable(paths, np.array(true, np.int32), np.full((len(true), 2), 0.5, np.float32), ("x", "y"))
+
+
+def test_the_best_classes_of_many_pictures_take_little_memory(make_table):
+    table = make_table(classes=50, n=40_000)
+    tracemalloc.start()
+    try:
+        best = table.top(5)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert best[[0, -1], 0].tolist() == table.predicted[[0, -1]].tolist()
+    assert len(best) == len(table)
+    assert peak < table.probabilities.nbytes
