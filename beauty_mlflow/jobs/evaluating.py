@@ -92,7 +92,9 @@ def _second(store: Store, parameters: Evaluate, subject: Subject) -> Second:
     second = Second(store, uri, locate_model(store, uri), training_run_of(store, uri))
     own = own_split(second.training, check_pictures=False)
     require_same_classes(own, subject, uri)
-    if own.fingerprint != subject.split.fingerprint:
+    if own.fingerprint == subject.split.fingerprint:
+        say_notes([f"of the model beside: {note}" for note in copies_in(own, subject.part)])
+    else:
         require_no_overlap(subject.split, own, subject.part, f"the model beside's ({uri})")
     return second
 

@@ -129,6 +129,14 @@ def test_a_model_beside_of_other_classes_or_that_has_seen_the_pictures_is_refuse
 
 
 @pytest.mark.slow
+def test_what_the_model_beside_was_trained_on_of_its_own_split_is_said(pair, shared_manifest, capsys):
+    first, second = pair
+    run(Evaluate(model=first, beside=second, part="train"))
+    number = read_split(shared_manifest).sizes["train"]
+    assert f"note: of the model beside: all {number} pictures were trained on" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_groups_are_a_level_of_the_explorer(pair, shared_manifest, tmp_path):
     names = read_split(shared_manifest).classes
     (tmp_path / "groups.yaml").write_text(f"some: [{names[0]}, {names[2]}]\n")
