@@ -58,11 +58,15 @@ def child_runs(store: Store, parent: Run, tags: Mapping[str, str] | None = None,
     Raises:
         TrackingError: The store doesn't answer.
     """
-    wanted = {names.PARENT: parent.run_id, **(tags or {})}
     conditions = [f"attributes.status = '{status}'"] if status else []
+    return [Run(store, run.info.run_id) for run in child_entities(store, parent, tags, *conditions)]
+
+
+def child_entities(store: Store, parent: Run, tags: Mapping[str, str] | None = None, *conditions: str) -> Iterator[Any]:
+    """Yield MLflow's entities of a run's children, as ``find_runs``."""
+    wanted = {names.PARENT: parent.run_id, **(tags or {})}
     what = f"the children of the run {parent.run_id}"
-    found = find_runs(store, [parent.experiment_id], wanted, *conditions, what=what)
-    return [Run(store, run.info.run_id) for run in found]
+    yield from find_runs(store, [parent.experiment_id], wanted, *conditions, what=what)
 
 
 def experiments(store: Store, name: str = "") -> list[str]:
@@ -72,12 +76,22 @@ def experiments(store: Store, name: str = "") -> list[str]:
         TrackingError: There is none of that name.
     """
     with translated("list the experiments"):
-        found = {one.name: str(one.experiment_id) for one in store.client.search_experiments()}
+        found = {one.name: str(one.experiment_id) for one in _all_experiments(store)}
     if not name:
         return [number for title, number in found.items() if title != REFERENCE]
     if name not in found:
         raise TrackingError(f"There is no experiment '{name}'; there are: {', '.join(sorted(found))}.")
     return [found[name]]
+
+
+def _all_experiments(store: Store) -> Iterator[Any]:
+    token = None
+    while True:
+        page = store.client.search_experiments(max_results=PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def best_trained(store: Store, inside: Sequence[str], study: str = "") -> Run:

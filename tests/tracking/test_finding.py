@@ -55,6 +55,14 @@ def test_more_children_than_a_page_holds(store, run, child, monkeypatch):
     assert sorted(found(store, run)) == sorted(made)
 
 
+def test_more_experiments_than_a_page_holds(local_run, monkeypatch):
+    store = local_run.store
+    monkeypatch.setattr(finding, "PAGE", 2)
+    made = [store.client.create_experiment(f"experiment {n}") for n in range(5)]
+    assert set(made) <= set(finding.experiments(store))
+    assert finding.experiments(store, "experiment 0") == made[:1]
+
+
 def test_a_store_that_refuses_is_a_sentence(run):
     """The run whose children were looked for is named."""
     gone = Store(run.store.client, run.store.uri, "no such experiment", "gone", ())
