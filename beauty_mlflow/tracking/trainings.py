@@ -1,7 +1,9 @@
 """Trainings as a comparison reads them: what they were, what they came to, and which runs aren't any."""
 
-from collections import Counter
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +11,13 @@ from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.evaluation.comparison.compared import Accuracy
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import translated
-from beauty_mlflow.tracking.finding import child_runs, experiments, find_runs
+from beauty_mlflow.tracking.finding import child_entities, experiments, find_runs
+from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 
 TEST = "test"
+_READERS = 8  # a history is a request
 _HISTORIES = (
     "accuracy",
     "loss",
@@ -31,7 +35,7 @@ class Training:
         name: The run's name.
         experiment: The experiment's name.
         parameters: As logged.
-        metrics: The latest value of each.
+        metrics: The latest value of each, those that aren't finite left out.
         tags: All of them.
         data: What its data is called; empty where nobody said.
         digests: Of the pictures, by part.
@@ -83,21 +87,36 @@ def find_trainings(
     reasons = {run_id: _why_not(run, named=run_id in run_ids) for run_id, run in chosen.items()}
     meant = [run for run_id, run in chosen.items() if not reasons[run_id]]
     titles = _titles(store, {str(run.info.experiment_id) for run in meant})
-    evaluations = list(_evaluations(store, {*titles, *experiments(store)})) if meant else []
+    evaluations: dict[str, list[Any]] = defaultdict(list)
+    for one in _evaluations(store, {*titles, *experiments(store)}) if meant else ():
+        evaluations[one.data.tags[names.EVALUATES]].append(one)
+    meant.sort(key=lambda run: (run.info.start_time, run.info.run_id))
     trainings = []
-    with progress("Reading runs", len(meant)) as bar:
-        for run in sorted(meant, key=lambda run: (run.info.start_time, run.info.run_id)):
-            trainings.append(_training(store, run, titles, evaluations))
-            bar.update(1)
+    pool = ThreadPoolExecutor(_READERS)
+    try:
+        with progress("Reading runs", len(meant)) as bar:
+            for training in pool.map(
+                lambda run: _training(store, run, titles, evaluations.get(run.info.run_id, ())), meant
+            ):
+                trainings.append(training)
+                bar.update(1)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return Found(trainings, Counter(reason for reason in reasons.values() if reason))
 
 
 def _chosen(store: Store, run_ids: Sequence[str], experiment_ids: Sequence[str]) -> Iterator[Any]:
+    """Yield the runs but the one in which `mlflow run` has started this process."""
+    mine = project_run_id()
+    yield from (run for run in _named(store, run_ids, experiment_ids) if run.info.run_id != mine)
+
+
+def _named(store: Store, run_ids: Sequence[str], experiment_ids: Sequence[str]) -> Iterator[Any]:
     for run_id in run_ids:
         run = Run.find(store, run_id)
         entity = run.entity()
         if _is_sweep(entity.data.tags):
-            yield from (child.entity() for child in child_runs(store, run))
+            yield from child_entities(store, run)
         else:
             yield entity
     if experiment_ids:
@@ -128,7 +147,10 @@ def _why_not(run: Any, *, named: bool) -> str:  # noqa: ANN401 - MLflow is untyp
         return "runs that confirm a trial on another seed"
     if status != "FINISHED":
         return {"RUNNING": "runs that haven't ended"}.get(status, f"{status.lower()} runs")
-    return "" if names.BEST_VAL_ACCURACY in run.data.metrics else "runs that are no trainings"
+    if names.BEST_VAL_ACCURACY not in run.data.metrics:
+        return "runs that are no trainings"
+    finite = names.BEST_VAL_ACCURACY in _finite(run.data.metrics)
+    return "" if finite else f"trainings whose {names.BEST_VAL_ACCURACY} isn't finite"
 
 
 def _titles(store: Store, experiment_ids: Iterable[str]) -> dict[str, str]:
@@ -144,13 +166,12 @@ def _evaluations(store: Store, experiment_ids: Iterable[str]) -> Iterator[Any]:
 
 
 def _training(store: Store, entity: Any, titles: Mapping[str, str], evaluations: Sequence[Any]) -> Training:  # noqa: ANN401 - MLflow is untyped
-    run, metrics = Run(store, entity.info.run_id), dict(entity.data.metrics)
+    run, metrics = Run(store, entity.info.run_id), _finite(entity.data.metrics)
     best, digests = int(metrics.get(names.BEST_EPOCH, 0)), _digests(entity)
-    histories = {name: run.metric_history(name) for name in _HISTORIES if name in metrics}
+    histories = {name: _finite(run.metric_history(name)) for name in _HISTORIES if name in metrics}
     seconds = histories.pop(names.EPOCH_SECONDS, {})
     speeds = histories.pop(names.SPEED, {}).values()
-    own = [one for one in evaluations if one.data.tags[names.EVALUATES] == run.run_id]
-    tested = [one for one in own if _digests(one).get(TEST) == digests.get(TEST)]
+    tested = [one for one in evaluations if _digests(one).get(TEST) == digests.get(TEST)]
     return Training(
         run=run,
         name=entity.info.run_name or run.run_id,
@@ -164,8 +185,13 @@ def _training(store: Store, entity: Any, titles: Mapping[str, str], evaluations:
         epochs=len(seconds),
         seconds=sum(seconds.values()),
         images_per_second=sorted(speeds)[len(speeds) // 2] if speeds else None,
-        test=_test(tested[-1].data.metrics if tested else metrics),
+        test=_test(_finite(tested[-1].data.metrics) if tested else metrics),
     )
+
+
+def _finite(values: Mapping[Any, float]) -> dict[Any, float]:
+    """Leave nan out, and infinity, for which an SQL store has the largest number that there is."""
+    return {key: value for key, value in values.items() if abs(value) < sys.float_info.max}
 
 
 def _test(metrics: Mapping[str, float]) -> Accuracy | None:

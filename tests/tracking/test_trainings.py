@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from beauty_mlflow.errors import TrackingError
@@ -132,6 +134,31 @@ def test_a_sweep_means_its_trials(store, train):
 def test_a_run_named_twice_is_there_once(store, train):
     run = train()
     assert len(find_trainings(store, [run.run_id], [store.experiment_id]).trainings) == 1
+
+
+def test_the_run_of_the_comparison_itself_isnt_counted(store, train, monkeypatch):
+    """`mlflow run` makes it beforehand, in the same experiment."""
+    run, own = train(), Run.create(store, "compare")
+    Run.create(store, "still at work")
+    monkeypatch.setenv("MLFLOW_RUN_ID", own.run_id)
+    found = find_trainings(store, [], [store.experiment_id])
+    assert [one.run.run_id for one in found.trainings] == [run.run_id]
+    assert found.left_out == {"runs that haven't ended": 1}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_figures_that_arent_finite_arent_known(local_run, value):
+    """Of another tool's run; without a finite accuracy it can't be compared, and doesn't win."""
+    run, client = local_run, local_run.store.client
+    client.log_metric(run.run_id, "best_val_accuracy", 0.5, step=1)
+    for name in ("best_epoch", "train_pictures", "test_accuracy", "accuracy"):
+        client.log_metric(run.run_id, name, value, step=1)
+    client.set_terminated(run.run_id, "FINISHED")
+    one = only(find_trainings(run.store, [run.run_id], []))
+    assert (one.metrics, one.kept, one.test) == ({"best_val_accuracy": 0.5}, {}, None)
+    client.log_metric(run.run_id, "best_val_accuracy", value, step=2)
+    found = find_trainings(run.store, [], [run.experiment_id])
+    assert (found.trainings, found.left_out) == ([], {"trainings whose best_val_accuracy isn't finite": 1})
 
 
 def test_no_such_run_and_a_deleted_one(store, train):
