@@ -93,7 +93,7 @@ def pair_chart(pair: Pair) -> Chart:
         "full_against_grouped",
         f"{full} against {grouped}",
         DEPTH,
-        [replace(pair.full, label=full), replace(pair.grouped, label=grouped)],
+        _distinct([replace(pair.full, label=full), replace(pair.grouped, label=grouped)]),
         [f"{pair.full.label}; both on the same pictures."],
     )
     label = f"{full}, summed into groups, validation"
@@ -147,12 +147,18 @@ def _ends(accuracy: Accuracy) -> tuple[float, float] | None:
 
 
 def _distinct(group: Sequence[Series]) -> list[Series]:
-    """Add the number of training pictures to the labels where it tells series apart."""
-    labels = [one.label for one in group]
-    return [
-        replace(one, label=f"{one.label}, {one.any.train_pictures} pictures") if labels.count(one.label) > 1 else one
+    """Add the number of training pictures to the labels where it tells series apart; number those still equal."""
+    labels = Counter(one.label for one in group)
+    pictures = [
+        replace(one, label=f"{one.label}, {one.any.train_pictures} pictures") if labels[one.label] > 1 else one
         for one in group
     ]
+    seen = Counter[str]()
+    numbered = []
+    for one in pictures:
+        seen[one.label] += 1
+        numbered.append(replace(one, label=f"{one.label} ({seen[one.label]})") if seen[one.label] > 1 else one)
+    return numbered
 
 
 def _depth(blocks: int | None) -> str:

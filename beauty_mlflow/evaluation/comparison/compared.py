@@ -38,6 +38,9 @@ class Compared:
         pictures_per_second: In training.
         train_pictures: How many it was trained on.
         test: The kept model's on the test pictures.
+        weights: Where the training began; empty where nobody said.
+        image_size: Side of the square pictures, in pixels.
+        unfreeze: The inner range of the network that was trained; empty where it was none.
     """
 
     run: str
@@ -61,3 +64,6 @@ class Compared:
     pictures_per_second: float | None = None
     train_pictures: int | None = None
     test: Accuracy | None = None
+    weights: str = ""
+    image_size: int | None = None
+    unfreeze: str = ""

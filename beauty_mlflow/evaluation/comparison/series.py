@@ -1,9 +1,15 @@
 """Which trainings belong on one curve: all but one thing about them is the same."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from beauty_mlflow.evaluation.comparison.compared import Compared
+
+_TELLING: tuple[Callable[[Compared], str], ...] = (  # what is in a label only where it differs
+    lambda one: f"weights {one.weights or 'unknown'}",
+    lambda one: f"{one.image_size} pixels" if one.image_size else "unknown pixels",
+    lambda one: f"unfreeze {one.unfreeze}" if one.unfreeze else "",
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ def by_depth(compared: Iterable[Compared], *, least: int = 2) -> list[Series]:
     return _series(
         [one for one in compared if one.blocks is not None],
         lambda one: one.blocks or 0,
-        lambda one: (one.pictures, one.train, one.network, one.recipe),
+        lambda one: (one.pictures, one.train, trained_alike(one)),
         least,
     )
 
@@ -52,9 +58,14 @@ def by_pictures(compared: Iterable[Compared]) -> list[Series]:
     return _series(
         [one for one in compared if one.train_pictures],
         lambda one: one.train_pictures or 0,
-        lambda one: (one.pictures, one.network, one.recipe, one.blocks),
+        lambda one: (one.pictures, trained_alike(one), one.blocks, one.unfreeze),
         least=2,
     )
+
+
+def trained_alike(one: Compared) -> tuple[object, ...]:
+    """Return what trainings have in common that differ in their data or depth alone."""
+    return one.network, one.recipe, one.weights, one.image_size
 
 
 def by_data(series: Iterable[Series]) -> list[list[Series]]:
@@ -75,7 +86,19 @@ def _series(
     for one in compared:
         groups.setdefault(common(one), []).append(one)
     found = [_one_series(members, number) for members in groups.values()]
-    return sorted((series for series in found if len(series.points) >= least), key=lambda series: -len(series.points))
+    long = [series for series in found if len(series.points) >= least]
+    return sorted(_told_apart(long), key=lambda series: -len(series.points))
+
+
+def _told_apart(found: Sequence[Series]) -> Iterator[Series]:
+    """Add to a label what tells it from equal ones of the same validation pictures."""
+    alike: dict[tuple[str, str], list[Compared]] = {}
+    for one in found:
+        alike.setdefault((one.any.pictures, one.label), []).append(one.any)
+    for one in found:
+        others = alike[one.any.pictures, one.label]
+        words = [tell(one.any) for tell in _TELLING if len({tell(other) for other in others}) > 1]
+        yield replace(one, label=", ".join(filter(None, [one.label, *words])))
 
 
 def _one_series(members: Sequence[Compared], number: Callable[[Compared], int]) -> Series:

@@ -56,6 +56,17 @@ def test_more_series_than_can_be_told_apart_are_counted(depths):
     assert any(note.startswith("Series not drawn") and note.endswith(": 2.") for note in chart.notes)
 
 
+def test_series_that_differ_in_what_no_label_says_are_numbered(depths):
+    """As two draws of one share of the training pictures."""
+    other, fewer = ([replace(one, **change) for one in depths] for change in ({"train": "b"}, {"train_pictures": 9}))
+    (chart,) = depth_charts([*depths, *other, *(replace(one, train="c") for one in fewer)])
+    assert [line.label for line in chart.panels["accuracy"] if not line.dashed] == [
+        "tiny, recipe fast, 100 pictures, validation",
+        "tiny, recipe fast, 100 pictures (2), validation",
+        "tiny, recipe fast, 9 pictures, validation",
+    ]
+
+
 def test_trainings_that_a_better_one_hides_are_counted(depths, training):
     (chart,) = depth_charts([*depths, training(1, 0.01)])
     assert any(note.startswith("Not drawn") and note.endswith(": 1.") for note in chart.notes)

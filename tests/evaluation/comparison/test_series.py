@@ -23,11 +23,47 @@ def test_what_differs_otherwise_is_another_series(depths, training):
     others = [
         training(blocks, **change)
         for blocks in (0, 1)
-        for change in ({"pictures": "b"}, {"network": "b"}, {"recipe": "b"}, {"train": "b"})
+        for change in (
+            {"pictures": "b"},
+            {"network": "b"},
+            {"recipe": "b"},
+            {"train": "b"},
+            {"weights": "b"},
+            {"image_size": 9},
+        )
     ]
     found = by_depth([*depths, *others])
-    assert [len(series.points) for series in found] == [4, 2, 2, 2, 2]
+    assert [len(series.points) for series in found] == [4, 2, 2, 2, 2, 2, 2]
     assert len(by_data(found)) == 2
+
+
+def test_labels_say_what_differs_alone(depths, training):
+    """Weights and picture sizes are named where otherwise equal series differ in them, and nowhere else."""
+    random = [training(blocks, weights="random") for blocks in (0, 1)]
+    other = [training(blocks, pictures="other", weights="random") for blocks in (0, 1)]
+    imagenet = [training(blocks, weights="imagenet") for blocks in (0, 1, 2)]
+    assert [series.label for series in by_depth([*imagenet, *random, *other])] == [
+        "tiny, recipe fast, weights imagenet",
+        "tiny, recipe fast, weights random",
+        "tiny, recipe fast",
+    ]
+    large = [training(blocks, image_size=96) for blocks in (0, 1)]
+    assert {series.label for series in by_depth([*depths, *large])} == {
+        "tiny, recipe fast, unknown pixels",
+        "tiny, recipe fast, 96 pixels",
+    }
+
+
+def test_whole_networks_and_inner_ranges_share_no_learning_curve(training):
+    """Neither has a depth; from scratch and from other weights are two curves, too."""
+    kinds = ({"weights": "random"}, {"weights": "imagenet"}, {"weights": "imagenet", "unfreeze": "a..b"})
+    shares = [training(None, 0.1 * n, train=str(n), train_pictures=100 * n, **kind) for n in (1, 2) for kind in kinds]
+    assert [list(series.points) for series in by_pictures(shares)] == [[100, 200]] * 3
+    assert [series.label for series in by_pictures(shares)] == [
+        "tiny, recipe fast, weights random",
+        "tiny, recipe fast, weights imagenet",
+        "tiny, recipe fast, weights imagenet, unfreeze a..b",
+    ]
 
 
 def test_one_depth_and_no_depth_are_no_series(training):
