@@ -1,6 +1,7 @@
 """Trainings side by side: read, drawn, and logged in a run of their own."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.safe_tables import write_table
+from beauty_mlflow.data.splits.outputs import writing
 from beauty_mlflow.errors import DataError, TrackingError
 from beauty_mlflow.evaluation.comparison.charts import (
     POINTS,
@@ -45,7 +47,7 @@ DRAWN = "points.csv"
 PRINTED = 40  # lines of the table on a terminal
 _NO_PAIR = (
     "No figure of all classes against groups: no training on groups (beauty group) has one on all classes beside it, "
-    "of the same pictures, network and recipe."
+    "at a depth (blocks), of the same pictures and labels, network, initial weights, image size and recipe."
 )
 _COLUMNS = ("name", "data", "blocks", "pictures", "best val", "95 %", "epoch", "hours", "test")
 
@@ -87,10 +89,9 @@ def compare(parameters: Compare) -> Summary:
         _require_any(found)
         comparison = _compare(store, found, control=parameters.control)
         say_notes([*comparison.absent, *(note for chart in comparison.charts for note in chart.notes)])
-        _write(comparison, folder)
+        with writing(out or folder):
+            _write(comparison, folder)
         run = _log(store, found, comparison, folder, parameters)
-        if out is not None:
-            folder.rename(out)
     _print(comparison)
     where = [("written to", out)] if out else []
     return [*_summary(found, comparison), *where, ("page", f"{FOLDER}/{PAGE} of the run"), ("run_id", run.run_id)]
@@ -136,6 +137,8 @@ def _compare(store: Store, found: Found, *, control: bool) -> Comparison:
     depth, learning = depth_charts(compared), learning_charts(compared)
     pairs = [pair_chart(pair) for pair in find_pairs(store, compared, data, control=control)]
     absent = [f"Left out, {reason}: {count}." for reason, count in found.left_out.items()]
+    problems = Counter(one.problem for one in data.values() if one.problem)
+    absent += [f"Known by their pictures' digests alone, {reason}: {count}." for reason, count in problems.items()]
     if not depth:
         absent += ["No figure against depth: no data was trained on at several depths (blocks)."]
     if not pairs:
@@ -170,6 +173,9 @@ def _log(store: Store, found: Found, comparison: Comparison, folder: Path, param
         words = f"Compares {comparison.title}: `{FOLDER}/{PAGE}` among its artifacts. Figures: {drawn}.\n\n{absent}"
         run.describe(words, parameters.command())
         run.log_folder(folder, FOLDER)
+        if parameters.out:
+            with writing(Path(parameters.out)):
+                folder.rename(parameters.out)
     return run
 
 

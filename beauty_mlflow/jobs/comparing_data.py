@@ -5,11 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from beauty_mlflow.data.splits.manifest import Split
-from beauty_mlflow.errors import TrackingError, UnreachableError
+from beauty_mlflow.errors import BeautyError, TrackingError, UnreachableError
 from beauty_mlflow.evaluation.comparison.compared import Accuracy, Compared
 from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.reachable import check_reachable
 from beauty_mlflow.tracking.trainings import Training
+
+GONE = "manifest gone"
+DAMAGED = "manifest damaged, or not to be read"
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,9 @@ class Data:
         same: Identity of both, whatever their classes; empty where nobody knows.
         grouped: Whether its classes are groups.
         groups: The group of each class that is in one; empty where nobody knows.
+        classes: Their names; empty where nobody knows.
+        rows: Part, sha256 and class of each of both; empty where nobody knows.
+        problem: Why the split couldn't be read; empty where it could.
     """
 
     label: str
@@ -31,6 +38,16 @@ class Data:
     same: str = ""
     grouped: bool = False
     groups: Mapping[str, str] = field(default_factory=dict)
+    classes: Sequence[str] = ()
+    rows: Sequence[tuple[str, str, str]] = field(default=(), repr=False)
+    problem: str = ""
+
+    def is_grouped_into(self, other: "Data") -> bool:
+        """Return whether the other's pictures are these, each one's class the group of the class that it has here."""
+        if self.grouped or not other.grouped or not self.same or self.same != other.same:
+            return False
+        mine = sorted((part, sha256, other.groups.get(name, name)) for part, sha256, name in self.rows)
+        return mine == sorted(other.rows)
 
 
 def data_of(trainings: Sequence[Training]) -> dict[str, Data]:
@@ -39,17 +56,20 @@ def data_of(trainings: Sequence[Training]) -> dict[str, Data]:
     Raises:
         UnreachableError: The store doesn't answer any more.
     """
-    by_fingerprint: dict[str, Data] = {}
-    found = {}
+    read: dict[str, Data] = {}  # by fingerprint; what can't be read here may be there of another run
+    lost: dict[str, Data] = {}
     for one in trainings:
-        fingerprint = one.tags.get(names.FINGERPRINT) or one.run.run_id
-        if one.tags.get(names.IMPORTED) == "true":
-            found[one.run.run_id] = _imported(one)
-            continue
-        if fingerprint not in by_fingerprint:
-            by_fingerprint[fingerprint] = _own(one)
-        found[one.run.run_id] = by_fingerprint[fingerprint]
-    return _with_own_labels(found)
+        if _fingerprint(one) not in read:
+            data = _imported(one) if one.tags.get(names.IMPORTED) == "true" else _own(one)
+            if data.problem:
+                lost[one.run.run_id] = data
+            else:
+                read[_fingerprint(one)] = data
+    return _with_own_labels({one.run.run_id: read.get(_fingerprint(one)) or lost[one.run.run_id] for one in trainings})
+
+
+def _fingerprint(one: Training) -> str:
+    return one.tags.get(names.FINGERPRINT) or one.run.run_id
 
 
 def as_compared(one: Training, data: Data) -> Compared:
@@ -83,13 +103,16 @@ def as_compared(one: Training, data: Data) -> Compared:
         pictures_per_second=speed,
         train_pictures=None if train_pictures is None else int(train_pictures),
         test=one.test,
+        weights=one.tags.get(names.WEIGHTS_SOURCE, ""),
+        image_size=_whole(parameters.get("resolved.image_size") or parameters.get("image_size")),
+        unfreeze=parameters.get("unfreeze", ""),
     )
 
 
 def _whole(text: str | None) -> int | None:
     try:
         return None if text is None else int(float(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -105,12 +128,22 @@ def _own(one: Training) -> Data:
         split = own_split(one.run, check_pictures=False)
     except UnreachableError:
         raise
-    except TrackingError:  # its artifacts are gone
-        pictures = one.digests.get("val", one.run.run_id)
-        return Data(one.data, pictures, one.digests.get("train", one.run.run_id))
+    except TrackingError:
+        check_reachable(one.run.store.uri)  # else all that a dead store held would count as gone
+        return _unread(one, GONE)
+    except BeautyError:
+        return _unread(one, DAMAGED)
     groups = _groups(split)
-    label = f"{one.data}, {len(split.classes)} {'groups' if groups else 'classes'}"
-    return Data(label, split.digest("val"), split.digest("train"), _identity(split), bool(groups), groups)
+    return Data(
+        label=f"{one.data}, {len(split.classes)} {'groups' if groups else 'classes'}",
+        pictures=split.digest("val"),
+        train=split.digest("train"),
+        same=_identity(split),
+        grouped=bool(groups),
+        groups=groups,
+        classes=split.classes,
+        rows=_rows(split),
+    )
 
 
 def _groups(split: Split) -> dict[str, str]:
@@ -120,9 +153,18 @@ def _groups(split: Split) -> dict[str, str]:
     return {str(name): str(group) for group, members in recorded.items() for name in members}
 
 
-def _identity(split: Split) -> str:
+def _unread(one: Training, problem: str) -> Data:
+    pictures, train = (one.digests.get(part, one.run.run_id) for part in ("val", "train"))
+    return Data(one.data, pictures, train, problem=problem)
+
+
+def _rows(split: Split) -> list[tuple[str, str, str]]:
     rows = split.table[split.table["part"] != "test"]
-    listed = sorted(zip(rows["part"], rows["sha256"], strict=True))
+    return list(zip(rows["part"], rows["sha256"], rows["class"], strict=True))
+
+
+def _identity(split: Split) -> str:
+    listed = sorted((part, sha256) for part, sha256, _ in _rows(split))
     return hashlib.sha256(repr(listed).encode()).hexdigest()
 
 

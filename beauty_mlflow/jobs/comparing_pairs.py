@@ -7,13 +7,14 @@ from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.errors import BeautyError, InputError, TrackingError, UnreachableError
 from beauty_mlflow.evaluation.comparison.charts import Pair
 from beauty_mlflow.evaluation.comparison.compared import Accuracy, Compared
-from beauty_mlflow.evaluation.comparison.series import Series, by_depth
+from beauty_mlflow.evaluation.comparison.series import Series, by_depth, trained_alike
 from beauty_mlflow.evaluation.comparison.summing import sum_into_groups
 from beauty_mlflow.evaluation.metrics import summarize
 from beauty_mlflow.jobs.comparing_data import Data
 from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.serving.package import MODEL_FILE, read_description
 from beauty_mlflow.tracking.models import fetch_model
+from beauty_mlflow.tracking.reachable import check_reachable
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 
@@ -22,11 +23,12 @@ BATCH = 128
 NO_MODEL = "the model isn't there any more"
 NO_PICTURES = "the validation pictures are gone or changed"
 IMPORTED = "nobody has the model or its predictions"
+OTHER_GROUPS = "the classes don't sum to these groups"
 NOT_WANTED = "control=false"
 
 
 def find_pairs(store: Store, compared: Sequence[Compared], data: Mapping[str, Data], *, control: bool) -> list[Pair]:
-    """Return each series of all classes beside each of groups of the same pictures, network and recipe.
+    """Return each series of all classes beside each of groups of the same pictures, trained alike.
 
     Args:
         store: Where the models are.
@@ -48,21 +50,14 @@ def find_pairs(store: Store, compared: Sequence[Compared], data: Mapping[str, Da
 
 def _belong_together(full: Series, grouped: Series, data: Mapping[str, Data]) -> bool:
     one, other = full.any, grouped.any
-    same = data[one.run].same
-    return bool(
-        not one.grouped
-        and other.grouped
-        and same
-        and same == data[other.run].same
-        and (one.network, one.recipe) == (other.network, other.recipe)
-    )
+    return trained_alike(one) == trained_alike(other) and data[one.run].is_grouped_into(data[other.run])
 
 
 def _pair(store: Store, full: Series, grouped: Series, data: Mapping[str, Data], *, control: bool) -> Pair:
     groups = data[grouped.any.run].groups
-    if not groups or not control:
-        missing = {NOT_WANTED if groups else IMPORTED: len(full.points)}
-        return Pair(full, grouped, {}, {}, missing)
+    reason = _why_no_control(data[full.any.run], data[grouped.any.run], control=control)
+    if reason:
+        return Pair(full, grouped, {}, {}, {reason: len(full.points)})
     found = dict(_sums(store, full, groups))
     missing = Counter(sums for sums in found.values() if isinstance(sums, str))
     figures = {depth: sums for depth, sums in found.items() if not isinstance(sums, str)}
@@ -73,6 +68,14 @@ def _pair(store: Store, full: Series, grouped: Series, data: Mapping[str, Data],
     return Pair(full, grouped, summed, {depth: sums["loss"] for depth, sums in figures.items()}, missing)
 
 
+def _why_no_control(full: Data, grouped: Data, *, control: bool) -> str:
+    if not grouped.groups:
+        return IMPORTED
+    if {grouped.groups.get(name, name) for name in full.classes} != set(grouped.classes):
+        return OTHER_GROUPS
+    return "" if control else NOT_WANTED
+
+
 def _sums(store: Store, full: Series, groups: Mapping[str, str]) -> Iterator[tuple[int, Mapping[str, float] | str]]:
     """Yield what each depth's model comes to on the groups, or why that isn't known."""
     for depth, one in full.points.items():
@@ -81,6 +84,7 @@ def _sums(store: Store, full: Series, groups: Mapping[str, str]) -> Iterator[tup
         except UnreachableError:
             raise
         except TrackingError:
+            check_reachable(store.uri)
             yield depth, NO_MODEL
         except InputError:
             yield depth, NO_PICTURES

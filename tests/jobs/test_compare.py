@@ -134,6 +134,23 @@ def test_bad_input_leaves_nothing_behind(thesis, tmp_path):
     assert files(tmp_path / "out") == []
 
 
+def test_a_folder_that_appears_meanwhile_is_said(thesis, tmp_path, monkeypatch):
+    """The comparison's own run has failed then, and what was there stays."""
+    out = tmp_path / "out"
+
+    def appear(run, folder, below=""):
+        out.mkdir(exist_ok=True)
+        (out / "mine").touch()
+
+    monkeypatch.setattr(Run, "log_folder", appear)
+    with pytest.raises(DataError, match=r"out' can't be written"):
+        compare(Compare(experiment=REFERENCE, out=str(out)))
+    newest = connect().client.search_runs([connect().experiment_id])[0]
+    assert (newest.info.status, newest.data.tags["compares"]) == ("FAILED", "23")
+    assert files(tmp_path) == ["out"]
+    assert files(out) == ["mine"]
+
+
 def test_several_experiments(thesis, tmp_path):
     """Names stand with commas between; a name that has a comma itself is found as well."""
     client = connect().client
