@@ -115,6 +115,7 @@ def _subject(parameters: Group) -> _Subject:
             f"the split of run {training.run_id} has no validation picture, so it says nothing about groups"
         )
     if not parameters.data:
+        say_notes(_thinned(own))
         return _Subject(store, training, own, own)
     split = read_split(Path(parameters.data), check_pictures=False)
     _require_same_classes(split, own)
@@ -122,6 +123,14 @@ def _subject(parameters: Group) -> _Subject:
         return _Subject(store, training, split, split)
     _require_unseen_test(split, own)
     return _Subject(store, training, own, split)
+
+
+def _thinned(own: Split) -> list[str]:
+    fraction = own.options.get("fraction")
+    if fraction is None:
+        return []
+    share = f"trained with fraction={fraction}, so the grouped split has that share of the training pictures alone"
+    return [f"the model was {share}; give data, the split that it was drawn from, to group them all"]
 
 
 def _require_same_classes(split: Split, own: Split) -> None:

@@ -135,6 +135,19 @@ def test_under_mlflow_run_all_is_logged(local_store, finetuned, tmp_path):
     assert used.model_id == Run(store, finetuned).model_id()
 
 
+@pytest.mark.slow
+def test_a_share_of_the_training_pictures_is_said(local_store, tiny, tmp_path, capsys):
+    """The grouped split has no more of them, unless the whole one is given."""
+    model = dict(finetune(Finetune.parse({**tiny, "fraction": "0.5"})))["run_id"]
+    note = "trained with fraction=0.5, so the grouped split has that share"
+    capsys.readouterr()
+    few = dict(group(auto(tmp_path, model)))
+    assert note in capsys.readouterr().err
+    whole = dict(group(auto(tmp_path, model, data=tiny["data"])))
+    assert note not in capsys.readouterr().err
+    assert [one["pictures"].partition(" train")[0] for one in (few, whole)] == ["12", "24"]
+
+
 def test_what_must_stay_apart_does(logged_model, shared_manifest, tmp_path):
     """With constraints that leave one pair, that pair is merged; with two classes left that can't be, it is said."""
     first, *others = read_split(shared_manifest).classes

@@ -19,6 +19,8 @@ def thin_split(split: Split, fraction: float, seed: int) -> Split:
     one, so that a learning curve compares sets that grow. Pictures that the split keeps together, copies and those of
     one product, stay or go together; large groups can make a class's share larger than wanted.
 
+    The option ``fraction`` is the share of the first split, where a share is taken of a share.
+
     Args:
         split: With all training pictures.
         fraction: Above 0, at most 1; 1 is the split itself.
@@ -36,7 +38,14 @@ def thin_split(split: Split, fraction: float, seed: int) -> Split:
     kept = _keep(train["class"].to_list(), _ordered(train, units_of(train, columns), seed), fraction)
     others = split.table[split.table["part"] != "train"]
     table = sort_rows(pd.concat([train.loc[sorted(kept)], others]))
-    return replace(split, table=table, options={**split.options, "fraction": fraction, "fraction_seed": seed})
+    whole = fraction * _recorded(split)
+    return replace(split, table=table, options={**split.options, "fraction": whole, "fraction_seed": seed})
+
+
+def _recorded(split: Split) -> float:
+    """Return the share that the split is of another one already."""
+    share = split.options.get("fraction")
+    return share if isinstance(share, float) and 0 < share < 1 else 1.0
 
 
 def _ordered(train: pd.DataFrame, units: Sequence[Unit], seed: int) -> list[Unit]:

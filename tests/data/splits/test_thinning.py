@@ -67,6 +67,13 @@ def test_it_is_a_manifest_like_any_other(tmp_path):
     assert (read.digest("val"), read.digest("test")) == (split.digest("val"), split.digest("test"))
 
 
+def test_a_share_of_a_share_says_what_it_is_of_the_whole(tmp_path):
+    split = plain(a=80, b=80)
+    write_split(thin_split(split, 0.5, 7), tmp_path / "half.csv")
+    quarter = thin_split(read_split(tmp_path / "half.csv", check_pictures=False), 0.5, 7)
+    assert (quarter.options["fraction"], len(kept(quarter))) == (0.25, 40)
+
+
 def test_copies_that_the_split_ignores_are_pictures_like_others():
     train = [("a", "g", "")] * 100
     assert len(thin_split(make_split(train, duplicates="ignore"), 0.1, 0).rows("train")) == 10
