@@ -131,7 +131,8 @@ def _describe(run: PublishedRun) -> str:
         f"**Imported figures**, from {SOURCE}. {what}; recipe thesis, at most 100 epochs, on {kind} "
         f"({TRAIN_PICTURES} / {VAL_PICTURES} / {TEST_PICTURES} pictures: train, val, test).\n\n"
         f"As printed: the {len(run.epochs)} epochs, and the kept model's validation accuracy, measured once more after "
-        f"the training.{test} Computed from these here: `best_epoch` (lowest val_loss), the 95 % intervals, the number "
+        f"the training.{test} The validation figures count {VAL_PICTURES + 1:,} answers, the first picture twice. "
+        "Computed from these here: `best_epoch` (lowest val_loss), the 95 % intervals, the number "
         "of parameters. Not documented, and invented: the dates; durations are as printed.\n\n"
         "To import it again:\n\n```\nmlflow run . -e reference\n```"
     )

@@ -55,6 +55,7 @@ def test_the_thesis_stands_beside_own_runs(local_store):
     assert 0.36 < figures["test_accuracy_low"] < 0.3733 < figures["test_accuracy_high"] < 0.39
     assert {"imported": "true", "recipe": "thesis"}.items() <= deepest.data.tags.items()
     assert "Imported figures" in deepest.data.tags["mlflow.note.content"]
+    assert "count 7,289 answers, the first picture twice" in deepest.data.tags["mlflow.note.content"]
     assert deepest.info.end_time - deepest.info.start_time == 12_429_000
     assert time.gmtime(deepest.info.start_time / 1000).tm_year == 2018
     experiment = MlflowClient(local_store).get_experiment_by_name(REFERENCE)
