@@ -28,7 +28,7 @@ screenshots: setup  ## make the pictures of docs/browsing.md anew; minutes, need
 	@$(BIN)/python tools/screenshots.py
 
 test: setup  ## all tests, with branch coverage, in two processes (WORKERS=2)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 test-fast: setup  ## the tests that take seconds
 	@$(BIN)/python -m pytest -m "not slow and not system"

@@ -24,6 +24,12 @@ settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
 
+def pytest_collection_modifyitems(items):
+    """Files with the longest tests go first, so that no process is left alone with one of them at the end."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: (item.path.parent != here, item.path.parent != here / "jobs"))
+
+
 @pytest.fixture(scope="session")
 def session_cache(tmp_path_factory):
     """The cache folder that all tests share: what is in it is made once."""

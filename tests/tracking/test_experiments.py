@@ -1,4 +1,6 @@
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.experiments import KIND, VIEWS, introduce, page_of
@@ -45,3 +47,28 @@ def test_each_view_is_a_search_that_mlflow_understands(store):
     for view in VIEWS:
         found = store.client.search_runs([store.experiment_id], view.condition, order_by=[f"{view.order} DESC"])
         assert [run.info.run_id for run in found] == [made[view.key]], view.key
+
+
+def test_processes_that_introduce_at_once_all_go_on(server_uri, monkeypatch, python, tmp_path):
+    """Ten times, three processes set the tags of a fresh experiment at the same moment; a server refuses the later."""
+    script = """
+        import sys, time
+        from beauty_mlflow.tracking.experiments import introduce
+        from beauty_mlflow.tracking.store import connect
+        from dataclasses import replace
+        store = connect()
+        for name in sys.argv[2:]:
+            experiment = store.client.get_experiment_by_name(name).experiment_id
+            time.sleep(max(0, float(sys.argv[1]) - time.time()))
+            introduce(replace(store, experiment_id=experiment, experiment=name))
+    """
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
+    client = connect().client
+    fresh = [f"at once {number}" for number in range(10)]
+    for name in fresh:
+        client.create_experiment(name)
+    begin = time.time() + 20
+    with ThreadPoolExecutor(3) as threads:
+        for done in [threads.submit(python, script, begin, *fresh) for _ in range(3)]:
+            done.result()
+    assert all(client.get_experiment_by_name(name).tags[names.EXPERIMENT_KIND] == KIND for name in fresh)

@@ -59,23 +59,16 @@ def test_names_become_no_markup(depths, name):
 
 @pytest.mark.system
 @pytest.mark.slow
-def test_in_a_browser(depths, tmp_path):
+def test_in_a_browser(depths, new_page, tmp_path):
     """Drawn without a request to anywhere; a name that is a script stays a name, and is seen as it is written."""
-    from playwright.sync_api import sync_playwright
-
     (tmp_path / "page.html").write_text(page_of(renamed(depths, SCRIPT + LINK)))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = browser.new_page()
-        requests, errors = [], []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto((tmp_path / "page.html").as_uri())
-        page.wait_for_selector(".legendtext", timeout=120_000)
-        assert page.locator(".scatterlayer .trace").count() == 4
-        assert page.title() == "a title"
-        assert LINK in page.locator(".legendtext").first.text_content()
-        assert page.locator("a[href^=javascript]").count() == 0
-        browser.close()
+    page, requests = new_page(), []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto((tmp_path / "page.html").as_uri())
+    page.wait_for_selector(".legendtext")
+    assert page.locator(".scatterlayer .trace").count() == 4
+    assert page.title() == "a title"
+    assert LINK in page.locator(".legendtext").first.text_content()
+    assert page.locator("a[href^=javascript]").count() == 0
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert errors == []
+    assert page.said == []
