@@ -87,7 +87,8 @@ def make_store() -> None:
     beauty("promote", "--candidate", shallow)
     deep = beauty("main", "--network", "efficientnet_lite0", "--blocks", "6", "--epochs", str(EPOCHS))
     beauty("promote", "--candidate", deep, refused=True)
-    beauty("sweep", "--config", str(ROOT / "sweeps" / "smoke.toml"), "--trials", "12")
+    storage = str(FOLDER / "optuna.db")
+    beauty("sweep", "--config", str(ROOT / "sweeps" / "smoke.toml"), "--trials", "12", "--storage", storage)
 
 
 def beauty(*words: str, refused: bool = False) -> str:
