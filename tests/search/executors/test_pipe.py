@@ -142,14 +142,14 @@ def test_a_trial_whose_search_vanishes_is_interrupted(ask, pipes, interrupted):
 def test_a_trial_that_has_ended_isn_t_interrupted(pipes, interrupted):
     """The search closes its side when it knows the end."""
     found, thread = attended(pipes, Recorder())
-    PipeListener(pipes[0], pipes[1]).ended(Outcome("complete"))
+    before = set(threading.enumerate())
+    trial = PipeListener(pipes[0], pipes[1])
+    (reader,) = set(threading.enumerate()) - before
+    trial.ended(Outcome("complete"))
     thread.join()
-    before = threading.active_count()
     pipes[3].close()
-    for reader in threading.enumerate():
-        if reader.daemon and reader is not threading.main_thread():
-            reader.join(60)
-    assert threading.active_count() < before
+    reader.join(60)
+    assert not reader.is_alive()
     assert found == [Outcome("complete")]
 
 
