@@ -317,7 +317,7 @@ def test_only_the_first_trial_extracts(sweep_place):
             "weights": "auto",
             "recipe": "fast",
             "cache": "activations",
-            "views": 1,  # and twelve epochs: keeping activations pays whatever a busy machine makes of the plan's timings
+            "views": 1,  # and twelve epochs: keeping activations pays, however busy the machine that is timed
             "epochs": 12,
         },
         space={"blocks": {"type": "int", "low": 0, "high": 1}},
