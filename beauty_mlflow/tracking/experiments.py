@@ -122,5 +122,6 @@ def page_of(experiment_id: str, view: View = TRAININGS) -> str:
 
 
 def _words(experiment_id: str) -> str:
-    links = [f"[{view.title}]({page_of(experiment_id, view)})" for view in VIEWS]
-    return "\n".join([f"Image classifiers: {' · '.join(links)}", "", *(f"- {view.title}: {view.words}." for view in VIEWS)])
+    links = " · ".join(f"[{view.title}]({page_of(experiment_id, view)})" for view in VIEWS)
+    lists = [f"- {view.title}: {view.words}." for view in VIEWS]
+    return "\n".join([f"Image classifiers: {links}", "", *lists])
