@@ -78,7 +78,7 @@ def _import(store: Store, one: Imported) -> bool:
                     _fill(run, one)
                 _only(store, one.key)
             except TrackingError:
-                if attempt == _ATTEMPTS or not _is_replaced(store, one.key, run.run_id):
+                if attempt == _ATTEMPTS or not (_is_replaced(store, one.key, run.run_id) or _is_shared(run, one)):
                     raise
             else:
                 return True
@@ -104,6 +104,11 @@ def _is_replaced(store: Store, key: str, run_id: str) -> bool:
     return bool(active) and run_id not in active
 
 
+def _is_shared(run: Run, one: Imported) -> bool:
+    """Return whether another process has filled the same run meanwhile, whose parameters a server takes only once."""
+    return one.parameters.keys() <= run.parameters().keys()
+
+
 def _only(store: Store, key: str) -> Run:
     """Return the run of this key; of several, which processes have made at once, all others are deleted.
 
@@ -120,12 +125,13 @@ def _fill(run: Run, one: Imported) -> None:
     points = [*one.points, *((name, value, one.end, 0) for name, value in one.figures.items())]
     present = {name: run.metric_history(name) for name in run.metrics()}
     missing = [point for point in points if point[3] not in present.get(point[0], {})]
+    parameters = run.parameters()
     check_metrics({f"{name} of step {step}": value for name, value, _, step in missing})
     with translated(f"log the figures of the run {run.run_id}"):
         run.store.client.log_batch(
             run.run_id,
             metrics=[Metric(*point) for point in missing],
-            params=[Param(name, value) for name, value in one.parameters.items()],
+            params=[Param(name, value) for name, value in one.parameters.items() if name not in parameters],
             tags=[RunTag(name, value) for name, value in check_tags(one.all_tags).items()],
             synchronous=True,
         )
