@@ -4,15 +4,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.jobs.asking import ask
 from beauty_mlflow.jobs.calibrating import Calibration
 from beauty_mlflow.jobs.evaluated_before import as_predictions, tables_of
 from beauty_mlflow.jobs.measuring import Subject
 from beauty_mlflow.jobs.opening import say_notes
-from beauty_mlflow.serving.package import MODEL_FILE, read_description
+from beauty_mlflow.serving.package import read_description
 from beauty_mlflow.tracking.models import Located, fetch_model
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
@@ -54,19 +54,10 @@ class Second:
         return self._asked(subject, batch_size)
 
     def _asked(self, subject: Subject, batch_size: int) -> PredictionTable:
-        from beauty_mlflow.evaluation.predictions import predict
-        from beauty_mlflow.serving.classifier import load_network
-
         package = fetch_model(self.store, self.uri)
         description = read_description(package)
-        raw = predict(
-            load_network(package / MODEL_FILE),
-            replace(subject.split, classes=description.classes).part(subject.part),
-            size=description.image_size,
-            resize=description.resize,
-            batch_size=batch_size,
-            progress=console_progress,
-        )
+        pictures = replace(subject.split, classes=description.classes).part(subject.part)
+        raw = ask(package, description, pictures, batch_size)
         return in_order(Calibration.of(description).served(raw), subject.split.classes)
 
 

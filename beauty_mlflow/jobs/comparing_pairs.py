@@ -3,22 +3,20 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.errors import BeautyError, InputError, TrackingError, UnreachableError
 from beauty_mlflow.evaluation.comparison.charts import Pair
 from beauty_mlflow.evaluation.comparison.compared import Accuracy, Compared
 from beauty_mlflow.evaluation.comparison.series import Series, by_depth, trained_alike
 from beauty_mlflow.evaluation.comparison.summing import sum_into_groups
 from beauty_mlflow.evaluation.metrics import summarize
+from beauty_mlflow.jobs.asking import ask
 from beauty_mlflow.jobs.comparing_data import Data
 from beauty_mlflow.jobs.evaluating import own_split
-from beauty_mlflow.serving.package import MODEL_FILE, read_description
+from beauty_mlflow.serving.package import read_description
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.reachable import check_reachable
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
-
-BATCH = 128
 
 NO_MODEL = "the model isn't there any more"
 NO_PICTURES = "the validation pictures are gone or changed"
@@ -96,15 +94,4 @@ def _sum(store: Store, run_id: str, groups: Mapping[str, str]) -> Mapping[str, f
     package = fetch_model(store, run_id)
     description = read_description(package)
     split = own_split(Run.find(store, run_id), check_pictures=True)
-    from beauty_mlflow.evaluation.predictions import predict
-    from beauty_mlflow.serving.classifier import load_network
-
-    table = predict(
-        load_network(package / MODEL_FILE),
-        split.part("val"),
-        size=description.image_size,
-        resize=description.resize,
-        batch_size=BATCH,
-        progress=console_progress,
-    )
-    return summarize(sum_into_groups(table, groups))
+    return summarize(sum_into_groups(ask(package, description, split.part("val")), groups))

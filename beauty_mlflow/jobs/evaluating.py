@@ -9,6 +9,7 @@ from beauty_mlflow.data.splits.grouping import groups_of_classes
 from beauty_mlflow.data.splits.manifest import Split, read_split
 from beauty_mlflow.errors import DataError, ManifestError
 from beauty_mlflow.jobs.artifacts import log_split
+from beauty_mlflow.jobs.asking import ask
 from beauty_mlflow.jobs.beside import Second, require_same_classes
 from beauty_mlflow.jobs.calibrating import Calibration
 from beauty_mlflow.jobs.describing import explorers
@@ -16,7 +17,7 @@ from beauty_mlflow.jobs.evaluate import Evaluate
 from beauty_mlflow.jobs.measuring import Subject, copies_in, count_shared, log_figures, require_no_overlap
 from beauty_mlflow.jobs.opening import open_named, say_notes
 from beauty_mlflow.jobs.parameters import Summary
-from beauty_mlflow.serving.package import MODEL_FILE, read_description
+from beauty_mlflow.serving.package import read_description
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.models import download, fetch_model, locate_model, training_run_of
@@ -48,17 +49,7 @@ def evaluate_logged(parameters: Evaluate) -> Summary:
         run.log_inputs([subject.dataset])
         run.use_model(located.model_id)
         log_split(run, subject.split)
-        from beauty_mlflow.evaluation.predictions import predict
-        from beauty_mlflow.serving.classifier import load_network
-
-        table = predict(
-            load_network(package / MODEL_FILE),
-            subject.split.part(parameters.part),
-            size=description.image_size,
-            resize=description.resize,
-            batch_size=parameters.batch_size,
-            progress=console_progress,
-        )
+        table = ask(package, description, subject.split.part(parameters.part), parameters.batch_size)
         beside = second.predictions(subject, parameters.batch_size) if second else None
         summary = log_figures(run, subject, table, Calibration.of(description), located.model_id, beside=beside)
     follows = [("next", f"mlflow run . -e promote -P candidate={training.run_id}")] if parameters.part == "test" else []

@@ -18,6 +18,7 @@ from beauty_mlflow.evaluation.grouping.constraints import read_constraints
 from beauty_mlflow.evaluation.grouping.finding import check_reachable, find_groups
 from beauty_mlflow.evaluation.grouping.writing import is_groups_file, write_groups
 from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.jobs.asking import ask
 from beauty_mlflow.jobs.calibrating import Calibration
 from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.jobs.group import Group
@@ -26,14 +27,13 @@ from beauty_mlflow.jobs.measuring import copies_in, count_shared
 from beauty_mlflow.jobs.opening import say_notes, split_counts
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.projects import in_project_run
-from beauty_mlflow.serving.package import MODEL_FILE, read_description
+from beauty_mlflow.serving.package import read_description
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.models import fetch_model, locate_model, training_run_of
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store, connect
 
 PART = "val"
-BATCH = 128
 
 
 @dataclass(frozen=True)
@@ -164,15 +164,4 @@ def _predict(parameters: Group, subject: _Subject) -> PredictionTable:
     description = read_description(package)
     if description.classes != own.classes:
         raise DataError(f"the model {parameters.model} has other classes than the split of its run; give another model")
-    from beauty_mlflow.evaluation.predictions import predict
-    from beauty_mlflow.serving.classifier import load_network
-
-    table = predict(
-        load_network(package / MODEL_FILE),
-        own.part(PART),
-        size=description.image_size,
-        resize=description.resize,
-        batch_size=BATCH,
-        progress=console_progress,
-    )
-    return Calibration.of(description).served(table)
+    return Calibration.of(description).served(ask(package, description, own.part(PART)))

@@ -1,0 +1,34 @@
+"""Asking a logged model about pictures."""
+
+from pathlib import Path
+
+from beauty_mlflow.data.pictures import Pictures
+from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.evaluation.predictions import PredictionTable, predict
+from beauty_mlflow.serving.package import MODEL_FILE, Description
+
+BATCH = 128
+
+
+def ask(package: Path, description: Description, pictures: Pictures, batch_size: int = BATCH) -> PredictionTable:
+    """Return a logged network's own predictions, before calibration; this imports TensorFlow.
+
+    Args:
+        package: The folder of the model's files.
+        description: The model's.
+        pictures: With the classes in the model's order.
+        batch_size: Pictures a step.
+
+    Raises:
+        DataError, WorkError: As ``predict``.
+    """
+    from beauty_mlflow.serving.classifier import load_network
+
+    return predict(
+        load_network(package / MODEL_FILE),
+        pictures,
+        size=description.image_size,
+        resize=description.resize,
+        batch_size=batch_size,
+        progress=console_progress,
+    )
