@@ -13,6 +13,8 @@ import numpy.typing as npt
 from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from beauty_mlflow.evaluation.confusion import row_shares
+
 CONFUSED = 0.05  # mean share of their pictures that classes of one cluster mistake for each other, at least
 LARGEST = 1000  # classes; the optimal order of twice as many takes a third of a minute, so they get a good one
 
@@ -38,7 +40,7 @@ def confusion(counts: Counts) -> Shares:
         float64 [n, n], symmetric, 0 to 1: the mean of the share of i's pictures taken for j and of j's taken for i.
         A class without pictures is never taken for another; the diagonal is 1.
     """
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = row_shares(counts)
     mutual: Shares = (shares + shares.T) / 2
     np.fill_diagonal(mutual, 1.0)
     return mutual

@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from beauty_mlflow.evaluation.confusion import row_shares
+
 SIDE = 560  # pixels, at most; of one cell at least one
 
 
@@ -18,7 +20,7 @@ def confusion_image(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     """
     from matplotlib import colormaps
 
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    cells = colormaps["cividis"](np.sqrt(shares), bytes=True)[:, :, :3]  # the root lets small shares be seen
-    image: npt.NDArray[np.uint8] = np.kron(cells, np.ones((max(1, SIDE // len(counts)),) * 2 + (1,), np.uint8))
+    cells = colormaps["cividis"](np.sqrt(row_shares(counts)), bytes=True)[:, :, :3]  # the root shows small shares
+    cell = max(1, SIDE // len(counts))
+    image: npt.NDArray[np.uint8] = cells.repeat(cell, axis=0).repeat(cell, axis=1)
     return image

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from beauty_mlflow.data.splits.grouping import recorded_groups
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import BeautyError, TrackingError, UnreachableError
 from beauty_mlflow.evaluation.comparison.compared import Accuracy, Compared
@@ -133,7 +134,7 @@ def _own(one: Training) -> Data:
         return _unread(one, GONE)
     except BeautyError:
         return _unread(one, DAMAGED)
-    groups = _groups(split)
+    groups = {name: group for group, members in recorded_groups(split).items() for name in members}
     return Data(
         label=f"{one.data}, {len(split.classes)} {'groups' if groups else 'classes'}",
         pictures=split.digest("val"),
@@ -144,13 +145,6 @@ def _own(one: Training) -> Data:
         classes=split.classes,
         rows=_rows(split),
     )
-
-
-def _groups(split: Split) -> dict[str, str]:
-    recorded = split.options.get("groups")
-    if not isinstance(recorded, Mapping):
-        return {}
-    return {str(name): str(group) for group, members in recorded.items() for name in members}
 
 
 def _unread(one: Training, problem: str) -> Data:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.splits.grouping import recorded_groups
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.evaluated import Evaluated
@@ -78,12 +79,6 @@ def require_no_overlap(split: Split, own: Split, part: str, whose: str) -> None:
         )
 
 
-def made_of(split: Split) -> Mapping[str, list[str]]:
-    """Return the classes that each group of a grouped split was made of."""
-    groups = split.options.get("groups")
-    return groups if isinstance(groups, Mapping) else {}
-
-
 def log_figures(
     run: Run,
     subject: Subject,
@@ -117,7 +112,7 @@ def log_figures(
         subject.groups,
         beside,
         trained_on=subject.trained_on,
-        made_of=made_of(subject.split),
+        made_of=recorded_groups(subject.split),
         progress=console_progress,
     )
     log_evaluation(run, evaluated, subject.part)

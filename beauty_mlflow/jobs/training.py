@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from beauty_mlflow.data.pipeline import translate_errors
 from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.splits.grouping import recorded_groups
 from beauty_mlflow.errors import PrunedError
 from beauty_mlflow.evaluation.confusion_image import confusion_image
 from beauty_mlflow.evaluation.evaluated import Evaluated
@@ -24,7 +25,7 @@ from beauty_mlflow.jobs.building import Builder, Built
 from beauty_mlflow.jobs.calibrating import Calibration, fit_calibration
 from beauty_mlflow.jobs.describing import describe_training
 from beauty_mlflow.jobs.feeding import VALIDATION_BATCH, Feed, open_feeds
-from beauty_mlflow.jobs.measuring import Subject, copies_in, log_figures, made_of
+from beauty_mlflow.jobs.measuring import Subject, copies_in, log_figures
 from beauty_mlflow.jobs.opening import pictures_line, say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sessions import Session
@@ -238,7 +239,7 @@ def _log_calibration(current: Session, table: PredictionTable, calibration: Cali
     validation = dataset(current.split, "val", current.data_name)
     current.run.log_metrics(figures, model_id=model_id or None, dataset=validation)
     shown = current.split.folder if model_id else None  # nobody follows up on a search's run without a model
-    evaluated = Evaluated(served, shown, made_of=made_of(current.split), progress=console_progress)
+    evaluated = Evaluated(served, shown, made_of=recorded_groups(current.split), progress=console_progress)
     log_evaluation(current.run, evaluated, "val")
     with tempfile.TemporaryDirectory() as folder:
         titles = "before", f"after, temperature {calibration.temperature:.3g}"

@@ -60,7 +60,7 @@ def group_split(
     classes = tuple(sorted({group_of.get(name, name) for name in split.classes}))
     if len(classes) == 1:
         raise DataError(f"the grouping leaves one class alone, '{classes[0]}'; expected at least two")
-    options = {**split.options, "groups": _composed(split.options.get("groups"), groups)}
+    options = {**split.options, "groups": _composed(recorded_groups(split), groups)}
     notes.append(f"{len(group_of)} of {len(split.classes)} classes were merged, which gives {len(classes)}.")
     if unknown:
         notes.append(f"{len(unknown)} classes of the grouping aren't in the data: {name_some(unknown)}.")
@@ -89,9 +89,14 @@ def groups_of_classes(split: Split, source: str) -> tuple[dict[str, str], list[s
     return known, notes
 
 
-def _composed(recorded: object, groups: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def recorded_groups(split: Split) -> Mapping[str, list[str]]:
+    """Return the classes that each group of a grouped split was made of; nothing for a split of all classes."""
+    groups = split.options.get("groups")
+    return groups if isinstance(groups, Mapping) else {}
+
+
+def _composed(before: Mapping[str, list[str]], groups: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """Return the members of each group, earlier groups replaced by theirs."""
-    before = recorded if isinstance(recorded, Mapping) else {}
     merged = {name for members in before.values() for name in members}
     regrouped = {name for members in groups.values() for name in members}
     kept = {group: list(members) for group, members in before.items() if group not in regrouped}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from beauty_mlflow.data.safe_tables import Cell, exact, write_table
-from beauty_mlflow.evaluation.confusion import count_confusions
+from beauty_mlflow.evaluation.confusion import count_confusions, row_shares
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.predictions import PredictionTable
 
@@ -32,7 +32,7 @@ def evaluate(evaluated: Evaluated, folder: Path) -> None:
     """
     table = evaluated.table
     counts = count_confusions(table)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = row_shares(counts)
     pairs = np.argwhere((counts > 0) & ~np.eye(len(counts), dtype=bool))
     true, predicted = pairs.T
     order = np.lexsort((predicted, true, -shares[true, predicted], -counts[true, predicted]))
