@@ -71,14 +71,27 @@ def order_by_box(counts: Counts, boxes: Labels) -> Labels:
     Returns:
         int64 [n], the classes' labels in the new order.
     """
-    names, place = np.unique(boxes, return_inverse=True)
-    member = np.eye(len(names), dtype=np.int64)[place]
+    place = np.unique(boxes, return_inverse=True)[1]
     mutual = confusion(counts)
     order: list[int] = []
-    for box in order_by_cluster(member.T @ counts @ member):
+    for box in order_by_cluster(collapse(counts, place)):
         classes = np.flatnonzero(place == box)
         order += classes[_order(mutual[np.ix_(classes, classes)])].tolist()
     return np.array(order, np.int64)
+
+
+def collapse(counts: Counts, boxes: Labels) -> Counts:
+    """Add up the counts of each box's classes.
+
+    Args:
+        counts: [n, n], row the true class, column the predicted one.
+        boxes: [n], the box of each class, numbered from 0.
+
+    Returns:
+        int64 [boxes, boxes].
+    """
+    member = np.eye(int(boxes.max(initial=-1)) + 1, dtype=np.int64)[boxes]
+    return member.T @ counts @ member
 
 
 def cluster_labels(counts: Counts, classes: Sequence[str], groups: Mapping[str, str]) -> Labels:

@@ -1,7 +1,5 @@
 """A check-up as one HTML page: no network, pictures inside, every name escaped; works without its script."""
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from html import escape
 
@@ -22,6 +20,7 @@ from beauty_mlflow.data.checkup.kinds import (
 )
 from beauty_mlflow.data.checkup.notes import class_sizes, formats, sizes
 from beauty_mlflow.data.checkup.thumbnails import Thumbnails
+from beauty_mlflow.data.page_policy import page_policy
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.splits.manifest import PARTS
 
@@ -31,11 +30,6 @@ BUDGET = 6_000_000  # bytes of pictures
 _CLASSES = 300
 _NAME = 160  # letters of a path or class that are shown
 _BAR = 120  # pixels
-
-_POLICY = (
-    "default-src 'none'; img-src data:; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; "
-    "form-action 'none'"
-)
 
 
 def page(checkup: Checkup, progress: Progress, budget: int = BUDGET) -> str:
@@ -55,18 +49,13 @@ def page(checkup: Checkup, progress: Progress, budget: int = BUDGET) -> str:
 
 
 def _head(checkup: Checkup) -> Iterator[str]:
-    policy = _POLICY.format(style=_digest(STYLE), script=_digest(SCRIPT))
     yield "<!doctype html>"
     yield f'<html lang="en"><head><meta charset="utf-8">{MARK}'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{page_policy(STYLE, SCRIPT)}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>Check-up of {_text(checkup.name)}</title><style>{STYLE}</style>"
     yield f"<script>{SCRIPT}</script></head><body>"
     yield f"<h1>Check-up of {_name(checkup.name)}</h1>"
-
-
-def _digest(content: str) -> str:
-    return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
 def _summary(checkup: Checkup) -> Iterator[str]:

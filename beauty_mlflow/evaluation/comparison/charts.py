@@ -53,6 +53,11 @@ class Chart:
     notes: Sequence[str] = ()
     log: bool = False
 
+    @property
+    def numbers(self) -> list[int]:
+        """What there are points above, rising."""
+        return sorted({number for lines in self.panels.values() for line in lines for number in line.points})
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -153,12 +158,8 @@ def _distinct(group: Sequence[Series]) -> list[Series]:
         replace(one, label=f"{one.label}, {one.any.train_pictures} pictures") if labels[one.label] > 1 else one
         for one in group
     ]
-    seen = Counter[str]()
-    numbered = []
-    for one in pictures:
-        seen[one.label] += 1
-        numbered.append(replace(one, label=f"{one.label} ({seen[one.label]})") if seen[one.label] > 1 else one)
-    return numbered
+    names = _numbered([one.label for one in pictures], "{} ({})")
+    return [replace(one, label=name) for one, name in zip(pictures, names, strict=True)]
 
 
 def _depth(blocks: int | None) -> str:
@@ -176,9 +177,15 @@ def points(charts: Sequence[Chart]) -> Iterator[tuple[str | int | float, ...]]:
 
 def distinct_names(charts: Sequence[Chart]) -> list[Chart]:
     """Number the charts that would be called alike."""
-    seen: Counter[str] = Counter()
-    named = []
-    for chart in charts:
-        seen[chart.name] += 1
-        named.append(replace(chart, name=f"{chart.name}_{seen[chart.name]}") if seen[chart.name] > 1 else chart)
-    return named
+    names = _numbered([chart.name for chart in charts], "{}_{}")
+    return [replace(chart, name=name) for chart, name in zip(charts, names, strict=True)]
+
+
+def _numbered(names: Sequence[str], form: str) -> list[str]:
+    """Return the names, from its second time on each with its number in that form."""
+    seen = Counter[str]()
+    numbered = []
+    for name in names:
+        seen[name] += 1
+        numbered.append(form.format(name, seen[name]) if seen[name] > 1 else name)
+    return numbered

@@ -85,16 +85,11 @@ def _figure(chart: Chart) -> Any:  # noqa: ANN401 - plotly is untyped
     figure.update_layout(
         template="plotly_white", legend={"orientation": "h", "y": -0.2}, margin={"t": 40, "r": 10, "l": 50, "b": 40}
     )
-    numbers = _numbers(chart)
     axis: dict[str, object] = {"type": "log", "tickformat": ",d"} if chart.log else {"tickformat": "d"}
-    if len(numbers) <= _MOST_TICKS:
-        axis["tickvals"] = numbers
+    if len(chart.numbers) <= _MOST_TICKS:
+        axis["tickvals"] = chart.numbers
     figure.update_xaxes(title=chart.below, **axis)
     return figure
-
-
-def _numbers(chart: Chart) -> list[int]:
-    return sorted({number for lines in chart.panels.values() for line in lines for number in line.points})
 
 
 def _trace(line: Line, *, legend: bool) -> Any:  # noqa: ANN401 - plotly is untyped

@@ -1,6 +1,5 @@
 """The figures of a comparison as PNG."""
 
-from itertools import chain
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -56,9 +55,8 @@ def _number(axes: Axes, chart: Chart) -> None:
     if not chart.log:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         return
-    numbers = sorted(set(chain.from_iterable(line.points for line in chain.from_iterable(chart.panels.values()))))
     axes.set_xscale("log")
-    if len(numbers) <= _MOST_TICKS:
-        axes.set_xticks(numbers)
+    if len(chart.numbers) <= _MOST_TICKS:
+        axes.set_xticks(chart.numbers)
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -27,11 +27,6 @@ class Level:
         """Whether there are fewer nodes than classes."""
         return len(self.nodes) < len(self.of)
 
-    def collapse(self, counts: Counts) -> Counts:
-        """Add up the counts [classes, classes] of each node's classes, [nodes, nodes]."""
-        member = np.eye(len(self.nodes), dtype=np.int64)[self.of]
-        return member.T @ counts @ member
-
 
 def levels(classes: Sequence[str], groups: Mapping[str, str]) -> list[Level]:
     """Return the levels that gather anything: families by the classes' names, and groups.

@@ -1,12 +1,12 @@
 """One HTML file that needs nothing else: its style, its script, its data and its pictures are in it."""
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
+
+from beauty_mlflow.data.page_policy import page_policy
 
 _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")  # half a surrogate pair has no UTF-8
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
@@ -24,10 +24,7 @@ def render(document: Mapping[str, Any], thumbnails: Sequence[str] = ()) -> str:
     """
     style, script = _asset("explorer.css"), _script()
     parts = {
-        "policy": (
-            f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
-            "base-uri 'none'; form-action 'none'"
-        ),
+        "policy": page_policy(style, script),
         "style": style,
         "script": script,
         "data": to_json(document),
@@ -51,8 +48,3 @@ def _script() -> str:
 
 def _asset(name: str) -> str:
     return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
