@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from beauty_mlflow.data.splits.grouping import recorded_groups
 from beauty_mlflow.data.splits.manifest import Split
-from beauty_mlflow.errors import BeautyError, TrackingError, UnreachableError
+from beauty_mlflow.errors import BeautyError, TrackingError
 from beauty_mlflow.evaluation.comparison.compared import Accuracy, Compared
 from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.tracking import names
@@ -127,8 +127,6 @@ def _imported(one: Training) -> Data:
 def _own(one: Training) -> Data:
     try:
         split = own_split(one.run, check_pictures=False)
-    except UnreachableError:
-        raise
     except TrackingError:
         check_reachable(one.run.store.uri)  # else all that a dead store held would count as gone
         return _unread(one, GONE)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from beauty_mlflow.errors import BeautyError, InputError, TrackingError, UnreachableError
+from beauty_mlflow.errors import BeautyError, InputError, TrackingError
 from beauty_mlflow.evaluation.comparison.charts import Pair
 from beauty_mlflow.evaluation.comparison.compared import Accuracy, Compared
 from beauty_mlflow.evaluation.comparison.series import Series, by_depth, trained_alike
@@ -79,8 +79,6 @@ def _sums(store: Store, full: Series, groups: Mapping[str, str]) -> Iterator[tup
     for depth, one in full.points.items():
         try:
             yield depth, _sum(store, one.run, groups)
-        except UnreachableError:
-            raise
         except TrackingError:
             check_reachable(store.uri)
             yield depth, NO_MODEL

@@ -29,8 +29,12 @@ def explorers(run: Run, *parts: str) -> str:
 
 def _depth(parameters: Finetune) -> str:
     blocks = parameters.unfrozen
+    inner = f"the blocks {blocks[0]} to {blocks[-1]} unfrozen" if blocks and parameters.unfreeze else ""
+    return inner or describe_depth(len(blocks))
+
+
+def describe_depth(blocks: int) -> str:
+    """Say how many blocks, from the top, are trained."""
     if not blocks:
         return "the head only"
-    if parameters.unfreeze:
-        return f"the blocks {blocks[0]} to {blocks[-1]} unfrozen"
-    return f"its last {len(blocks)} blocks unfrozen" if len(blocks) > 1 else "its last block unfrozen"
+    return f"its last {blocks} blocks unfrozen" if blocks > 1 else "its last block unfrozen"

@@ -1,10 +1,9 @@
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from beauty_mlflow.jobs.model_names import ModelName
-from beauty_mlflow.jobs.parameters import Count, ExistingPath, Job, Parameters, Summary, recalled
+from beauty_mlflow.jobs.parameters import Count, ExistingPath, Job, Parameters, Summary, existing_file
 
 
 class Evaluate(Parameters):
@@ -18,7 +17,7 @@ class Evaluate(Parameters):
     )
     part: Literal["test", "val", "train"] = Field("test", description="The part to measure on.")
     batch_size: Count = Field(128, description="Pictures a step.")
-    groups: str = Field(
+    groups: Annotated[str, existing_file("a YAML file of group: [classes], or the word thesis", "thesis")] = Field(
         "",
         description="Groups to gather the classes in, in explorer.html: a YAML file of group: [classes], or `thesis`.",
     )
@@ -27,14 +26,6 @@ class Evaluate(Parameters):
         description="A second model to compare with, picture by picture, in explorer.html: a run id, or a models:/ or "
         "runs:/ URI.",
     )
-
-    @field_validator("groups")
-    @classmethod
-    def _is_there(cls, value: str, info: ValidationInfo) -> str:
-        if value and value != "thesis" and not recalled(info) and not Path(value).is_file():
-            message = f"'{value}' doesn't exist; expected a YAML file of group: [classes], or the word thesis"
-            raise ValueError(message)
-        return value
 
 
 def run(parameters: Evaluate) -> Summary:

@@ -3,12 +3,13 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from beauty_mlflow.data.published import CLASSES
 from beauty_mlflow.jobs.model_names import ModelName
 from beauty_mlflow.jobs.outputs import ManifestName
-from beauty_mlflow.jobs.parameters import ExistingPath, Job, Parameters, Summary, existing
+from beauty_mlflow.jobs.parameters import ExistingPath, Job, Parameters, Summary, existing, existing_file
 
 AUTO = "auto"
-THESIS_CLASSES = 42
+_GROUPS = f"a YAML file of group: [classes], or the word thesis or {AUTO}"
 
 
 class Group(Parameters):
@@ -19,7 +20,7 @@ class Group(Parameters):
     data: ExistingPath = Field(
         "", description="The split's manifest; with groups=auto, empty is the split that the model was trained on."
     )
-    groups: str = Field(
+    groups: Annotated[str, existing_file(_GROUPS, "thesis", AUTO)] = Field(
         min_length=1,
         description="A YAML file of group: [classes]; `thesis` for its documented grouping; or `auto`: classes that a "
         "model confuses on its validation pictures are merged.",
@@ -29,7 +30,7 @@ class Group(Parameters):
         "", description="groups=auto: whose confusions count: a run id, or a models:/ or runs:/ URI."
     )
     classes: int = Field(
-        THESIS_CLASSES,
+        CLASSES["grouped"],
         ge=0,
         description="groups=auto: how many classes are to be left, groups and single ones; 0 is the number with which "
         "the model's wrong answers have the shortest description (MDL).",
@@ -43,14 +44,6 @@ class Group(Parameters):
         description="groups=auto: the YAML file for the groups and the reason for each merge; empty is out's name with "
         ".groups.yaml.",
     )
-
-    @field_validator("groups")
-    @classmethod
-    def _is_known(cls, value: str) -> str:
-        if value not in ("thesis", AUTO) and not Path(value).is_file():
-            message = f"'{value}' doesn't exist; expected a YAML file of group: [classes], or the word thesis or {AUTO}"
-            raise ValueError(message)
-        return value
 
     @field_validator("groups_out")
     @classmethod

@@ -11,6 +11,7 @@ from beauty_mlflow.data.published import (
     PublishedRun,
 )
 from beauty_mlflow.evaluation.metrics import accuracy_interval
+from beauty_mlflow.jobs.describing import describe_depth
 from beauty_mlflow.jobs.parameters import to_text
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.imports import Imported, Point
@@ -124,7 +125,7 @@ def _describe(run: PublishedRun) -> str:
     what = (
         f"Trains the whole of **{run.network}** from random weights"
         if run.blocks is None
-        else f"Fine-tunes **{run.network}** ({_depth(run.blocks)}), from ImageNet's weights"
+        else f"Fine-tunes **{run.network}** ({describe_depth(run.blocks)}), from ImageNet's weights"
     )
     test = "" if run.test_accuracy else " The test accuracy of this run was not computed."
     return (
@@ -136,9 +137,3 @@ def _describe(run: PublishedRun) -> str:
         "of parameters. Not documented, and invented: the dates; durations are as printed.\n\n"
         "To import it again:\n\n```\nmlflow run . -e reference\n```"
     )
-
-
-def _depth(blocks: int) -> str:
-    if not blocks:
-        return "the head only"
-    return f"its last {blocks} blocks unfrozen" if blocks > 1 else "its last block unfrozen"

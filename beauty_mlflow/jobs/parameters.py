@@ -38,6 +38,18 @@ def existing(expected: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def existing_file(expected: str, *words: str) -> AfterValidator:
+    """Return a validator of a file that has to be there, or empty, or one of the words; as ``existing``."""
+
+    def check(value: str, info: ValidationInfo) -> str:
+        if value and value not in words and not recalled(info) and not Path(value).is_file():
+            message = f"'{value}' doesn't exist; expected {expected}"
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
 def recalled(info: ValidationInfo) -> bool:
     """Return whether the values are an earlier command's, whose files may be gone by now."""
     return bool(info.context and info.context.get("recalled"))

@@ -20,32 +20,27 @@ class Project:
     progress = staticmethod(console_progress)
 
     def __init__(self, run: "Run | None") -> None:
-        self._run = run
-
-    @property
-    def run(self) -> "Run | None":
-        """The run itself."""
-        return self._run
+        self.run = run
 
     def log_split(self, split: "Split") -> None:
         """Log the manifest, if there is a run."""
-        if self._run is not None:
+        if self.run is not None:
             from beauty_mlflow.jobs.artifacts import log_split
 
-            log_split(self._run, split)
+            log_split(self.run, split)
 
     def log_checkup(self, folder: Path) -> None:
         """Log the files of a check-up that was written, if there is a run."""
-        if self._run is not None:
+        if self.run is not None:
             from beauty_mlflow.data.checkup.writing import FILES
             from beauty_mlflow.tracking import names
 
             for file in FILES:
-                self._run.log_file(folder / file, names.CHECK_FOLDER)
+                self.run.log_file(folder / file, names.CHECK_FOLDER)
 
     def summary(self) -> Summary:
         """Return the summary's last line, if there is a run."""
-        return [] if self._run is None else [("run_id", self._run.run_id)]
+        return [] if self.run is None else [("run_id", self.run.run_id)]
 
 
 @contextmanager

@@ -2,10 +2,10 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from beauty_mlflow.jobs.outputs import ManifestName
-from beauty_mlflow.jobs.parameters import ExistingPath, Job, Parameters, Seed, Summary, Switch
+from beauty_mlflow.jobs.parameters import ExistingPath, Job, Parameters, Seed, Summary, Switch, existing_file
 
 Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
@@ -33,8 +33,10 @@ class Split(Parameters):
         "",
         description="The product a picture shows (stays in one part): a regular expression on the path, or a column.",
     )
-    extend: str = Field("", description="An older manifest whose pictures keep their parts.")
-    corrections: str = Field(
+    extend: Annotated[str, existing_file("the manifest of an earlier split")] = Field(
+        "", description="An older manifest whose pictures keep their parts."
+    )
+    corrections: Annotated[str, existing_file("a table with the columns path and class")] = Field(
         "",
         description="A table (CSV: path, class or drop) of pictures to relabel or leave out, as evaluate proposes one.",
     )
@@ -47,22 +49,6 @@ class Split(Parameters):
     strict: Switch = Field(
         default=False, description="A broken picture is an error instead of a line in the quarantine."
     )
-
-    @field_validator("extend")
-    @classmethod
-    def _is_file(cls, value: str) -> str:
-        if value and not Path(value).is_file():
-            message = f"'{value}' doesn't exist; expected the manifest of an earlier split"
-            raise ValueError(message)
-        return value
-
-    @field_validator("corrections")
-    @classmethod
-    def _is_table(cls, value: str) -> str:
-        if value and not Path(value).is_file():
-            message = f"'{value}' doesn't exist; expected a table with the columns path and class"
-            raise ValueError(message)
-        return value
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> "Split":

@@ -1,6 +1,7 @@
 """Finding runs by what they hold."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mlflow.entities import ViewType
@@ -35,21 +36,14 @@ def find_runs(
         TrackingError: The store doesn't answer.
     """
     chosen = " AND ".join([*(f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items()), *conditions])
-    token = None
-    while True:
-        with translated(f"find {what}"):
-            page = store.client.search_runs(
-                list(experiments),
-                filter_string=chosen,
-                run_view_type=view,
-                order_by=list(order),
-                max_results=PAGE,
-                page_token=token,
-            )
-        yield from page
-        token = page.token
-        if not token:
-            return
+    search = partial(
+        store.client.search_runs,
+        list(experiments),
+        filter_string=chosen,
+        run_view_type=view,
+        order_by=list(order),
+    )
+    yield from _every_page(search, f"find {what}")
 
 
 def child_runs(store: Store, parent: Run, tags: Mapping[str, str] | None = None, *, status: str = "") -> list[Run]:
@@ -75,8 +69,8 @@ def experiments(store: Store, name: str = "") -> list[str]:
     Raises:
         TrackingError: There is none of that name.
     """
-    with translated("list the experiments"):
-        found = {one.name: str(one.experiment_id) for one in _all_experiments(store)}
+    listed = _every_page(store.client.search_experiments, "list the experiments")
+    found = {one.name: str(one.experiment_id) for one in listed}
     if not name:
         return [number for title, number in found.items() if title != REFERENCE]
     if name not in found:
@@ -84,10 +78,11 @@ def experiments(store: Store, name: str = "") -> list[str]:
     return [found[name]]
 
 
-def _all_experiments(store: Store) -> Iterator[Any]:
+def _every_page(search: Callable[..., Any], action: str) -> Iterator[Any]:
     token = None
     while True:
-        page = store.client.search_experiments(max_results=PAGE, page_token=token)
+        with translated(action):
+            page = search(max_results=PAGE, page_token=token)
         yield from page
         token = page.token
         if not token:

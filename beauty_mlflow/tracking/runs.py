@@ -75,28 +75,33 @@ class Run:
         """Return the run that `mlflow run` made for this process, else a new one."""
         return cls.current(store) if project_run_id() else cls.create(store, name)
 
+    def entity(self) -> Any:  # noqa: ANN401 - MLflow is untyped
+        """Return MLflow's entity of the run as it is now."""
+        with translated(f"read the run {self.run_id}"):
+            return self.store.client.get_run(self.run_id)
+
     @property
     def status(self) -> str:
         """RUNNING, FINISHED, FAILED, KILLED or SCHEDULED."""
-        return str(self._fetch().info.status)
+        return str(self.entity().info.status)
 
     @property
     def experiment_id(self) -> str:
         """The experiment that the run belongs to."""
-        return str(self._fetch().info.experiment_id)
+        return str(self.entity().info.experiment_id)
 
     @property
     def tags(self) -> dict[str, str]:
         """All tags, MLflow's own included."""
-        return dict(self._fetch().data.tags)
+        return dict(self.entity().data.tags)
 
     def parameters(self) -> dict[str, str]:
         """All parameters, as they are stored."""
-        return dict(self._fetch().data.params)
+        return dict(self.entity().data.params)
 
     def metrics(self) -> dict[str, float]:
         """The latest value of each metric."""
-        return dict(self._fetch().data.metrics)
+        return dict(self.entity().data.metrics)
 
     def metric_history(self, name: str) -> dict[int, float]:
         """Every value of a metric by its step, the steps in order."""
@@ -108,10 +113,6 @@ class Run:
         """Return how many epochs are logged completely; what is logged of a later one is then not logged again."""
         self._last_step = {name: max(self.metric_history(name), default=0) for name in names.EPOCH_METRICS}
         return min(self._last_step.values())
-
-    def entity(self) -> Any:  # noqa: ANN401 - MLflow is untyped
-        """Return MLflow's entity of the run as it is now."""
-        return self._fetch()
 
     def models(self) -> list[Any]:
         """Return MLflow's entities of the models that the run logged, whole or not, newest first."""
@@ -176,7 +177,7 @@ class Run:
 
     def data_name(self) -> str:
         """Return what the run's data is called: its datasets' name without the part; empty where it has none."""
-        inputs = self._fetch().inputs
+        inputs = self.entity().inputs
         found = [item.dataset.name.rpartition("/")[0] for item in (inputs.dataset_inputs if inputs else ())]
         return found[0] if found else ""
 
@@ -224,10 +225,6 @@ class Run:
         sampler = Sampler(first_step=max(history, default=-1) + 1)
         sampler.start()
         self.sampler = sampler
-
-    def _fetch(self) -> Any:  # noqa: ANN401 - MLflow is untyped
-        with translated(f"read the run {self.run_id}"):
-            return self.store.client.get_run(self.run_id)
 
     def _send_with_samples(self, metrics: list[Any], tags: Mapping[str, str] | None = None) -> None:
         samples = self.sampler.take() if self.sampler else []
