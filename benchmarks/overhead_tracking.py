@@ -16,7 +16,7 @@ from tracking_server import tracking_server
 
 EPOCHS = 20
 EPOCH_SECONDS = 30.0
-PER_EPOCH = ("log_epoch", "sampling")
+PER_EPOCH = ("log_epoch", "log_image", "sampling")
 
 
 class Ledger:
