@@ -44,7 +44,11 @@ def test_every_command_is_known_to_the_tests():
 @pytest.mark.timeout(2400)
 def test_commands_work_in_the_readmes_order(fresh_copy):
     """One after the other, every command of the README ends well; RUN_ID is the last training's."""
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(fresh_copy),  # as a fresh clone's own environment would find it
+    }
     run_id = ""
     for command in COMMANDS:
         if command in ELSEWHERE:

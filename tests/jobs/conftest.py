@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -223,16 +224,28 @@ def beauty():
 
 
 @pytest.fixture(scope="session")
-def shared_model(tmp_path_factory, shared_manifest, sqlite_template, session_cache):
+def lasting_store(tmp_path_factory, sqlite_template, session_cache):
+    """A context manager for fixtures that several tests share: runs go to a store of their own, whose URI it yields."""
+
+    @contextmanager
+    def opened(name):
+        folder = tmp_path_factory.mktemp(name)
+        shutil.copy(sqlite_template, folder / "mlflow.db")
+        uri = f"sqlite:///{folder / 'mlflow.db'}"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MLFLOW_TRACKING_URI", uri)
+            patch.setenv("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+            patch.setenv("BEAUTY_CACHE_DIR", str(session_cache))
+            patch.setenv("BEAUTY_STATE_DIR", str(folder / "state"))
+            yield uri
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def shared_model(lasting_store, shared_manifest):
     """A store with one finished training in it: its URI and the run's id."""
-    folder = tmp_path_factory.mktemp("model")
-    shutil.copy(sqlite_template, folder / "mlflow.db")
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", uri)
-        patch.setenv("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
-        patch.setenv("BEAUTY_CACHE_DIR", str(session_cache))
-        patch.setenv("BEAUTY_STATE_DIR", str(folder / "state"))
+    with lasting_store("model") as uri:
         return uri, dict(finetune(Finetune.parse({**TINY, "data": str(shared_manifest)})))["run_id"]
 
 

@@ -36,15 +36,11 @@ def files(folder):
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory, sqlite_template):
+def imported(lasting_store):
     """A store that holds the thesis's runs alone."""
-    path = tmp_path_factory.mktemp("imported") / "mlflow.db"
-    shutil.copy(sqlite_template, path)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
-        patch.setenv("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+    with lasting_store("imported") as uri:
         reference(Reference())
-    return f"sqlite:///{path}"
+        return uri
 
 
 @pytest.fixture
@@ -224,9 +220,11 @@ def test_own_trainings(local_store, tiny, manifest, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_sweep_means_its_trials(finished_sweep, tmp_path):
+def test_a_sweep_means_its_trials(shared_sweep, tmp_path, monkeypatch):
     """Pruned, failed and confirming ones are left out and counted; the figure is against the searched depth."""
-    parent = finished_sweep.done.stdout.rpartition("run_id: ")[2].strip()
+    shutil.copy(shared_sweep.folder / "mlflow.db", tmp_path)  # the comparison's own run is no part of the shared sweep
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    parent = shared_sweep.done.stdout.rpartition("run_id: ")[2].strip()
     summary = dict(compare(Compare(runs=parent, out=str(tmp_path / "out"))))
     assert summary["trainings"] == 4
     assert summary["left out"] >= 2

@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +35,9 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def shared_pair(tmp_path_factory, shared_manifest, sqlite_template, session_cache):
+def shared_pair(lasting_store, shared_manifest):
     """A store with two trainings on the same split in it: its URI and the runs' ids."""
-    folder = tmp_path_factory.mktemp("pair")
-    shutil.copy(sqlite_template, folder / "mlflow.db")
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", uri)
-        patch.setenv("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
-        patch.setenv("BEAUTY_CACHE_DIR", str(session_cache))
-        patch.setenv("BEAUTY_STATE_DIR", str(folder / "state"))
+    with lasting_store("pair") as uri:
         ids = [
             dict(finetune(Finetune.parse({**TINY, "data": str(shared_manifest), "seed": seed})))["run_id"]
             for seed in ("1", "2")
