@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+HERE = Path(__file__).parent
+sys.path.append(str(HERE))  # for what the tests of several rooms share
+
+from database_server import free_port  # noqa: E402
 
 SERVER_START_SECONDS = 300
 # MLflow keeps a pool of open connections to each SQLite file for the life of the process
@@ -26,8 +30,7 @@ settings.load_profile("any machine")
 
 def pytest_collection_modifyitems(items):
     """Files with the longest tests go first, so that no process is left alone with one of them at the end."""
-    here = Path(__file__).parent
-    items.sort(key=lambda item: (item.path.parent != here, item.path.parent != here / "jobs"))
+    items.sort(key=lambda item: (item.path.parent != HERE, item.path.parent != HERE / "jobs"))
 
 
 @pytest.fixture(scope="session")
@@ -165,19 +168,13 @@ def _plain_environment():
     return {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "BEAUTY_"))}
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
-def _running(command, folder, **environment):
-    """Start a server on a free port of loopback, yield its address once /health answers, and end its process group.
+def _running(command, folder, *, port=None, ready="/health", **environment):
+    """Start a server on a free port of loopback, yield its address once it answers, and end its process group.
 
     ``command`` makes the command line from the port; the server's log is server.log in ``folder``, where it runs.
     """
-    port = str(_free_port())
+    port = str(port or free_port())
     uri = f"http://127.0.0.1:{port}"
     log = folder / "server.log"
     with log.open("wb") as stream:
@@ -190,17 +187,17 @@ def _running(command, folder, **environment):
             start_new_session=True,
         )
         try:
-            _wait_until_healthy(uri, server, log)
+            _wait_until_healthy(f"{uri}{ready}", server, log)
             yield uri
         finally:
             _end_group(server)
 
 
-def _wait_until_healthy(uri, server, log):
+def _wait_until_healthy(address, server, log):
     deadline = time.monotonic() + SERVER_START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            urllib.request.urlopen(f"{uri}/health", timeout=5).close()  # noqa: S310 - our own server
+            urllib.request.urlopen(address, timeout=5).close()  # noqa: S310 - our own server
         except OSError:
             time.sleep(0.2)
         else:

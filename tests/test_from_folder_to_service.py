@@ -12,20 +12,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from pages import page, steps
 
-PAGE = Path(__file__).parents[1] / "docs" / "from-folder-to-service.md"
-BLOCKS = re.findall(r"```console\n(.*?)```", PAGE.read_text(), re.DOTALL)
+PAGE = page("from-folder-to-service.md")
 SERVER = "mlflow models serve"
 START_SECONDS = 300
-
-
-def steps():
-    """Every command of the page with the output that the page shows for it."""
-    for block in BLOCKS:
-        for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            lines = text.splitlines()
-            length = next(number for number, line in enumerate(lines, start=1) if not line.endswith("\\"))
-            yield "\n".join(lines[:length]), "\n".join(lines[length:])
 
 
 @pytest.mark.slow
@@ -34,7 +25,7 @@ def test_the_whole_story(tmp_path):
     """Each command ends as the page says: verdicts, aliases, status 3 for the refused one, an answer over HTTP."""
     shell = Shell(tmp_path)
     try:
-        for command, shown in steps():
+        for command, shown in steps(PAGE):
             if command.startswith("export "):
                 name, value = command.removeprefix("export ").split("=", 1)
                 shell.environment[name] = value
@@ -90,7 +81,7 @@ class Shell:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
-        ping = re.search(r"http://\S+/ping", PAGE.read_text())[0]
+        ping = re.search(r"http://\S+/ping", PAGE)[0]
         while time.monotonic() < deadline and self.server.poll() is None:
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(ping, timeout=5).close()  # noqa: S310 - our own server
