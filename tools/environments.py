@@ -31,20 +31,14 @@ def main() -> None:
     synchronize(Path(sys.executable), f"requirements/dev-{variant}.txt")
     run(UV, "pip", "install", "--quiet", "--python", sys.executable, "--no-deps", "--editable", ROOT)
     Path(sys.executable).parent.with_name("variant").write_text(variant)
-    project = project_environment()
+    sys.path.append(str(ROOT))  # a package that was just installed is seen by the next process only
+    from beauty_mlflow.tracking.project_environment import project_environment
+
+    project = project_environment(ROOT)
     if not runs(project / "bin" / "python"):
         print(f"Making {project}", flush=True)
         run(UV, "venv", "--quiet", "--clear", "--python", sys.executable, project)
     synchronize(project / "bin" / "python", f"requirements/{variant}.txt")
-
-
-def project_environment() -> Path:
-    """Return the folder that `mlflow run .` takes its environment from, by MLflow's own rule."""
-    from mlflow.utils.environment import _PythonEnv
-    from mlflow.utils.virtualenv import _get_mlflow_virtualenv_root, _get_virtualenv_name
-
-    definition = _PythonEnv.from_yaml(ROOT / "python_env.yaml")
-    return Path(_get_mlflow_virtualenv_root()) / _get_virtualenv_name(definition, ROOT)
 
 
 def synchronize(python: Path, requirements: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from beauty_mlflow.cache.keys import Key, Rows
-from beauty_mlflow.files import write_text
+from beauty_mlflow.files import cache_folder, write_text
 
 ARRAY = "array.npy"
 CHECKSUMS = "checksums.npy"
@@ -49,6 +49,11 @@ class Place:
     def lock(self) -> Path:
         """The file whose lock says who uses the entry."""
         return self.folder / f"{self.name}{LOCK}"
+
+
+def entries_folder() -> Path:
+    """Return the folder of the user's entries."""
+    return cache_folder() / "entries"
 
 
 def array_header(rows: Rows) -> bytes:

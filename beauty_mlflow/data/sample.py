@@ -7,10 +7,8 @@ within a class in brand, print, scale, rotation, background, light and noise.
 import csv
 import hashlib
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 from importlib.resources.abc import Traversable
@@ -25,6 +23,7 @@ from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.errors import DataError, ParameterError
 from beauty_mlflow.files import cache_folder
+from beauty_mlflow.temporary import temporary_folder
 
 CLASSES, IMAGES, SEED = 12, 30, 0
 FEWEST_CLASSES, FEWEST_IMAGES = 2, 3  # a class needs a picture for each of its three parts
@@ -131,16 +130,13 @@ def _picture(task: _Task) -> bytes:
 @contextmanager
 def _folder_beside(path: Path) -> Iterator[Path]:
     """Yield a new folder next to ``path``; what is left of it at the end is removed."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    except OSError as error:
-        raise DataError(f"'{path.parent}' can't be written: {error.strerror}; name another folder") from None
-    try:
-        temporary.chmod(0o755)  # mkdtemp's is for its owner alone
+    with ExitStack() as kept:
+        try:
+            temporary = kept.enter_context(temporary_folder(path))
+        except OSError as error:
+            raise DataError(f"'{path.parent}' can't be written: {error.strerror}; name another folder") from None
+        temporary.chmod(0o755)
         yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _version() -> str:

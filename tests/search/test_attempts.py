@@ -1,13 +1,10 @@
 """What a trial's attributes say of its life, and how the dead are followed."""
 
-import os
-import subprocess
-import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import optuna
 import pytest
-from light_search import open_for, sweep_of, wait_until
+from light_search import open_for, sweep_of
 
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State, Worker
@@ -50,55 +47,6 @@ def die(study, *drawn, **attributes):
     for name, value in attributes.items():
         trial.set_user_attr(name, value)
     return study.tell(trial, state=State.FAIL)
-
-
-def test_this_process_lives():
-    worker = Worker.this()
-    assert (worker.process, worker.lives()) == (os.getpid(), True)
-
-
-def test_another_process_of_the_same_number_is_another():
-    """Numbers are used again; the start tells them apart, to a hundredth of a second."""
-    assert not replace(Worker.this(), started=Worker.this().started - 0.02).lives()
-
-
-def test_a_process_is_the_same_seen_by_itself_and_by_others():
-    """What it writes down of itself is what others find."""
-    script = (
-        "from beauty_mlflow.search.attempts import Worker; import sys; print(repr(Worker.this())); sys.stdin.read()"
-    )
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        worker = eval(process.stdout.readline(), {"Worker": Worker})  # noqa: S307 - of our own process
-        assert worker.host == Worker.this().host
-        assert worker.lives()
-        process.stdin.close()
-    assert not worker.lives()
-
-
-def test_who_has_ended_and_whom_nobody_buries_is_dead(tmp_path):
-    """A container without an init process keeps its zombies for ever."""
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    here = Worker.this()
-    process = subprocess.Popen(["cat", gate])
-    try:
-        worker = replace(here, process=process.pid, started=attempts._started(attempts.psutil.Process(process.pid)))
-        assert worker.lives()
-        gate.open("w").close()
-        wait_until(lambda: not worker.lives())
-        assert process.returncode is None
-    finally:
-        process.wait()
-
-
-def test_a_container_isn_t_its_host(tmp_path, monkeypatch):
-    """It may have its host's name, but none of its processes."""
-    name = attempts.this_host()
-    (tmp_path / "pid").symlink_to("pid:[4026539999]")
-    monkeypatch.setattr(attempts, "_PROCESSES", tmp_path / "pid")
-    assert attempts.this_host() != name
-    monkeypatch.setattr(attempts, "_PROCESSES", tmp_path / "missing")
-    assert attempts.this_host()
 
 
 def test_what_died_is_repeated_with_its_values_and_its_run(study, repeat, deaths):
