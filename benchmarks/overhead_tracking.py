@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import spread
-from tracking_server import tracking_server
+from tracking_server import make_tables, tracking_server
 
 EPOCHS = 20
 EPOCH_SECONDS = 30.0
@@ -73,9 +71,7 @@ def measure_stores(folder: Path, split: Path, package: Path, turns: int) -> dict
         package: A saved model.
         turns: How often the model is logged.
     """
-    database = folder / "template.db"
-    script = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
-    subprocess.run([sys.executable, "-c", script, f"sqlite:///{database}"], check=True)
+    database = make_tables(folder / "template.db")
     shutil.copy(database, folder / "mlflow.db")
     measured = {}
     with tracking_server(folder / "server", database) as server:
@@ -124,7 +120,6 @@ def measure_tracking(uri: str, split: Path) -> dict[str, Any]:
 def measure_model(uri: str, package: Path, turns: int) -> dict[str, Any]:
     """Return the seconds of logging a saved model, and of plainly uploading its network's file."""
     from beauty_mlflow.serving.package import MODEL_FILE
-    from beauty_mlflow.tracking.models import log_model
     from beauty_mlflow.tracking.runs import Run
     from beauty_mlflow.tracking.store import connect
 
@@ -136,7 +131,7 @@ def measure_model(uri: str, package: Path, turns: int) -> dict[str, Any]:
             begun = time.perf_counter()
             run.log_file(package / MODEL_FILE)
             uploaded = time.perf_counter()
-            log_model(run, package, example=b"a picture's bytes")
+            run.log_model(package, example=b"a picture's bytes")
             logged = time.perf_counter()
             run.finish("FINISHED")
             if turn:  # the first one imports

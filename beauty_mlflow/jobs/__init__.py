@@ -22,6 +22,8 @@ JOBS = (
     "reference",
     "compare",
     "cache",
+    "sync",
+    "doctor",
 )
 
 

@@ -18,6 +18,7 @@ class Main(Parameters):
     epochs: Count = Field(100, description=_FINETUNE["epochs"].description)
     weights: Weights = Field("auto", description=_FINETUNE["weights"].description)
     seed: Seed = Field(0, description=_FINETUNE["seed"].description)
+    offline: bool = Field(False, description=_FINETUNE["offline"].description)
 
     @model_validator(mode="after")
     def _finetune_accepts(self) -> "Main":

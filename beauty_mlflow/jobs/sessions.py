@@ -19,12 +19,15 @@ from beauty_mlflow.files import state_folder, write_text
 from beauty_mlflow.jobs.following import NOBODY, Follower
 from beauty_mlflow.jobs.opening import open_named, say_notes
 from beauty_mlflow.jobs.parameters import Summary, to_text
+from beauty_mlflow.jobs.sudden_ends import noted
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.launcher import project_run_id
+from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.store import Store, connect
+from beauty_mlflow.tracking.spool.recorded import begin, go_on
+from beauty_mlflow.tracking.store import Store, connect, offline_store
 
 SESSION_FILE = "session.json"
 SPLIT_FILE = "split.csv"
@@ -39,13 +42,14 @@ class Wanted:
     command: str
     then_evaluate: tuple[str, ...]
 
-    def remember(self, folder: Path) -> None:
-        """Write it into the session's folder."""
+    def remember(self, folder: Path, store: Store) -> None:
+        """Write it into the session's folder, and which store the run is in."""
         known = {
             "job": self.parameters.job,
             "parameters": self.parameters.as_text(),
             "command": self.command,
             "then_evaluate": self.then_evaluate,
+            "store": redact(store.uri),
         }
         write_text(folder / SESSION_FILE, json.dumps(known, indent=2))
 
@@ -95,7 +99,7 @@ def in_session(
         CheckpointError: the run to resume can't go on from here.
     """
     gc.collect()  # networks of an earlier run in this process lie in cycles, and aren't small
-    store = connect()
+    store = offline_store() if parameters.offline else connect()
     say_notes(store.run_notes)
     wanted = Wanted(parameters, command, then_evaluate)
     opened = _resumed(store, parameters) if parameters.resume else _begun(store, wanted, follower)
@@ -113,23 +117,28 @@ def in_session(
 
 def state_of(run_id: str) -> Path:
     """Return the folder for what a run needs to go on; it is there as long as the run is unfinished."""
-    return state_folder() / "runs" / run_id
+    return states_folder() / run_id
+
+
+def states_folder() -> Path:
+    """Return the folder that holds one for each of this user's unfinished runs."""
+    return state_folder() / "runs"
 
 
 @contextmanager
 def _begun(store: Store, wanted: Wanted, follower: Follower) -> Iterator[Session]:
     parameters = wanted.parameters
-    split = _thinned(open_named(parameters.data, check_pictures=not follower.has_checked).split, parameters)
+    opened = open_named(parameters.data, check_pictures=not follower.has_checked, cache_gb=parameters.cache_gb)
+    split = _thinned(opened.split, parameters)
     _require_parts(split, "train", "val", *wanted.then_evaluate)
-    name = f"{parameters.job} {parameters.network}"
-    run = Run.create(store, follower.name, follower.tags) if follower.name else Run.open(store, name)
+    run = begin(store, follower.name or f"{parameters.job} {parameters.network}", follower.tags)
     follower.started(run.run_id)
     with tracked(run):
         folder = state_of(run.run_id)
         if follower.continues:
             _adopt(state_of(follower.continues), folder)
         write_split(split, folder / SPLIT_FILE)
-        wanted.remember(folder)
+        wanted.remember(folder, store)
         say_notes([f"this is run {run.run_id}; interrupted, it goes on with: {_resume_command(parameters.job, run)}"])
         run.log_parameters(parameters.as_text())
         run.set_tags({names.STATE: f"{platform.node()}:{folder}"})
@@ -139,24 +148,30 @@ def _begun(store: Store, wanted: Wanted, follower: Follower) -> Iterator[Session
 
 @contextmanager
 def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
-    run = Run.find(store, parameters.resume)
+    run = go_on(store, parameters.resume)
     with beside_mlflows_own(store, run):
         if run.status == "FINISHED":
             raise CheckpointError(f"Run {run.run_id} is finished: there is nothing to resume.")
-        folder = state_of(run.run_id)
+        folder = _state_of_resumed(run, parameters.resume)
         own = _recall(folder, run, type(parameters))
         _require_no_other(parameters, own.parameters)
         with _only_one(folder, run):
-            split = read_split(folder / SPLIT_FILE, progress=console_progress)
+            split = read_split(folder / SPLIT_FILE, cache_gb=own.parameters.cache_gb, progress=console_progress)
             run.reopen()
             with tracked(run):
                 yield Session(store, run, own, split, folder)
 
 
+def _state_of_resumed(run: Run, called: str) -> Path:
+    """Return the folder of a run's state, which is named after what the run was called as it began."""
+    names_of_it = (called, run.tags.get(names.OFFLINE, ""), run.run_id)
+    return next((state_of(name) for name in names_of_it if name and state_of(name).is_dir()), state_of(run.run_id))
+
+
 @contextmanager
 def beside_mlflows_own(store: Store, resumed: Run) -> Iterator[None]:
     """Let the run that `mlflow run` has made beside the resumed one point at it, and end as it does."""
-    if not project_run_id():
+    if not project_run_id() or store.is_offline:
         yield
         return
     beside = Run.current(store)
@@ -190,7 +205,8 @@ def _only_one(folder: Path, run: Run) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise CheckpointError(f"Run {run.run_id} is still at work in another process; end that first.") from None
-        yield
+        with noted(folder):
+            yield
 
 
 def _adopt(before: Path, folder: Path) -> None:
@@ -221,7 +237,7 @@ def _require_no_other(given: TrainingParameters, own: TrainingParameters) -> Non
     different = [
         f"{name}={to_text(value)} (the run has {to_text(getattr(own, name))})"
         for name, value in given.changed().items()
-        if name != "resume" and value != getattr(own, name)
+        if name not in {"resume", "offline"} and value != getattr(own, name)
     ]
     if different:
         raise ParameterError(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from beauty_mlflow.data.pipeline import translate_errors
 from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.regular import read_file
 from beauty_mlflow.data.splits.grouping import recorded_groups
 from beauty_mlflow.errors import PrunedError
 from beauty_mlflow.evaluation.confusion_image import confusion_image
@@ -34,7 +35,7 @@ from beauty_mlflow.jobs.warm_head import warm_head
 from beauty_mlflow.networks.freezing import count_parameters, describe
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.models import log_model
+from beauty_mlflow.tracking.trainings import HISTORIES, sums
 from beauty_mlflow.training.loop import FitOptions, FitResult, fit
 
 
@@ -182,7 +183,7 @@ def _sizes(model: Any) -> Mapping[str, float]:  # noqa: ANN401 - Keras is untype
 
 def _log_model(current: Session, settings: Settings, calibration: Calibration, model: Any) -> str:  # noqa: ANN401 - Keras is untyped
     validation = current.split.part("val")
-    example = (validation.folder / validation.paths[0]).read_bytes()
+    example = read_file(validation.folder / validation.paths[0])
     with tempfile.TemporaryDirectory() as folder:
         save_package(
             Path(folder),
@@ -195,12 +196,14 @@ def _log_model(current: Session, settings: Settings, calibration: Calibration, m
             temperature=calibration.temperature,
             threshold=calibration.threshold,
         )
-        return log_model(current.run, Path(folder), example=example)
+        return current.run.log_model(Path(folder), example=example)
 
 
 def _kept(table: PredictionTable, result: FitResult) -> dict[str, float]:
     figures = summarize(table)
+    histories = {name: {one.epoch: one.metrics[name] for one in result.history} for name in HISTORIES}
     return {
+        **sums(histories, result.best_epoch),
         names.BEST_EPOCH: result.best_epoch,
         names.BEST_VAL_LOSS: result.best_val_loss,
         names.BEST_VAL_ACCURACY: result.best_val_accuracy,

@@ -130,6 +130,9 @@ class TrainingParameters(Parameters):
     resume: Annotated[str, AfterValidator(_run_id)] = Field(
         "", description="The id of an interrupted run to go on with, with that run's own parameters."
     )
+    offline: bool = Field(
+        False, description="Ask nothing of the tracking store: the run is kept on this machine until `beauty sync`."
+    )
 
     @field_validator("resume", mode="before")
     @classmethod

@@ -7,14 +7,17 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from beauty_mlflow.errors import BeautyError, Interrupted, PrunedError
+from beauty_mlflow.errors import BeautyError, Interrupted, PrunedError, UnreachableError
 from beauty_mlflow.interruption import catch_signals
 from beauty_mlflow.jobs import load_job
 from beauty_mlflow.jobs.following import Follower
+from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sessions import Session, in_session
 from beauty_mlflow.search.executors.base import Listener, Outcome
 from beauty_mlflow.search.executors.pipe import PipeListener
+from beauty_mlflow.shortages import explain
+from beauty_mlflow.temporary import temporary_home
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.runs import Run
@@ -32,7 +35,11 @@ def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
     os.environ["MLFLOW_TRACKING_URI"], os.environ["MLFLOW_EXPERIMENT_ID"] = content["store"], content["experiment"]
     parameters = load_job(content["job"]).parameters.parse(content["parameters"])
     work = getattr(importlib.import_module(f"beauty_mlflow.jobs.{content['job']}"), f"{content['job']}_in")
-    _close_earlier(content["tags"], content["continues"])
+    try:
+        _close_earlier(content["tags"], content["continues"])
+    except UnreachableError as error:
+        say_notes([f"{error} This trial is kept on this machine until `beauty sync`."])
+        parameters = parameters.model_copy(update={"offline": True})
     done: list[Session] = []
 
     def follow(current: Session) -> Summary:
@@ -57,7 +64,7 @@ def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
     except BeautyError as error:
         return Outcome("failed", reason=str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the search goes on with other values
-        return Outcome("failed", reason=f"{type(error).__name__}: {error}")
+        return Outcome("failed", reason=explain(error) or f"{type(error).__name__}: {error}")
     return Outcome("complete", figures_of(done[-1].run))
 
 
@@ -109,7 +116,8 @@ def main() -> None:
     content = json.loads(from_driver.readline())
     listener = PipeListener(to_driver, from_driver)
     try:
-        outcome = run_trial(content, listener)
+        with temporary_home():
+            outcome = run_trial(content, listener)
     except (KeyboardInterrupt, Interrupted):
         outcome = Outcome("interrupted")
     except BeautyError as error:

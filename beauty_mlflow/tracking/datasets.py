@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Dataset as MlflowDataset
@@ -23,7 +22,7 @@ class Dataset:
         digest: Identity of the part's rows, at most 36 characters (MLflow's limit; it merges inputs that have name
             and digest in common).
         context: What the run did with it: train, val or test.
-        source: The data's folder.
+        source: The data's folder, a path or a URI.
         pictures: How many pictures it holds.
         classes: How many classes they show.
 
@@ -34,7 +33,7 @@ class Dataset:
     name: str
     digest: str
     context: str
-    source: str | Path
+    source: str
     pictures: int
     classes: int
 
@@ -48,8 +47,8 @@ class Dataset:
         dataset = MlflowDataset(
             name=self.name,
             digest=self.digest,
-            source_type="local",
-            source=json.dumps({"uri": redact(str(self.source))}),
+            source_type="s3" if self.source.startswith("s3://") else "local",
+            source=json.dumps({"uri": redact(self.source)}),
             profile=json.dumps({"num_rows": self.pictures, "classes": self.classes}),
         )
         return DatasetInput(dataset, [InputTag(names.DATASET_CONTEXT, self.context)])

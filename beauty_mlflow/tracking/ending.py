@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from beauty_mlflow.errors import BeautyError, Interrupted, PrunedError
+from beauty_mlflow.shortages import explain
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import shorten
 from beauty_mlflow.tracking.redaction import redact
@@ -47,7 +48,7 @@ def tracked(run: Endable, *, sample: bool = True) -> Iterator[None]:
     except BaseException as error:
         killed = isinstance(error, KeyboardInterrupt | Interrupted | PrunedError)
         with _uninterrupted():
-            end_badly(run, str(error) or type(error).__name__, killed=killed)
+            end_badly(run, explain(error) or str(error) or type(error).__name__, killed=killed)
         raise
 
 

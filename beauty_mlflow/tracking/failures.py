@@ -5,12 +5,26 @@ from contextlib import contextmanager
 
 import requests
 from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from beauty_mlflow.errors import TrackingError, WorkError
+from beauty_mlflow.errors import TrackingError, UnreachableError, WorkError
 from beauty_mlflow.tracking.redaction import redact
+from beauty_mlflow.tracking.refusals import refusal
 
 REASON_LENGTH = 500
+# MLflow's word for whatever has none of its own, a connection that fails among it, is INTERNAL_ERROR
+_TEMPORARY_CODES = frozenset(
+    {
+        "ABORTED",
+        "CANCELLED",
+        "DEADLINE_EXCEEDED",
+        "INTERNAL_ERROR",
+        "REQUEST_LIMIT_EXCEEDED",
+        "RESOURCE_EXHAUSTED",
+        "TEMPORARILY_UNAVAILABLE",
+    }
+)
+_TEMPORARY_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 
 
 @contextmanager
@@ -18,17 +32,32 @@ def translated(action: str, remedy: str = "") -> Iterator[None]:
     """Turn a tracker's exception into ``Can't <action>: <reason>. <remedy>``, without credentials.
 
     Raises:
-        TrackingError: The store refused, doesn't answer, or doesn't have what was asked for.
+        UnreachableError: The store doesn't answer, or can't for now: the same may succeed later.
+        TrackingError: The store refused, or doesn't have what was asked for.
         WorkError: A file couldn't be read or written: a full disk, missing permission.
     """
     try:
         yield
     except (MlflowException, SQLAlchemyError, requests.RequestException) as error:
-        raise TrackingError(_sentence(action, error, remedy)) from error
+        kind = UnreachableError if is_temporary(error) else TrackingError
+        raise kind(_sentence(action, error, remedy)) from error
     except ModuleNotFoundError as error:
         raise TrackingError(f"Can't {action}: the Python package {error.name} isn't installed. Install it.") from error
     except OSError as error:
         raise WorkError(_sentence(action, error, remedy)) from error
+
+
+def is_temporary(error: BaseException) -> bool:
+    """Return whether what a tracker's library raised may be otherwise in a while."""
+    match error:
+        case requests.HTTPError() if error.response is not None:
+            return error.response.status_code in _TEMPORARY_STATUSES
+        case requests.RequestException() | OperationalError():
+            return True
+        case MlflowException():
+            return error.error_code in _TEMPORARY_CODES
+        case _:
+            return False
 
 
 def shorten(text: str, limit: int) -> str:
@@ -41,4 +70,5 @@ def shorten(text: str, limit: int) -> str:
 
 def _sentence(action: str, error: Exception, remedy: str) -> str:
     reason = " ".join(redact(str(error)).split()) or type(error).__name__
+    reason, remedy = refusal(error) or (reason, remedy)
     return f"Can't {action}: {shorten(reason, REASON_LENGTH).rstrip('.')}. {remedy}".rstrip()

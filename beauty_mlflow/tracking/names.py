@@ -12,6 +12,11 @@ BEST_VAL_ACCURACY = "best_val_accuracy"
 BEST_ONLY = tuple(
     f"best_val_{name}" for name in ("accuracy_low", "accuracy_high", "balanced_accuracy", "macro_f1", "top5_accuracy")
 )
+# a finished training's, so that a comparison needn't read its epochs: the kept epoch's, and of all epochs
+BEST_ACCURACY = "best_accuracy"
+BEST_LOSS = "best_loss"
+EPOCHS_TRAINED = "epochs_trained"
+MEDIAN_SPEED = "median_images_per_second"
 PARAMETERS_TOTAL = "parameters_total"
 PARAMETERS_TRAINABLE = "parameters_trainable"
 SECONDS = "seconds"
@@ -42,7 +47,9 @@ RECIPE = "recipe"
 STATE = "state"
 EVALUATES = "evaluates"
 RESUMED = "resumed"
+OFFLINE = "offline.id"  # what a run was called until the store gave it an id
 ERROR = "error"
+PROCESS = "process"  # which processes work on the run, or did
 STUDY = "study"
 TRIAL_NUMBER = "trial.number"
 TRIAL_STATE = "trial.state"

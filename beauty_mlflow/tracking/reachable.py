@@ -8,6 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
+from mlflow.exceptions import MlflowException
+from mlflow.utils.credentials import get_default_host_creds
 from requests.adapters import HTTPAdapter
 from sqlalchemy.engine import make_url
 from urllib3.util.retry import Retry
@@ -19,7 +21,9 @@ PROBE_SECONDS = 14
 CONNECT_SECONDS = 4
 ANSWER_SECONDS = 10
 CONNECT_ATTEMPTS = 3
+LONGEST_ANSWER = 200  # bytes of what a server that refuses says
 GATEWAY_ERRORS = (502, 503, 504)
+MISDIRECTED = (400, 421, 426)  # the request itself is wrong: http where https is spoken, another server's name
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -52,7 +56,7 @@ def _within(seconds: float, probe: Callable[[str], None], uri: str) -> None:
     def attempt() -> None:
         try:
             probe(uri)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, MlflowException) as error:
             failures.append(error)
         else:
             failures.clear()
@@ -66,12 +70,18 @@ def _within(seconds: float, probe: Callable[[str], None], uri: str) -> None:
 
 def _ask_server(uri: str) -> None:
     retry = Retry(total=None, connect=CONNECT_ATTEMPTS - 1, read=0, redirect=3, status=0, other=0, backoff_factor=0.5)
+    trust = get_default_host_creds(uri)  # MLFLOW_TRACKING_SERVER_CERT_PATH and such, as for every other call
     with requests.Session() as session:
+        session.cert = trust.client_cert_path
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=retry))
-        with session.get(f"{uri.rstrip('/')}/health", timeout=(CONNECT_SECONDS, ANSWER_SECONDS), stream=True) as answer:
+        timeout = (CONNECT_SECONDS, ANSWER_SECONDS)
+        with session.get(f"{uri.rstrip('/')}/health", timeout=timeout, stream=True, verify=trust.verify) as answer:
             if answer.status_code in GATEWAY_ERRORS:
                 raise requests.HTTPError(f"a gateway answered {answer.status_code} {answer.reason}")
+            if answer.status_code in MISDIRECTED:
+                words = answer.raw.read(LONGEST_ANSWER, decode_content=True).decode(errors="replace")
+                raise requests.HTTPError(f"it answered {answer.status_code} {answer.reason}: {words}")
 
 
 def _connect_database(uri: str) -> None:
@@ -99,8 +109,13 @@ def _check_sqlite(uri: str) -> None:
 
 
 def _missing(uri: str, error: Exception) -> str:
-    reason = " ".join(redact(str(error)).split())[:300]
-    return (
-        f"The tracking server {redact(uri)} can't be reached: {reason}. Start it, correct MLFLOW_TRACKING_URI, or "
-        "unset MLFLOW_TRACKING_URI to use the project's own SQLite store."
+    reason = " ".join(redact(str(error)).split())[:300].rstrip(".")
+    remedy = (
+        "Start it, correct MLFLOW_TRACKING_URI, or unset MLFLOW_TRACKING_URI to use the project's own SQLite store."
     )
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        remedy = (
+            "Let MLFLOW_TRACKING_SERVER_CERT_PATH or REQUESTS_CA_BUNDLE name the file with the certificate of who "
+            "signed the server's, or correct MLFLOW_TRACKING_URI."
+        )
+    return f"The tracking server {redact(uri)} can't be reached: {reason}. {remedy}"

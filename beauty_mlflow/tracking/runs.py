@@ -1,22 +1,29 @@
 """A run: everything goes by MLflow's client and the run's id, never by an "active run" of the process."""
 
+import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from PIL import Image
 
 from beauty_mlflow.errors import BeautyError, TrackingError
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.changes import Batch, Change, Inputs, LoggedFile, LoggedImage, Point, Status, Untag
 from beauty_mlflow.tracking.datasets import Dataset
+from beauty_mlflow.tracking.delivery import RUNNING, deliver
 from beauty_mlflow.tracking.ending import end_badly, warn
 from beauty_mlflow.tracking.experiments import introduce
-from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.failures import is_temporary, translated
 from beauty_mlflow.tracking.launcher import project_run_id
+from beauty_mlflow.tracking.model_upload import models_of, ready_model_of, upload_model
+from beauty_mlflow.tracking.owners import own_tag
 from beauty_mlflow.tracking.redaction import redact
+from beauty_mlflow.tracking.run_state import RunState
 from beauty_mlflow.tracking.source import describe, source_tags
 from beauty_mlflow.tracking.store import Store, connect
 from beauty_mlflow.tracking.system import Sample, Sampler
@@ -46,13 +53,13 @@ class Run:
 
     @classmethod
     def find(cls, store: Store, run_id: str) -> Self:
-        """Return an existing run.
+        """Return an existing run; one that began offline is known by the id that it had there as well.
 
         Raises:
             TrackingError: There is none of that id, or it is deleted.
         """
         with translated(f"find the run {run_id}", f"MLFLOW_TRACKING_URI says where to look: {redact(store.uri)}"):
-            info = store.client.get_run(run_id).info
+            info = _entity_of(store.client, run_id).info
         if info.lifecycle_stage != "active":
             raise TrackingError(
                 f"The run {run_id} is deleted; bring it back with: mlflow runs restore --run-id {run_id}"
@@ -80,28 +87,36 @@ class Run:
         with translated(f"read the run {self.run_id}"):
             return self.store.client.get_run(self.run_id)
 
+    def state(self) -> RunState:
+        """Return what the run holds now."""
+        return RunState.of(self.entity())
+
     @property
     def status(self) -> str:
         """RUNNING, FINISHED, FAILED, KILLED or SCHEDULED."""
-        return str(self.entity().info.status)
+        return self.state().status
 
     @property
     def experiment_id(self) -> str:
         """The experiment that the run belongs to."""
-        return str(self.entity().info.experiment_id)
+        return self.state().experiment_id
 
     @property
     def tags(self) -> dict[str, str]:
         """All tags, MLflow's own included."""
-        return dict(self.entity().data.tags)
+        return dict(self.state().tags)
 
     def parameters(self) -> dict[str, str]:
         """All parameters, as they are stored."""
-        return dict(self.entity().data.params)
+        return dict(self.state().parameters)
 
     def metrics(self) -> dict[str, float]:
         """The latest value of each metric."""
-        return dict(self.entity().data.metrics)
+        return dict(self.state().metrics)
+
+    def data_name(self) -> str:
+        """Return what the run's data is called: its datasets' name without the part; empty where it has none."""
+        return self.state().data_name
 
     def metric_history(self, name: str) -> dict[int, float]:
         """Every value of a metric by its step, the steps in order."""
@@ -116,27 +131,26 @@ class Run:
 
     def models(self) -> list[Any]:
         """Return MLflow's entities of the models that the run logged, whole or not, newest first."""
-        chosen = f"source_run_id = '{self.run_id}' AND name = '{names.MODEL}'"
-        with translated(f"find the model of the run {self.run_id}"):
-            return list(self.store.client.search_logged_models([self.experiment_id], filter_string=chosen))
+        return models_of(self.store.client, self.run_id)
 
     def model_id(self) -> str:
         """Return the id of the run's logged model, empty where it has none that is ready."""
-        return next((str(model.model_id) for model in self.models() if str(model.status) == "READY"), "")
+        return ready_model_of(self.store.client, self.run_id)
 
     def log_parameters(self, parameters: Mapping[str, str]) -> None:
         """Log the parameters that aren't logged yet; a value that contradicts the logged one is an error."""
-        new = new_parameters(parameters, self.parameters())
-        self._send("parameters", params=[Param(name, value) for name, value in new.items()])
+        self._change(Batch(parameters=new_parameters(parameters, self.parameters())))
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Log an epoch's metrics (counted from 1) and the system's since the last one, in one call."""
-        values = check_metrics(metrics)
-        now = _milliseconds()
-        points = [
-            Metric(name, value, now, epoch) for name, value in values.items() if epoch > self._last_step.get(name, 0)
-        ]
-        self._send_with_samples(points)
+        values, now = check_metrics(metrics), milliseconds()
+        self._log_with_samples(
+            [
+                Point(name=name, value=value, timestamp=now, step=epoch)
+                for name, value in values.items()
+                if epoch > self._last_step.get(name, 0)
+            ]
+        )
 
     def log_metrics(
         self, metrics: Mapping[str, float], *, model_id: str | None = None, dataset: Dataset | None = None
@@ -145,16 +159,21 @@ class Run:
 
         A figure that the run has already, with the same value, isn't logged a second time.
         """
-        values, stored, now = check_metrics(metrics), self.metrics(), _milliseconds()
-        linked = {"model_id": model_id, "run_id": self.run_id}
-        if dataset:
-            linked |= {"dataset_name": dataset.name, "dataset_digest": dataset.digest}
-        new = [Metric(name, value, now, 0, **linked) for name, value in values.items() if stored.get(name) != value]
-        self._send("metrics", metrics=new)
+        values, stored, now = check_metrics(metrics), self.metrics(), milliseconds()
+        points = [
+            Point(name=name, value=value, timestamp=now, step=0, model=model_id or "", dataset=dataset)
+            for name, value in values.items()
+            if stored.get(name) != value
+        ]
+        self._change(Batch(metrics=tuple(points)))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags, over what they were."""
-        self._send("tags", tags=_tags(tags))
+        self._change(Batch(tags=check_tags(tags)))
+
+    def remove_tag(self, name: str) -> None:
+        """Remove a tag, if the run has it."""
+        self._change(Untag(name=name))
 
     def link(self, words: str = "", artifact: str = "") -> str:
         """Return Markdown that leads, in MLflow's UI, to the run or to one of its artifacts."""
@@ -167,30 +186,15 @@ class Run:
 
     def log_inputs(self, datasets: Iterable[Dataset]) -> None:
         """Log the datasets that the run reads."""
-        with translated(f"log the datasets of the run {self.run_id}"):
-            self.store.client.log_inputs(self.run_id, [dataset.as_input() for dataset in datasets])
+        self._change(Inputs(datasets=tuple(datasets)))
 
     def use_model(self, model_id: str) -> None:
         """Link a logged model that the run reads."""
-        with translated(f"link the model {model_id} to the run {self.run_id}"):
-            self.store.client.log_inputs(self.run_id, models=[LoggedModelInput(model_id)])
-
-    def data_name(self) -> str:
-        """Return what the run's data is called: its datasets' name without the part; empty where it has none."""
-        inputs = self.entity().inputs
-        found = [item.dataset.name.rpartition("/")[0] for item in (inputs.dataset_inputs if inputs else ())]
-        return found[0] if found else ""
-
-    def remove_tag(self, name: str) -> None:
-        """Remove a tag, if the run has it."""
-        if name in self.tags:
-            with translated(f"remove a tag of the run {self.run_id}"):
-                self.store.client.delete_tag(self.run_id, name)
+        self._change(Inputs(model=model_id))
 
     def log_file(self, path: Path, folder: str = "") -> None:
         """Log one file, whole or not at all, into a folder of the run's artifacts."""
-        with translated(f"log {path.name} in the run {self.run_id}"):
-            self.store.client.log_artifact(self.run_id, str(path), folder or None)
+        self._change(LoggedFile(path=path, folder=folder))
 
     def log_folder(self, path: Path, folder: str = "") -> None:
         """Log every file below a folder, each whole or not at all."""
@@ -200,13 +204,23 @@ class Run:
 
     def log_image(self, image: npt.NDArray[np.uint8], name: str, step: int) -> None:
         """Log a picture, uint8 [height, width, 3], that MLflow's UI shows by its step among the charts."""
-        with translated(f"log the image {name} of the run {self.run_id}"):
-            self.store.client.log_image(self.run_id, image, key=name, step=step, synchronous=True)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{name}.png"
+            Image.fromarray(image).save(path)
+            self._change(LoggedImage(path=path, name=name, step=step, timestamp=milliseconds()))
+
+    def log_model(self, package: Path, *, example: bytes) -> str:
+        """Log what serving.package.save_package wrote as the run's one model; return the logged model's id.
+
+        It loads by mlflow.pyfunc.load_model as a classifier of picture files, and by mlflow.keras.load_model as the
+        network. ``example`` is one real picture's file.
+        """
+        return upload_model(self.store.client, self.run_id, package, example=example)
 
     def reopen(self) -> None:
-        """Set the status to RUNNING again; what an earlier end left as its error is taken away."""
-        with translated(f"reopen the run {self.run_id}"):
-            self.store.client.update_run(self.run_id, status="RUNNING")
+        """Set the status to RUNNING again, of this process; what an earlier end left as its error is taken away."""
+        self.set_tags(own_tag(self.tags))  # first: who thinks that the run is dead looks there again
+        self._change(Status(status=RUNNING))
         self.remove_tag(names.ERROR)
 
     def finish(self, status: str, tags: Mapping[str, str] | None = None) -> None:
@@ -214,10 +228,9 @@ class Run:
         try:
             if self.sampler:
                 self.sampler.stop()
-            self._send_with_samples([], tags or {})
+            self._log_with_samples([], tags or {})
         finally:
-            with translated(f"set the run {self.run_id} to {status}"):
-                self.store.client.set_terminated(self.run_id, status)
+            self._change(Status(status=status, end=milliseconds()))
 
     def start_sampling(self) -> None:
         """Begin to collect system metrics, after those that the run has."""
@@ -226,19 +239,31 @@ class Run:
         sampler.start()
         self.sampler = sampler
 
-    def _send_with_samples(self, metrics: list[Any], tags: Mapping[str, str] | None = None) -> None:
+    def _log_with_samples(self, points: Sequence[Point], tags: Mapping[str, str] | None = None) -> None:
         samples = self.sampler.take() if self.sampler else []
         try:
-            points = [point for sample in samples for point in _points(sample)]
-            self._send("metrics", metrics=[*metrics, *points], tags=_tags(tags or {}))
+            measured = [point for sample in samples for point in _points(sample)]
+            self._change(Batch(metrics=(*points, *measured), tags=check_tags(tags or {})))
         except BaseException:
             if self.sampler:
                 self.sampler.put_back(samples)
             raise
 
-    def _send(self, what: str, **batch: list[Any]) -> None:
-        with translated(f"log the {what} of the run {self.run_id}"):
-            self.store.client.log_batch(self.run_id, **batch, synchronous=True)
+    def _change(self, change: Change) -> None:
+        deliver(self.store.client, self.run_id, change)
+
+
+def _entity_of(client: Any, run_id: str) -> Any:  # noqa: ANN401 - MLflow is untyped
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if is_temporary(error):
+            raise
+        inside = [str(one.experiment_id) for one in client.search_experiments()]
+        found = client.search_runs(inside, f"tags.`{names.OFFLINE}` = '{run_id}'", max_results=1)
+        if not found:
+            raise
+        return found[0]
 
 
 def close_failed(run_id: str, reason: str, *, killed: bool) -> None:
@@ -254,13 +279,13 @@ def close_failed(run_id: str, reason: str, *, killed: bool) -> None:
         warn(f"the run {run_id} couldn't be closed: {error}")
 
 
-def _points(sample: Sample) -> list[Any]:
-    return [Metric(name, value, sample.timestamp, sample.step) for name, value in sample.values.items()]
+def _points(sample: Sample) -> list[Point]:
+    return [
+        Point(name=name, value=value, timestamp=sample.timestamp, step=sample.step)
+        for name, value in sample.values.items()
+    ]
 
 
-def _tags(tags: Mapping[str, str]) -> list[Any]:
-    return [RunTag(name, value) for name, value in check_tags(tags).items()]
-
-
-def _milliseconds() -> int:
+def milliseconds() -> int:
+    """Return the time as MLflow keeps it, in ms since 1970."""
     return int(time.time() * 1000)

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 import beauty_mlflow
-from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.errors import TrackingError, UnreachableError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.reachable import check_reachable, sqlite_path
@@ -47,8 +47,15 @@ class Store:
     notes: tuple[str, ...]
 
     @property
+    def is_offline(self) -> bool:
+        """Whether nothing may be asked of it."""
+        return isinstance(self.client, _Nobody)
+
+    @property
     def run_notes(self) -> tuple[str, ...]:
         """The notes, and where runs go: for a command that makes one."""
+        if self.is_offline:
+            return (*self.notes, f"offline: `beauty sync` brings the run to the {self.describe()}")
         return (*self.notes, f"runs go to the {self.describe()}")
 
     def describe(self) -> str:
@@ -56,7 +63,7 @@ class Store:
         return _describe(self.uri, self.experiment)
 
 
-def connect(root: Path | None = None, *, experiment: str = "") -> Store:
+def connect(root: Path | None = None, *, experiment: str = "", uri: str = "") -> Store:
     """Open the store that MLFLOW_TRACKING_URI names; unset: ``mlflow.db`` in the project's root.
 
     The experiment is MLFLOW_EXPERIMENT_ID or MLFLOW_EXPERIMENT_NAME, else ``beauty``; one that is missing by name is
@@ -65,11 +72,12 @@ def connect(root: Path | None = None, *, experiment: str = "") -> Store:
     Args:
         root: The folder for ``mlflow.db`` and ``mlruns/``; by default the checkout, else the current folder.
         experiment: The name of the experiment, whatever the environment says.
+        uri: The store's, whatever the environment says.
 
     Raises:
         TrackingError: The store can't be reached (within 30 seconds) or opened, or lacks the experiment.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or default_uri(root or project_root())
+    uri = uri or _wanted_uri(root)
     notes = _prepare(uri)
     check_reachable(uri)
     with translated(f"open the tracking store {redact(uri)}"), alone(uri):
@@ -81,6 +89,22 @@ def connect(root: Path | None = None, *, experiment: str = "") -> Store:
             f"mlflow experiments restore --experiment-id {found.experiment_id}"
         )
     return Store(client, uri, str(found.experiment_id), found.name, notes)
+
+
+def offline_store(root: Path | None = None) -> Store:
+    """Return the store that ``connect`` would open, without asking it for anything."""
+    uri = _wanted_uri(root)
+    return Store(_Nobody(), uri, os.environ.get("MLFLOW_EXPERIMENT_ID", ""), _wanted_name(), _prepare(uri))
+
+
+class _Nobody:
+    """In place of the client of a store that isn't to be asked."""
+
+    def __getattr__(self, name: str) -> None:
+        raise UnreachableError(
+            "This needs the tracking store, of which offline=true asks nothing: take weights from a file, or leave "
+            "offline out."
+        )
 
 
 def project_root() -> Path:
@@ -96,8 +120,13 @@ def checkout() -> Path | None:
 
 def store_folder(uri: str) -> Path | None:
     """Return the folder that a local store lies in; None for a server's."""
-    path = sqlite_path(uri) or _file_store(uri)
+    path = store_path(uri)
     return path.parent if path else None
+
+
+def store_path(uri: str) -> Path | None:
+    """Return the file or folder of a local store; None for a server's."""
+    return sqlite_path(uri) or _file_store(uri)
 
 
 def default_uri(root: Path) -> str:
@@ -144,6 +173,10 @@ def _make_experiment(client: Any, uri: str, name: str) -> Any:  # noqa: ANN401 -
     return client.get_experiment_by_name(name)
 
 
+def _wanted_uri(root: Path | None) -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI", "").strip() or default_uri(root or project_root())
+
+
 def _wanted_name() -> str:
     return os.environ.get("MLFLOW_EXPERIMENT_NAME") or names.EXPERIMENT
 
@@ -156,7 +189,7 @@ def _artifact_location(uri: str, experiment: str) -> str | None:
 @contextmanager
 def alone(uri: str) -> Iterator[bool]:
     """Keep other processes out of a local store for a moment; yield whether that is so (a server's can't be locked)."""
-    path = sqlite_path(uri) or _file_store(uri)
+    path = store_path(uri)
     if path is None:
         yield False
         return

@@ -5,25 +5,29 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.evaluation.comparison.compared import Accuracy
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import translated
-from beauty_mlflow.tracking.finding import child_entities, experiments, find_runs
+from beauty_mlflow.tracking.finding import (
+    NEWEST_FIRST,
+    PAGE,
+    all_experiments,
+    child_entities,
+    experiments,
+    find_runs,
+)
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 
 TEST = "test"
+HISTORIES = ("accuracy", "loss", names.EPOCH_SECONDS, names.SPEED)  # what of the epochs a comparison shows
 _READERS = 8  # a history is a request
-_HISTORIES = (
-    "accuracy",
-    "loss",
-    names.EPOCH_SECONDS,
-    names.SPEED,
-)  # what of a training isn't known from its last values
+_FEW = 50  # trainings, whose evaluations are asked for one by one
 
 
 @dataclass(frozen=True)
@@ -63,32 +67,45 @@ class Training:
 
 @dataclass(frozen=True)
 class Found:
-    """The trainings, oldest first, and how many other runs there were, by the reason why they aren't trainings."""
+    """The trainings, oldest first, and how many other runs there were, by the reason why they aren't trainings.
+
+    ``older`` says whether the experiments hold older runs than those that were read.
+    """
 
     trainings: Sequence[Training]
     left_out: Mapping[str, int]
+    older: bool = False
 
 
 def find_trainings(
-    store: Store, run_ids: Sequence[str], experiment_ids: Sequence[str], progress: Progress = silent_progress
+    store: Store,
+    run_ids: Sequence[str],
+    experiment_ids: Sequence[str],
+    progress: Progress = silent_progress,
+    *,
+    latest: int = 0,
 ) -> Found:
     """Read the finished trainings among runs; a sweep's run stands for its trials.
 
     Args:
         store: Where.
         run_ids: The runs, each once.
-        experiment_ids: Experiments, all of whose runs are meant.
+        experiment_ids: Experiments whose runs are meant.
         progress: Shows how many are read.
+        latest: How many of the experiments' runs, the latest ones; 0 is all.
 
     Raises:
         TrackingError: There is no such run, or it is deleted; or the store doesn't answer.
     """
-    chosen = {run.info.run_id: run for run in _chosen(store, run_ids, experiment_ids)}
+    inside = list(islice(_inside(store, experiment_ids, latest), latest + 1 if latest else None))
+    older = 0 < latest < len(inside)
+    chosen = {run.info.run_id: run for run in [*_named(store, run_ids), *inside[: latest or None]]}
+    chosen.pop(project_run_id(), None)  # in which `mlflow run` has started this process
     reasons = {run_id: _why_not(run, named=run_id in run_ids) for run_id, run in chosen.items()}
     meant = [run for run_id, run in chosen.items() if not reasons[run_id]]
     titles = _titles(store, {str(run.info.experiment_id) for run in meant})
     evaluations: dict[str, list[Any]] = defaultdict(list)
-    for one in _evaluations(store, {*titles, *experiments(store)}) if meant else ():
+    for one in _evaluations(store, meant, {*titles, *experiments(store)}) if meant else ():
         evaluations[one.data.tags[names.EVALUATES]].append(one)
     meant.sort(key=lambda run: (run.info.start_time, run.info.run_id))
     trainings = []
@@ -102,25 +119,43 @@ def find_trainings(
                 bar.update(1)
     finally:
         pool.shutdown(cancel_futures=True)
-    return Found(trainings, Counter(reason for reason in reasons.values() if reason))
+    return Found(trainings, Counter(reason for reason in reasons.values() if reason), older)
 
 
-def _chosen(store: Store, run_ids: Sequence[str], experiment_ids: Sequence[str]) -> Iterator[Any]:
-    """Yield the runs but the one in which `mlflow run` has started this process."""
-    mine = project_run_id()
-    yield from (run for run in _named(store, run_ids, experiment_ids) if run.info.run_id != mine)
+def sums(histories: Mapping[str, Mapping[int, float]], best_epoch: int) -> dict[str, float]:
+    """Return what a comparison shows of a training's epochs, under the names that the training logs it by.
+
+    Args:
+        histories: Of ``HISTORIES``, the values by epoch.
+        best_epoch: The kept one.
+    """
+    seconds, speeds = (histories.get(name, {}) for name in (names.EPOCH_SECONDS, names.SPEED))
+    kept = {names.BEST_ACCURACY: histories.get("accuracy", {}), names.BEST_LOSS: histories.get("loss", {})}
+    return {
+        names.EPOCHS_TRAINED: len(seconds),
+        names.SECONDS: sum(seconds.values()),
+        **({names.MEDIAN_SPEED: sorted(speeds.values())[len(speeds) // 2]} if speeds else {}),
+        **{name: history[best_epoch] for name, history in kept.items() if best_epoch in history},
+    }
 
 
-def _named(store: Store, run_ids: Sequence[str], experiment_ids: Sequence[str]) -> Iterator[Any]:
+def _inside(store: Store, experiment_ids: Sequence[str], latest: int) -> Iterator[Any]:
+    if experiment_ids:
+        page = min(latest + 1, PAGE) if latest else PAGE
+        yield from find_runs(store, experiment_ids, {}, order=(NEWEST_FIRST,), page=page)
+
+
+def _named(store: Store, run_ids: Sequence[str]) -> Iterator[Any]:
+    wanted = ", ".join(f"'{run_id}'" for run_id in run_ids)
+    everywhere = all_experiments(store).values() if run_ids else ()
+    found = find_runs(store, list(everywhere), {}, f"attributes.run_id IN ({wanted})") if run_ids else ()
+    entities = {run.info.run_id: run for run in found}
     for run_id in run_ids:
-        run = Run.find(store, run_id)
-        entity = run.entity()
+        entity = entities.get(run_id) or Run.find(store, run_id).entity()  # which says what is wrong with it
         if _is_sweep(entity.data.tags):
-            yield from child_entities(store, run)
+            yield from child_entities(store, Run(store, run_id))
         else:
             yield entity
-    if experiment_ids:
-        yield from find_runs(store, experiment_ids, {})
 
 
 def _is_sweep(tags: Mapping[str, str]) -> bool:
@@ -158,19 +193,21 @@ def _titles(store: Store, experiment_ids: Iterable[str]) -> dict[str, str]:
         return {number: store.client.get_experiment(number).name for number in experiment_ids}
 
 
-def _evaluations(store: Store, experiment_ids: Iterable[str]) -> Iterator[Any]:
-    """Yield the finished evaluations on test parts, the latest last."""
-    conditions = (f"tags.{names.EVALUATES} LIKE '%'", "attributes.status = 'FINISHED'")
-    found = find_runs(store, sorted(experiment_ids), {}, *conditions)
-    yield from (run for run in found if f"{TEST}_accuracy" in run.data.metrics)
+def _evaluations(store: Store, trainings: Sequence[Any], experiment_ids: Iterable[str]) -> Iterator[Any]:
+    """Yield the finished evaluations on test parts, those of the trainings among them, the latest last."""
+    conditions = ("attributes.status = 'FINISHED'", f"metrics.{TEST}_accuracy >= 0")
+    ids = sorted(experiment_ids)
+    if len(trainings) > _FEW:
+        yield from find_runs(store, ids, {}, f"tags.{names.EVALUATES} LIKE '%'", *conditions)
+        return
+    for training in trainings:
+        yield from find_runs(store, ids, {names.EVALUATES: training.info.run_id}, *conditions)
 
 
 def _training(store: Store, entity: Any, titles: Mapping[str, str], evaluations: Sequence[Any]) -> Training:  # noqa: ANN401 - MLflow is untyped
     run, metrics = Run(store, entity.info.run_id), _finite(entity.data.metrics)
-    best, digests = int(metrics.get(names.BEST_EPOCH, 0)), _digests(entity)
-    histories = {name: _finite(run.metric_history(name)) for name in _HISTORIES if name in metrics}
-    seconds = histories.pop(names.EPOCH_SECONDS, {})
-    speeds = histories.pop(names.SPEED, {}).values()
+    of_epochs, digests = metrics if names.EPOCHS_TRAINED in metrics else _sums(run, metrics), _digests(entity)
+    kept = {"accuracy": of_epochs.get(names.BEST_ACCURACY), "loss": of_epochs.get(names.BEST_LOSS)}
     tested = [one for one in evaluations if _digests(one).get(TEST) == digests.get(TEST)]
     return Training(
         run=run,
@@ -181,12 +218,18 @@ def _training(store: Store, entity: Any, titles: Mapping[str, str], evaluations:
         tags=dict(entity.data.tags),
         data=_data(entity),
         digests=digests,
-        kept={name: history[best] for name, history in histories.items() if best in history},
-        epochs=len(seconds),
-        seconds=sum(seconds.values()),
-        images_per_second=sorted(speeds)[len(speeds) // 2] if speeds else None,
+        kept={name: value for name, value in kept.items() if value is not None},
+        epochs=int(of_epochs[names.EPOCHS_TRAINED]),
+        seconds=of_epochs.get(names.SECONDS, 0.0),
+        images_per_second=of_epochs.get(names.MEDIAN_SPEED),
         test=_test(_finite(tested[-1].data.metrics) if tested else metrics),
     )
+
+
+def _sums(run: Run, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Compute what a training didn't log, as one of an earlier version of this package, or an imported one."""
+    histories = {name: _finite(run.metric_history(name)) for name in HISTORIES if name in metrics}
+    return sums(histories, int(metrics.get(names.BEST_EPOCH, 0)))
 
 
 def _finite(values: Mapping[Any, float]) -> dict[Any, float]:

@@ -10,7 +10,6 @@ from PIL import Image
 
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.tracking.ending import tracked
-from beauty_mlflow.tracking.models import log_model
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
@@ -70,7 +69,7 @@ def registered(tmp_path_factory, sqlite_template, picture_file):
         environment.setenv("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
         run = Run.create(connect(), "a run")
         with tracked(run):
-            model_id = log_model(run, package, example=picture_file)
+            model_id = run.log_model(package, example=picture_file)
         client = run.store.client
         client.create_registered_model("shelf")
         client.create_model_version("shelf", source=f"models:/{model_id}", run_id=run.run_id, model_id=model_id)

@@ -18,7 +18,7 @@ from beauty_mlflow.serving.pyfunc import ANSWER_COLUMNS, COLUMN
 from beauty_mlflow.tracking import packaging
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.ending import tracked
-from beauty_mlflow.tracking.models import download, fetch_model, locate_model, log_model, training_run_of
+from beauty_mlflow.tracking.models import download, fetch_model, locate_model, training_run_of
 from beauty_mlflow.tracking.runs import Run
 
 CLASSES = ("Tubes", "Boxes, flat", "Größe 5")
@@ -48,7 +48,7 @@ def package(network, tmp_path_factory):
 def logged(run, package, picture_file):
     """A finished run with a model, and the model's id."""
     with tracked(run):
-        model_id = log_model(run, package, example=picture_file)
+        model_id = run.log_model(package, example=picture_file)
     mlflow.set_tracking_uri(run.store.uri)
     yield model_id
     mlflow.set_tracking_uri(None)
@@ -113,14 +113,14 @@ def test_figures_are_linked_to_model_and_dataset(run, logged, tmp_path):
 def test_an_attempt_that_broke_off_leaves_nothing_in_the_way(run, package, picture_file):
     broken = run.store.client.create_logged_model(run.experiment_id, "model", source_run_id=run.run_id)
     assert run.model_id() == ""
-    model_id = log_model(run, package, example=picture_file)
+    model_id = run.log_model(package, example=picture_file)
     assert run.model_id() == model_id
     assert broken.model_id not in [model.model_id for model in run.models()]
 
 
 def test_a_model_that_cannot_be_written_is_marked_failed(run, tmp_path, picture_file):
     with pytest.raises(Exception, match=r"model\.keras"):
-        log_model(run, tmp_path / "no package", example=picture_file)
+        run.log_model(tmp_path / "no package", example=picture_file)
     assert [str(model.status) for model in run.models()] == ["FAILED"]
     assert run.model_id() == ""
     with pytest.raises(TrackingError, match=r"is FAILED: it wasn't logged whole"):
@@ -156,7 +156,7 @@ def test_a_model_of_another_kind_is_an_error(local_run, tmp_path):
     (tmp_path / "MLmodel").write_text("flavors: {python_function: {data: data}}")
     client.log_model_artifact(model.model_id, str(tmp_path / "MLmodel"))
     client.finalize_logged_model(model.model_id, "READY")
-    with pytest.raises(TrackingError, match=r"isn't one that this package logged: it holds no serving\.json"):
+    with pytest.raises(TrackingError, match=r"isn't one that this package logged: its loader is ''"):
         fetch_model(local_run.store, f"models:/{model.model_id}")
 
 
@@ -170,7 +170,7 @@ def test_artifacts_come_back(run, tmp_path):
 
 
 def test_there_is_no_pickle_inside_and_requirements_are_pinned(local_run, package, picture_file):
-    model_id = log_model(local_run, package, example=picture_file)
+    model_id = local_run.log_model(package, example=picture_file)
     root = fetch_model(local_run.store, f"models:/{model_id}").parents[1]
     names = {path.name for path in root.rglob("*") if path.is_file()}
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".joblib", ".pyc"))]
@@ -190,7 +190,7 @@ def test_the_signature_has_the_answers_columns():
 @pytest.mark.slow
 def test_it_answers_where_this_package_is_not_installed(local_run, package, picture_file, python, tmp_path):
     """In isolated mode and without the checkout, only the code in the model can be found."""
-    model_id = log_model(local_run, package, example=picture_file)
+    model_id = local_run.log_model(package, example=picture_file)
     root = fetch_model(local_run.store, f"models:/{model_id}").parents[1]
     alone = tmp_path / "alone"
     shutil.copytree(root, alone / "model")
@@ -225,6 +225,6 @@ def test_it_answers_where_this_package_is_not_installed(local_run, package, pict
 
 
 def test_the_package_is_what_the_classifier_loads(local_run, package, picture_file):
-    model_id = log_model(local_run, package, example=picture_file)
+    model_id = local_run.log_model(package, example=picture_file)
     classifier = Classifier.load(fetch_model(local_run.store, f"models:/{model_id}"))
     assert classifier.classify([picture_file])[0].label in CLASSES

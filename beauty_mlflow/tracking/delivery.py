@@ -1,0 +1,137 @@
+"""Doing in the store what a change says. What may have arrived before, in part or as a whole, isn't doubled."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from PIL import Image
+
+from beauty_mlflow.errors import UnreachableError
+from beauty_mlflow.tracking.arrival import LARGE_BYTES, missing
+from beauty_mlflow.tracking.changes import (
+    OWN_MODEL,
+    Batch,
+    Change,
+    Inputs,
+    LoggedFile,
+    LoggedImage,
+    LoggedModel,
+    Point,
+    Status,
+    Untag,
+)
+from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.model_upload import ready_model_of, upload_model
+
+RUNNING = "RUNNING"
+
+
+def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) -> None:  # noqa: ANN401 - MLflow is untyped
+    """Change a run in the store.
+
+    Args:
+        client: MLflow's client of the store.
+        run_id: The run's id there.
+        change: What to do.
+        again: It may have arrived already: metrics that the run has at their step, images of their step and a model
+            that is ready are then left as they are, and files are compared with what arrived.
+
+    Raises:
+        UnreachableError: The store doesn't answer, or can't for now.
+        TrackingError: The store refuses it.
+        WorkError: A file couldn't be read or written.
+    """
+    match change:
+        case Batch():
+            _deliver_batch(client, run_id, change, again=again)
+        case Untag():
+            with translated(f"remove a tag of the run {run_id}"):
+                if change.name in client.get_run(run_id).data.tags:
+                    client.delete_tag(run_id, change.name)
+        case Inputs():
+            models = [LoggedModelInput(change.model)] if change.model else []
+            with translated(f"log what the run {run_id} reads"):
+                client.log_inputs(run_id, [one.as_input() for one in change.datasets], models=models)
+        case LoggedFile():
+            _deliver_file(client, run_id, change, again=again)
+        case LoggedImage():
+            _deliver_image(client, run_id, change, again=again)
+        case LoggedModel():
+            upload_model(client, run_id, change.path, example=change.example.read_bytes())
+        case Status():
+            with translated(f"set the run {run_id} to {change.status}"):
+                if change.status == RUNNING:
+                    client.update_run(run_id, status=RUNNING)
+                else:
+                    client.set_terminated(run_id, change.status, change.end)
+
+
+def _deliver_batch(client: Any, run_id: str, change: Batch, *, again: bool) -> None:  # noqa: ANN401 - MLflow is untyped
+    with translated(f"log figures, parameters or tags of the run {run_id}"):
+        points = _missing(client, run_id, change.metrics) if again else change.metrics
+        own = ready_model_of(client, run_id) if any(point.model == OWN_MODEL for point in points) else ""
+        client.log_batch(
+            run_id,
+            metrics=[_metric(run_id, point, own) for point in points],
+            params=[Param(name, value) for name, value in change.parameters.items()],
+            tags=[RunTag(name, value) for name, value in change.tags.items()],
+            synchronous=True,
+        )
+
+
+def _missing(client: Any, run_id: str, points: Iterable[Point]) -> list[Point]:  # noqa: ANN401 - MLflow is untyped
+    points = list(points)
+    present = {
+        name: {point.step for point in client.get_metric_history(run_id, name)}
+        for name in {point.name for point in points}
+    }
+    return [point for point in points if point.step not in present[point.name]]
+
+
+def _metric(run_id: str, point: Point, own_model: str) -> Any:  # noqa: ANN401 - MLflow is untyped
+    linked = {"run_id": run_id, "model_id": own_model if point.model == OWN_MODEL else point.model}
+    if point.dataset:
+        linked |= {"dataset_name": point.dataset.name, "dataset_digest": point.dataset.digest}
+    return Metric(
+        point.name, point.value, point.timestamp, point.step, **{name: value for name, value in linked.items() if value}
+    )
+
+
+def _deliver_file(client: Any, run_id: str, change: LoggedFile, *, again: bool) -> None:  # noqa: ANN401 - MLflow is untyped
+    with translated(f"log {change.path.name} in the run {run_id}"):
+        large = change.path.stat().st_size >= LARGE_BYTES
+        if again and large and _has_arrived(client, run_id, change):
+            return
+        client.log_artifact(run_id, str(change.path), change.folder or None)
+        if large and not _has_arrived(client, run_id, change):
+            raise UnreachableError(
+                f"{change.path.name} didn't arrive whole in the run {run_id}; it has to be sent again."
+            )
+
+
+def _has_arrived(client: Any, run_id: str, change: LoggedFile) -> bool:  # noqa: ANN401 - MLflow is untyped
+    artifacts = client.get_run(run_id).info.artifact_uri
+    repository = get_artifact_repository(artifacts, tracking_uri=client.tracking_uri)
+    return not missing(repository, {Path(change.folder, change.path.name): change.path})
+
+
+def _deliver_image(client: Any, run_id: str, change: LoggedImage, *, again: bool) -> None:  # noqa: ANN401 - MLflow is untyped
+    with translated(f"log the image {change.name} of the run {run_id}"):
+        if again and _has_image(client, run_id, change):
+            return
+        with Image.open(change.path) as picture:
+            pixels = np.asarray(picture)
+        client.log_image(
+            run_id, pixels, key=change.name, step=change.step, timestamp=change.timestamp, synchronous=True
+        )
+
+
+def _has_image(client: Any, run_id: str, change: LoggedImage) -> bool:  # noqa: ANN401 - MLflow is untyped
+    """Return whether both files that MLflow makes of an image are there: the picture, and a small one."""
+    name = re.escape(change.name.replace("/", "~"))
+    ours = re.compile(rf"images/{name}[+%]step[+%]{change.step}[+%]timestamp[+%]{change.timestamp}[+%]")
+    return sum(bool(ours.match(entry.path)) for entry in client.list_artifacts(run_id, "images")) >= 2  # noqa: PLR2004

@@ -1,0 +1,276 @@
+"""A run's changes on disk, whole at every moment, until they have arrived in the store.
+
+A folder holds ``header.json`` (what the run is and where it goes), ``journal.jsonl`` (a change a line, each on the disk
+before the next step of the work), ``files/`` (what is to be uploaded) and ``sent`` (how far it has arrived).
+"""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO
+
+from beauty_mlflow.errors import WorkError
+from beauty_mlflow.files import state_folder, sync, write_text
+from beauty_mlflow.tracking.changes import CHANGE, Change, LoggedFile, LoggedImage, LoggedModel
+
+LIMIT = "BEAUTY_SPOOL_GB"
+DEFAULT_LIMIT_GB = 10.0
+COMPACT_BYTES = 4_000_000
+SMALL_BYTES = 1_000_000  # always finds room
+
+_HEADER, _JOURNAL, _SENT, _FILES, _LOCK = "header.json", "journal.jsonl", "sent", "files", "lock"
+_NUMBER_DIGITS = 7
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a spool belongs to.
+
+    Attributes:
+        destination: The store, without credentials.
+        experiment: The name of the experiment.
+        experiment_id: Its id; empty where the store hasn't been asked.
+        run_id: The run's id there; empty until the store has given one.
+        name: Of a run that is still to be made.
+        tags: The first tags of one.
+        start: When it began, in ms since 1970.
+    """
+
+    destination: str
+    experiment: str
+    experiment_id: str = ""
+    run_id: str = ""
+    name: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    start: int = 0
+
+
+def spool_folder() -> Path:
+    """Return the folder that holds a folder for each run with something unsent."""
+    return state_folder() / "spool"
+
+
+class Journal:
+    """One run's spool; whoever has it open is alone with it.
+
+    Args:
+        folder: The spool, named after the run's id, or one that stands for it until the store gives one.
+        header: What it belongs to; None takes it from the folder.
+
+    Raises:
+        WorkError: It can't be written, or another process is at it.
+    """
+
+    def __init__(self, folder: Path, header: Header | None = None) -> None:
+        self.folder = folder
+        with self._explained("opened"):
+            (folder / _FILES).mkdir(parents=True, exist_ok=True)
+            self._lock = (folder / _LOCK).open("w")
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self._lock.close()
+                raise WorkError(f"Another process is at work on what {folder} holds; end that first.") from None
+            if header and not (folder / _HEADER).exists():
+                self.write_header(header)
+            self.header = read_header(folder)
+            self._cut_torn_line()
+            self._stream: IO[bytes] = (folder / _JOURNAL).open("ab")
+            self._sent = read_sent(folder)
+            self._last = max([self._sent, *(number for number, _ in _lines(folder))])
+
+    @property
+    def key(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def write_header(self, header: Header) -> None:
+        """Replace what the spool belongs to."""
+        write_text(self.folder / _HEADER, json.dumps(asdict(header), indent=1))
+        self.header = header
+
+    def append(self, change: Change) -> tuple[int, Change]:
+        """Write a change down; return its number and the change as it is kept, with files of the spool's own.
+
+        Raises:
+            WorkError: It couldn't be written; nothing of it is left.
+        """
+        number = self._last + 1
+        with self._explained("written"):
+            kept = self._with_files(number, change)
+            line = json.dumps({"number": number, "change": CHANGE.dump_python(kept, mode="json")}).encode() + b"\n"
+            position = self._stream.tell()
+            try:
+                self._stream.write(line)
+                self._stream.flush()
+                os.fsync(self._stream.fileno())
+            except OSError:
+                self._reopen_at(position)
+                self._drop_files(number)
+                raise
+        self._last = number
+        return number, self._here(kept)
+
+    def changes(self) -> Iterator[Change]:
+        """Yield every change that is written down, those that have arrived as well."""
+        for _, line in _lines(self.folder):
+            yield self._here(CHANGE.validate_python(line))
+
+    def unsent(self) -> list[tuple[int, Change]]:
+        """Return the changes that haven't arrived for sure, in order, by number."""
+        return [
+            (number, self._here(CHANGE.validate_python(line)))
+            for number, line in _lines(self.folder)
+            if number > self._sent
+        ]
+
+    def mark_sent(self, number: int) -> None:
+        """Note that everything up to a change has arrived; its files aren't needed any more."""
+        with self._explained("written"):
+            with (self.folder / _SENT).open("ab") as stream:
+                stream.write(b"%d\n" % number)
+            self._sent = number
+            self._drop_files(number)
+            if number == self._last and self._stream.tell() > COMPACT_BYTES:
+                self._reopen_at(0)
+                (self.folder / _SENT).write_bytes(b"%d\n" % number)
+
+    def close(self) -> None:
+        """Let go of the folder; it stays where something is unsent."""
+        self._stream.close()
+        self._lock.close()
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self.folder)
+        self.close()
+
+    def _with_files(self, number: int, change: Change) -> Change:
+        """Copy what the change uploads; a path in the result is relative to the spool."""
+        if not isinstance(change, LoggedFile | LoggedImage | LoggedModel):
+            return change
+        sources = [change.path, *([change.example] if isinstance(change, LoggedModel) else [])]
+        self._require_room(sum(size_of(source) for source in sources))
+        folder = self._files_of(number)
+        folder.mkdir()
+        try:
+            copies = [_copy(source, folder / source.name) for source in sources]
+        except OSError:
+            self._drop_files(number)
+            raise
+        names = [copy.relative_to(self.folder) for copy in copies]
+        return change.model_copy(update=dict(zip(("path", "example"), names, strict=False)))
+
+    def _here(self, change: Change) -> Change:
+        if not isinstance(change, LoggedFile | LoggedImage | LoggedModel):
+            return change
+        found = {"path": self.folder / change.path}
+        if isinstance(change, LoggedModel):
+            found["example"] = self.folder / change.example
+        return change.model_copy(update=found)
+
+    def _require_room(self, wanted: int) -> None:
+        limit = float(os.environ.get(LIMIT, DEFAULT_LIMIT_GB)) * 1e9
+        if wanted > SMALL_BYTES and size_of(spool_folder()) + wanted > limit:
+            raise OSError(errno.EDQUOT, f"the spool would exceed {limit / 1e9:g} GB ({LIMIT})")
+
+    def _files_of(self, number: int) -> Path:
+        return self.folder / _FILES / f"{number:0{_NUMBER_DIGITS}d}"
+
+    def _drop_files(self, number: int) -> None:
+        shutil.rmtree(self._files_of(number), ignore_errors=True)
+
+    def _cut_torn_line(self) -> None:
+        """Remove what a process that was killed has written of a line: nobody was told that it's kept."""
+        path = self.folder / _JOURNAL
+        path.touch()
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(path, whole)
+
+    def _reopen_at(self, position: int) -> None:
+        self._stream.close()
+        path = self.folder / _JOURNAL
+        os.truncate(path, position)
+        self._stream = path.open("ab")
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise WorkError(
+                f"What is to be sent to the tracking store can't be {what} in {self.folder}: {error}. Make room, or set "
+                "BEAUTY_STATE_DIR to a folder with more; what was written before is kept."
+            ) from error
+
+
+def read_header(folder: Path) -> Header:
+    """Return what a spool belongs to.
+
+    Raises:
+        WorkError: It doesn't say so.
+    """
+    path = folder / _HEADER
+    try:
+        return Header(**json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise WorkError(f"{path} doesn't say what the spool belongs to: {error}.") from None
+
+
+def read_sent(folder: Path) -> int:
+    """Return the number of the last change that has arrived for sure, 0 where none has."""
+    try:
+        lines = (folder / _SENT).read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return 0
+    return int(lines[-1]) if lines else 0
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether a process is at work on a spool."""
+    with (folder / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def count_unsent(folder: Path) -> tuple[int, int]:
+    """Return how many changes of a spool are unsent, and the bytes that they take."""
+    sent = read_sent(folder)
+    lines = [number for number, _ in _lines(folder) if number > sent]
+    return len(lines), size_of(folder / _FILES) + size_of(folder / _JOURNAL)
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all below a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _lines(folder: Path) -> Iterator[tuple[int, object]]:
+    with (folder / _JOURNAL).open("rb") as stream:
+        for line in stream:
+            if line.endswith(b"\n"):
+                entry = json.loads(line)
+                yield entry["number"], entry["change"]
+
+
+def _copy(source: Path, target: Path) -> Path:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)
+    for path in (target, *target.rglob("*")):
+        sync(path)
+    return target

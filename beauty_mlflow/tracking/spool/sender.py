@@ -1,0 +1,126 @@
+"""The thread that brings a run's changes into the store, in order, as long as it takes."""
+
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from beauty_mlflow.errors import BeautyError, UnreachableError, WorkError
+from beauty_mlflow.tracking.changes import Change
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+LAST_WAIT_SECONDS = 60.0  # for one change, once nothing else is left to do
+
+Deliver = Callable[[Change, bool], None]
+
+
+class Sender:
+    """Sends changes one after the other; a store that doesn't answer is asked again and again.
+
+    Args:
+        deliver: Brings a change into the store; the second argument says that it may have arrived before.
+        sent: Called with the number of each change that has arrived.
+        where: What the store is called.
+        kept: Where changes are kept meanwhile.
+        waiting: Changes that an earlier process has left.
+
+    Attributes:
+        refusal: What the store has refused for good; nothing is sent after that.
+    """
+
+    def __init__(
+        self,
+        deliver: Deliver,
+        sent: Callable[[int], None],
+        *,
+        where: str,
+        kept: str,
+        waiting: Iterable[tuple[int, Change]] = (),
+    ) -> None:
+        self._deliver, self._sent, self._where, self._kept = deliver, sent, where, kept
+        self._waiting = deque(waiting)
+        self._again = bool(self._waiting)
+        self._changed = threading.Condition()
+        self._closing = self._over = self._is_spooling = False
+        self._moved = time.monotonic()  # when a change arrived last, or the end began
+        self.refusal: BeautyError | None = None
+        self._thread = threading.Thread(target=self._run, name="tracker", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def put(self, number: int, change: Change) -> None:
+        """Have a change sent after those before it."""
+        with self._changed:
+            self._waiting.append((number, change))
+            self._changed.notify_all()
+
+    def close(self) -> int:
+        """Wait until everything has arrived, or the store doesn't answer once more; return how many are unsent."""
+        with self._changed:
+            self._closing, self._moved = True, time.monotonic()
+            self._changed.notify_all()
+            while self._waiting and not self._over and time.monotonic() - self._moved < LAST_WAIT_SECONDS:
+                self._changed.wait(1)
+            self._over = True
+            self._changed.notify_all()
+            return len(self._waiting)
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            with self._changed:
+                while not self._waiting and not self._over:
+                    self._level()
+                    self._changed.wait()
+                if self._over:
+                    return
+                number, change = self._waiting[0]
+                last_try = self._closing
+            try:
+                self._deliver(change, self._again)
+                self._sent(number)
+            except (UnreachableError, WorkError, OSError) as error:
+                self._again = True
+                self._spool(error)
+                with self._changed:
+                    if last_try:
+                        self._over = True
+                        self._changed.notify_all()
+                    elif not self._closing:
+                        self._changed.wait_for(lambda: self._closing or self._over, pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run's own thread has to hear of it
+                with self._changed:
+                    refused = f"{type(error).__name__}: {error}"
+                    self.refusal = error if isinstance(error, BeautyError) else WorkError(refused)
+                    self._over = True
+                    self._changed.notify_all()
+            else:
+                pause = FIRST_PAUSE_SECONDS
+                with self._changed:
+                    self._waiting.popleft()
+                    self._moved = time.monotonic()
+                    self._changed.notify_all()
+
+    def _spool(self, error: Exception) -> None:
+        if not self._is_spooling:
+            self._is_spooling = True
+            say(
+                f"the {self._where} doesn't take what the run logs ({str(error).rstrip('.')}). The work goes on; what "
+                f"is logged is kept in {self._kept} until it does."
+            )
+
+    def _level(self) -> None:
+        if self._is_spooling:
+            self._is_spooling = False
+            say(f"the {self._where} answers again, and has everything that was kept meanwhile.")
+        self._again = False
+
+
+def say(sentence: str) -> None:
+    """Print a sentence on stderr, between whatever else is shown there."""
+    sys.stderr.write(f"note: {sentence}\n")

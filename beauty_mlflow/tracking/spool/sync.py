@@ -1,0 +1,126 @@
+"""Sending what processes that have ended left unsent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.changes import Batch, Change
+from beauty_mlflow.tracking.delivery import deliver
+from beauty_mlflow.tracking.experiments import introduce
+from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.spool.journal import Journal, count_unsent, is_locked, read_header, spool_folder
+from beauty_mlflow.tracking.spool.recorded import EXPERIMENT_TO_COME
+from beauty_mlflow.tracking.store import Store
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A spool with something to send.
+
+    Attributes:
+        folder: Where it is.
+        run_id: The run's id; of one that the store doesn't have yet, what stands for it.
+        destination: The store, without credentials.
+        experiment: The name of the run's experiment.
+        changes: How many are unsent.
+        bytes: What they take.
+        alive: Whether a process is at work on the run, and will send them itself.
+    """
+
+    folder: Path
+    run_id: str
+    destination: str
+    experiment: str
+    changes: int
+    bytes: int
+    alive: bool
+
+
+def unsent_spools() -> list[Unsent]:
+    """Return every spool of this user, by name.
+
+    Raises:
+        WorkError: One doesn't say what it belongs to.
+    """
+    root = spool_folder()
+    folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    return [_look_at(folder) for folder in folders]
+
+
+def send(store: Store, spool: Unsent, step: Callable[[], object]) -> tuple[str, str]:
+    """Send everything that a spool holds, then remove it; one that broke off is gone on with.
+
+    Args:
+        store: The spool's destination.
+        spool: What to send.
+        step: Called after each change.
+
+    Returns:
+        The run's id in the store, and the status that it has there now.
+
+    Raises:
+        UnreachableError: The store doesn't answer any more; what has arrived isn't sent again.
+        TrackingError: The store refuses something.
+        WorkError: A process is at work on the run, or a file can't be read.
+    """
+    journal = Journal(spool.folder)
+    try:
+        run_id = _run_of(store, journal)
+        for number, change in journal.unsent():
+            deliver(store.client, run_id, _named(change, journal, run_id), again=True)
+            journal.mark_sent(number)
+            step()
+        with translated(f"read the run {run_id}"):
+            status = str(store.client.get_run(run_id).info.status)
+    except BaseException:
+        journal.close()
+        raise
+    journal.remove()
+    return run_id, status
+
+
+def _look_at(folder: Path) -> Unsent:
+    header = read_header(folder)
+    changes, size = count_unsent(folder)
+    return Unsent(
+        folder,
+        header.run_id or folder.name,
+        header.destination,
+        header.experiment,
+        changes,
+        size,
+        alive=is_locked(folder),
+    )
+
+
+def _run_of(store: Store, journal: Journal) -> str:
+    """Return the id of the spool's run, which is made, once, where the store doesn't have it."""
+    header = journal.header
+    if header.run_id:
+        return header.run_id
+    with translated(f"make a run in the {store.describe()}"):
+        experiment = header.experiment_id or store.experiment_id
+        made = _made_before(store, experiment, journal.key)
+        if made is None:
+            introduce(replace(store, experiment_id=experiment))
+            tags = {**header.tags, names.OFFLINE: journal.key}
+            made = store.client.create_run(experiment, header.start, tags=tags, run_name=header.name)
+    found = replace(header, run_id=str(made.info.run_id), experiment_id=str(made.info.experiment_id))
+    journal.write_header(found)
+    return found.run_id
+
+
+def _made_before(store: Store, experiment: str, key: str) -> Any:  # noqa: ANN401 - MLflow is untyped
+    found = store.client.search_runs([experiment], f"tags.`{names.OFFLINE}` = '{key}'", max_results=1)
+    return found[0] if found else None
+
+
+def _named(change: Change, journal: Journal, run_id: str) -> Change:
+    """Return the change with links that lead to the run, whose address wasn't known as it was described."""
+    if not isinstance(change, Batch) or names.DESCRIPTION not in change.tags:
+        return change
+    text = change.tags[names.DESCRIPTION].replace(f"{EXPERIMENT_TO_COME}{journal.key}", journal.header.experiment_id)
+    tags = {**change.tags, names.DESCRIPTION: text.replace(journal.key, run_id)}
+    return change.model_copy(update={"tags": tags})
