@@ -21,14 +21,14 @@ MARK = ".tmp"
 KIND = "temporary file"
 _NAME = re.compile(rf"\..+\.[a-z0-9_]{{8}}{re.escape(MARK)}(\.[^.]+)?", re.DOTALL)
 _YOUNG = 2.0  # seconds in which a file may be there whose lock isn't taken yet
-_LONGEST = 100  # characters of a name that are kept
+_LONGEST_NAME, _LONGEST_SUFFIX = 100, 20  # bytes that are kept of them; 255 are allowed in all
 
 
 @contextmanager
 def temporary_file(path: Path) -> Iterator[Path]:
     """Yield an empty file beside ``path``, whose folder is made where it is missing; what is left at the end goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=f"{MARK}{path.suffix}")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=_suffix(path))
     try:
         _lock(handle)
         yield Path(name)
@@ -151,7 +151,16 @@ def _home() -> Path:
 
 
 def _prefix(path: Path) -> str:
-    return f".{path.name[:_LONGEST]}."
+    return f".{_cut(path.name, _LONGEST_NAME)}."
+
+
+def _suffix(path: Path) -> str:
+    """Return what says how a file is written, unless it is too long for that."""
+    return f"{MARK}{path.suffix if _cut(path.suffix, _LONGEST_SUFFIX) == path.suffix else ''}"
+
+
+def _cut(text: str, length: int) -> str:
+    return os.fsencode(text)[:length].decode("utf-8", "ignore")
 
 
 def _lock(handle: int) -> None:
