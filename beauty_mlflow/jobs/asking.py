@@ -22,10 +22,10 @@ def ask(package: Path, description: Description, pictures: Pictures, batch_size:
     Raises:
         DataError, WorkError: As ``predict``.
     """
-    from beauty_mlflow.serving.classifier import load_network
+    from beauty_mlflow.networks.keras_file import load_keras_file
 
     return predict(
-        load_network(package / MODEL_FILE),
+        load_keras_file(package / MODEL_FILE),
         pictures,
         size=description.image_size,
         resize=description.resize,

@@ -20,12 +20,12 @@ from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.jobs.model_names import MODEL_URI, RUN_ID
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.promotion.answers import Answers
+from beauty_mlflow.tracking.model_folders import package_in
 from beauty_mlflow.tracking.models import (
     Located,
     fetch_any,
     is_ours,
     locate_model,
-    package_in,
     training_run_of,
 )
 from beauty_mlflow.tracking.runs import Run
@@ -48,6 +48,7 @@ class Contender:
         role: candidate or champion.
         uri: What names it.
         model: Where it is kept.
+        is_ours: Whether this package logged it; to ask another one, code that came with it is run.
         training: The run that trained it; None where nobody knows, or it is gone.
         own: The split that it was trained and chosen on; None where nobody knows.
         ancestors: The splits of the trainings that its first weights come from.
@@ -57,14 +58,10 @@ class Contender:
     role: str
     uri: str
     model: Located
+    is_ours: bool
     training: Run | None
     own: Split | None
     ancestors: tuple[Split, ...] = ()
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether this package logged it; to ask another one, code that came with it is run."""
-        return is_ours(self._folder)
 
     @property
     def seen(self) -> frozenset[str]:
@@ -130,7 +127,7 @@ class Contender:
 
     @cached_property
     def _folder(self) -> Path:
-        return fetch_any(self.store, self.uri)
+        return fetch_any(self.store, self.model, self.uri)
 
     @cached_property
     def _ask(self) -> Ask:
@@ -155,18 +152,15 @@ def contender(store: Store, role: str, uri: str, *, allow_foreign: bool) -> Cont
         TrackingError: There is no such model; or this package hasn't logged it, and that isn't allowed.
     """
     model = locate_model(store, uri)
-    training, own = _training(store, model)
-    if own is not None and training is not None:
-        return Contender(store, role, uri, model, training, own, tuple(_ancestors(store, training)))
-    found = Contender(store, role, uri, model, training, own)
-    if found.is_ours:
-        return found
-    if not allow_foreign:
+    ours = is_ours(store, model, uri)
+    if not ours and not allow_foreign:
         raise TrackingError(
             f"The {role} {uri} isn't a model that this package logged. With allow_foreign=true it can take part; "
             "code that came with it is run then."
         )
-    return found
+    training, own = _training(store, model)
+    ancestors = () if own is None or training is None else tuple(_ancestors(store, training))
+    return Contender(store, role, uri, model, ours, training, own, ancestors)
 
 
 def _training(store: Store, model: Located) -> tuple[Run | None, Split | None]:

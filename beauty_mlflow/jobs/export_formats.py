@@ -90,9 +90,9 @@ def _copy_keras(network: Any, file: Path, path: Path) -> None:  # noqa: ANN401, 
 
 
 def _load_keras(path: Path) -> Runtime:
-    from beauty_mlflow.serving.classifier import load_network
+    from beauty_mlflow.networks.keras_file import load_keras_file
 
-    network = load_network(path)
+    network = load_keras_file(path)
     return Runtime(run_keras(network), network.inputs[0].name, network.layers[-1].name)
 
 

@@ -134,10 +134,10 @@ def _test_pictures(store: Store, parameters: Export) -> Pictures:
 
 
 def _write_and_check(parameters: Export, package: Path, pictures: Pictures, path: Path) -> Checked:
-    from beauty_mlflow.serving.classifier import load_network
+    from beauty_mlflow.networks.keras_file import load_keras_file
 
     wanted, description = FORMATS[parameters.format], read_description(package)
-    original = load_network(package / MODEL_FILE)
+    original = load_keras_file(package / MODEL_FILE)
     network = as_float32(original) if wanted.float32_only else original
     precision = "" if network is original else _precision(original)
     with writing(parameters.path):

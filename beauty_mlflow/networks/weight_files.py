@@ -9,11 +9,11 @@ import keras
 
 from beauty_mlflow.errors import WeightsError, did_you_mean
 from beauty_mlflow.networks.building import HEAD_PREFIX, SCALING_PREFIX, trunk_of
+from beauty_mlflow.networks.keras_file import brief, load_keras_file
 from beauty_mlflow.networks.table import Network
 
 KEYWORDS = ("auto", "imagenet", "random")
 _SUFFIXES = (".keras", ".weights.h5")
-_LONGEST_REASON = 400
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ def load_file(model: keras.Model, network: Network, path: Path, *, keep_head: bo
     """Set the trunk's weights, and the head's if it is to be kept and fits.
 
     Raises:
-        WeightsError: If there is no such file, it is damaged, would run code, or its trunk doesn't fit.
+        WeightsError: If there is no such file, it is damaged, or its trunk doesn't fit.
+        ModelError: If it is a .keras file that can't be loaded, or would run code.
     """
     if not path.name.endswith(_SUFFIXES):
         expected = f"{', '.join(KEYWORDS)}, or a path that ends in {' or '.join(_SUFFIXES)}"
@@ -47,7 +48,7 @@ def load_file(model: keras.Model, network: Network, path: Path, *, keep_head: bo
 
 
 def _load_network(model: keras.Model, network: Network, path: Path, *, keep_head: bool) -> Contents:
-    source = _read_network(path)
+    source = load_keras_file(path)
     theirs = list(_weighted_layers(source))
     ours = list(_weighted_layers(trunk_of(model, network)))
     _check_trunk(ours, theirs, network, path)
@@ -58,18 +59,6 @@ def _load_network(model: keras.Model, network: Network, path: Path, *, keep_head
         layer.set_weights(other.get_weights())
     their_scaling = _scaling(source)
     return Contents(kept, their_scaling if their_scaling != _scaling(model) else "")
-
-
-def _read_network(path: Path) -> keras.Model:
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises nearly anything for a damaged or hostile file
-        if "Lambda" in str(error):
-            raise WeightsError(
-                f"{path} holds a Lambda layer, which is code that would run on loading: it is refused. "
-                "Save the network without it, or its weights alone as .weights.h5."
-            ) from error
-        raise WeightsError(f"{path} can't be read as a Keras network: {_brief(error)}") from error
 
 
 def _load_weights(model: keras.Model, network: Network, path: Path, *, keep_head: bool) -> bool:
@@ -84,7 +73,7 @@ def _load_weights(model: keras.Model, network: Network, path: Path, *, keep_head
     try:
         trunk_of(model, network).load_weights(path)
     except Exception as error:  # Keras and h5py raise nearly anything for a damaged file
-        raise WeightsError(f"{path} doesn't fit {network.name}, or is damaged: {_brief(error)}") from error
+        raise WeightsError(f"{path} doesn't fit {network.name}, or is damaged: {brief(error)}") from error
     return False
 
 
@@ -118,8 +107,3 @@ def _shapes(layer: Any) -> list[tuple[int, ...]]:  # noqa: ANN401 - Keras' layer
 def _scaling(model: keras.Model) -> str:
     layers = [layer for layer in model.layers if layer.name == SCALING_PREFIX]
     return f"x * {layers[0].scale:.4g} + {layers[0].offset}" if layers else ""
-
-
-def _brief(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} [...]"

@@ -54,6 +54,7 @@ def load_weights(
 
     Raises:
         WeightsError: If the weights can't be had or don't fit; the message says how to go on.
+        ModelError: If they are in a .keras file that can't be loaded, or would run code.
     """
     if weights == "random":
         return Loaded("random", "", random=True, head_kept=False)

@@ -7,13 +7,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from beauty_mlflow.data import images
-from beauty_mlflow.errors import ModelError, ParameterError, PictureError
+from beauty_mlflow.errors import ParameterError, PictureError
+from beauty_mlflow.networks.keras_file import load_keras_file
 from beauty_mlflow.serving.answers import Answer, answer, no_answer
 from beauty_mlflow.serving.calibration import calibrate
 from beauty_mlflow.serving.package import MODEL_FILE, Description, check_fit, read_description
@@ -56,7 +56,7 @@ class Classifier:
             ModelError: The folder is no package, is damaged, or its network isn't safe to load.
         """
         description = read_description(folder)
-        network = load_network(folder / MODEL_FILE)
+        network = load_keras_file(folder / MODEL_FILE)
         check_fit(network, description)
         return cls(network, description, model_version=model_version)
 
@@ -140,24 +140,6 @@ class Classifier:
             )
             for picture in batch
         ]
-
-
-def load_network(path: Path) -> Any:  # noqa: ANN401 - Keras is untyped
-    """Load a .keras file in safe mode: nothing in it is run, Python code in it is refused.
-
-    Raises:
-        ModelError: The file is missing, damaged, or holds code.
-    """
-    if not path.is_file():
-        raise ModelError(f"{path} doesn't exist; expected a Keras file. Fetch the model again.")
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a damaged file raises whatever the zip, JSON, HDF5 and Keras readers do
-        reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"{path} can't be loaded ({reason}): it is damaged, holds code (refused: it could do anything), "
-            "or another version of Keras wrote it. Fetch the model again, or take one of this package."
-        ) from error
 
 
 def _check_top(top: int) -> None:

@@ -16,11 +16,15 @@ def find_model_version(folder: Path) -> str:
         return ""
     note = _read_yaml(root / "registered_model_meta")
     name, version = note.get("model_name"), note.get("model_version")
-    if name and version:  # both are null where it was fetched by the logged model's id
+    if isinstance(name, str) and isinstance(version, str | int):  # both are null where the logged model's id was given
         return f"{name}/{version}"
-    return str(_read_yaml(root / "MLmodel").get("model_id") or "")
+    model_id = _read_yaml(root / "MLmodel").get("model_id")
+    return model_id if isinstance(model_id, str) else ""
 
 
 def _read_yaml(path: Path) -> dict[str, object]:
-    content = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return {}
     return content if isinstance(content, dict) else {}

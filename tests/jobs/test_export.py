@@ -20,7 +20,8 @@ from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.finetune import run as finetune
 from beauty_mlflow.networks.building import build_transfer
 from beauty_mlflow.networks.table import get_network
-from beauty_mlflow.serving.classifier import Classifier, load_network
+from beauty_mlflow.networks.keras_file import load_keras_file
+from beauty_mlflow.serving.classifier import Classifier
 from beauty_mlflow.serving.package import MODEL_FILE
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.store import connect
@@ -53,7 +54,7 @@ def test_another_program_gets_the_same_probabilities(logged_model, shared_manife
     command = [sys.executable, script, out, tmp_path / "batch.npy", tmp_path / "found.npy"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    original = load_network(fetch_model(connect(), logged_model) / MODEL_FILE)
+    original = load_keras_file(fetch_model(connect(), logged_model) / MODEL_FILE)
     expected = np.asarray(original(batch.astype(np.float32), training=False))
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected, atol=1e-5)
     assert {path.name for path in out.parent.iterdir()} == {out.name, f"{out.name}.json"}

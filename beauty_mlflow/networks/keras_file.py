@@ -1,0 +1,56 @@
+"""Loading a .keras file, whoever wrote it: what it holds is looked at, then Keras reads it in safe mode."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from beauty_mlflow.errors import ModelError
+
+_MEMBERS = frozenset({"metadata.json", "config.json", "model.weights.h5"})
+_LARGEST_EXPANSION = 4  # Keras stores its members as they are; weights that somebody compressed shrink little
+_HARMLESS = 64 * 2**20  # bytes; InceptionV3's configuration has 0.2 million
+_LONGEST_REASON = 400
+
+
+def load_keras_file(path: Path) -> Any:  # noqa: ANN401 - Keras is untyped
+    """Return the network in a .keras file, not compiled.
+
+    Nothing in the file is run or unpickled, and no other file is read. What the network asks for when it is built or
+    run isn't looked at: memory and time are the machine's to limit.
+
+    Raises:
+        ModelError: The file is missing, damaged, or holds code, the path of another file, or a decompression bomb.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path} doesn't exist; expected a Keras file.")
+    try:
+        _check_members(path)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged file raises whatever the zip, JSON, HDF5 and Keras readers do
+        raise ModelError(
+            f"{path} can't be loaded ({brief(error)}): it is damaged, of another version of Keras, or holds code or "
+            "the path of another file, which are never loaded. Expected a network of Keras's own layers, as model.save "
+            "writes it."
+        ) from error
+
+
+def _check_members(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+    unknown = sorted(sizes.keys() - _MEMBERS)
+    if unknown:
+        message = f"it holds '{unknown[0]}', expected {', '.join(sorted(_MEMBERS))} alone"
+        raise ValueError(message)
+    size, unpacked = path.stat().st_size, sum(sizes.values())
+    if unpacked > max(_HARMLESS, _LARGEST_EXPANSION * size) or sizes.get("config.json", 0) > _HARMLESS:
+        message = f"its {size} bytes unpack to {unpacked}, which is a decompression bomb"
+        raise ValueError(message)
+
+
+def brief(error: Exception) -> str:
+    """Return what one of Keras's errors says in one line of bounded length."""
+    innermost = str(error).rpartition("Exception encountered: ")[2]  # round it Keras prints whole configurations
+    text = " ".join(innermost.split()).rstrip(".") or type(error).__name__
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} [...]"
