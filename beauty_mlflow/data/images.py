@@ -4,11 +4,10 @@ A picture is an array of 8-bit RGB, uint8 [height, width, 3].
 """
 
 import io
+import os
 import re
 import struct
-import threading
 import warnings
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,21 +17,22 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from beauty_mlflow.data.regular import read_regular
+from beauty_mlflow.data.decoder_limits import MAX_MEMORY, MAX_PIXELS, Budget, check_file, check_picture
+from beauty_mlflow.data.regular import FarFile, open_regular
 from beauty_mlflow.errors import ParameterError, PictureError
 
 Array = npt.NDArray[np.uint8]
 Resize = Literal["squash", "pad", "crop"]
 
-MAX_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 WHITE = (255, 255, 255)
 
 _SPARE = 2  # a picture is shrunk quickly to this many times the wanted size, then resized carefully
-_HUGE_PIXELS = 16_000_000
-_ONE_HUGE_AT_A_TIME = threading.Lock()
-_STRIP_PIXELS = 4_000_000
+_STRIP_PIXELS = 2_000_000
+_BUDGET = Budget(MAX_MEMORY)
+_HEAD = 16  # bytes by which Pillow tells formats
 _LARGEST_FACTOR = 32  # Pillow's reduce gets dark with much larger ones: white becomes 251 with 593
+_UNKNOWN = f"it is no picture of a known format ({', '.join(FORMATS)})"
 # what Pillow's decoders raise for damaged files
 _DAMAGED = (
     ArithmeticError,
@@ -81,7 +81,7 @@ class Opened:
     height: int
 
 
-def decode(source: bytes | Path) -> Array:
+def decode(source: bytes | Path | FarFile) -> Array:
     """Decode a picture's first frame: EXIF orientation applied, transparency over white, 16 bit scaled to 8.
 
     Args:
@@ -91,8 +91,8 @@ def decode(source: bytes | Path) -> Array:
         uint8 [height, width, 3].
 
     Raises:
-        PictureError: It isn't a regular file or no picture we read, is damaged, or has more than ``MAX_PIXELS``
-            pixels. The message is the reason alone.
+        PictureError: It isn't a regular file or no picture we read, is damaged, or asks for more than
+            ``decoder_limits`` allows. The message is the reason alone.
     """
     return np.array(_open(source, None).picture)
 
@@ -114,7 +114,7 @@ def resize(picture: Array, size: int, how: Resize) -> Array:
     return np.array(_resized(Image.fromarray(picture), size, how))
 
 
-def load(source: bytes | Path, size: int, how: Resize) -> Array:
+def load(source: bytes | Path | FarFile, size: int, how: Resize) -> Array:
     """Decode and resize, in less time and memory than one after the other where the picture is large.
 
     Returns:
@@ -127,7 +127,7 @@ def load(source: bytes | Path, size: int, how: Resize) -> Array:
     return np.array(_resized(_open(source, size).picture, size, how))
 
 
-def open_picture(source: bytes | Path, size: int) -> Opened:
+def open_picture(source: bytes | Path | FarFile, size: int) -> Opened:
     """Decode in little time and memory: a picture of four times ``size`` or more a side is shrunk, to twice at least.
 
     Raises:
@@ -141,20 +141,46 @@ def squash(picture: Image.Image, size: int) -> Array:
     return np.array(_resized(picture, size, "squash"))
 
 
-def _open(source: bytes | Path, size: int | None) -> Opened:
-    content = source if isinstance(source, bytes) else read_regular(source)
-    if not content:
-        raise PictureError("the file is empty")
+def read_picture(file: Path | FarFile) -> bytes:
+    """Return a picture file's bytes; of a file on this machine that is none only the beginning is read.
+
+    Raises:
+        PictureError: as ``decode``.
+    """
+    if not isinstance(file, Path):
+        return file.read_bytes()
+    with open_regular(file) as stream:
+        try:
+            _check_head(stream.read(_HEAD))
+            check_file(os.fstat(stream.fileno()).st_size)
+            stream.seek(0)
+            return stream.read()
+        except OSError as error:
+            raise PictureError((error.strerror or "can't be read").lower()) from None
+
+
+def _open(source: bytes | Path | FarFile, size: int | None) -> Opened:
+    content = source if isinstance(source, bytes) else read_picture(source)
+    _check_head(content[:_HEAD])
+    check_file(len(content))
     _silence_pillow()
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture, _BUDGET.take(check_picture(picture, content)):
             return _first_frame(picture, size)
     except Image.DecompressionBombError:
         raise PictureError(f"it has more than {MAX_PIXELS:,} pixels") from None
-    except UnidentifiedImageError:
-        raise PictureError(f"it is no picture of a known format ({', '.join(FORMATS)})") from None
+    except UnidentifiedImageError:  # though it begins like a picture
+        raise PictureError("it can't be decoded: its header is damaged") from None
     except _DAMAGED as error:
         raise PictureError(f"it can't be decoded: {str(error) or type(error).__name__}") from None
+
+
+def _check_head(head: bytes) -> None:
+    if not head:
+        raise PictureError("the file is empty")
+    Image.init()
+    if not any(accepts and accepts(head) for _, accepts in map(Image.OPEN.__getitem__, FORMATS)):
+        raise PictureError(_UNKNOWN)
 
 
 def _silence_pillow() -> None:
@@ -165,13 +191,10 @@ def _silence_pillow() -> None:
 
 def _first_frame(picture: Image.Image, size: int | None) -> Opened:
     (width, height), mode = picture.size, picture.mode
-    if width * height > MAX_PIXELS:
-        raise PictureError(f"it has {width} x {height} pixels; expected at most {MAX_PIXELS:,}")
-    with _ONE_HUGE_AT_A_TIME if width * height > _HUGE_PIXELS else nullcontext():
-        if size:
-            picture.draft(None, (_SPARE * size, _SPARE * size))  # JPEG alone can decode to a fraction of its size
-        picture.load()
-        colours = _as_rgb(picture) if size is None else _shrunk(picture, _factor(picture, size))
+    if size:
+        picture.draft(None, (_SPARE * size, _SPARE * size))  # JPEG alone can decode to a fraction of its size
+    picture.load()
+    colours = _shrunk(picture, _factor(picture, size) if size else 1)
     turn = _UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     upright = colours if turn is None else colours.transpose(turn)
     if turn in _ON_ITS_SIDE:
@@ -180,14 +203,14 @@ def _first_frame(picture: Image.Image, size: int | None) -> Opened:
 
 
 def _factor(picture: Image.Image, size: int) -> int:
-    return min(min(picture.size) // (_SPARE * size), _LARGEST_FACTOR)
+    return max(1, min(min(picture.size) // (_SPARE * size), _LARGEST_FACTOR))
 
 
 def _shrunk(picture: Image.Image, factor: int) -> Image.Image:
     """Convert to RGB and average over blocks of factor x factor pixels, a strip at a time to save memory."""
-    if factor <= 1:
-        return _as_rgb(picture)
     width, height = picture.size
+    if factor == 1 and width * height <= _STRIP_PIXELS:
+        return _as_rgb(picture)
     rows = factor * max(1, _STRIP_PIXELS // (width * factor))
     small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     for top in range(0, height, rows):

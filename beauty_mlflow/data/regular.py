@@ -5,8 +5,21 @@ import os
 import stat
 from io import BufferedReader
 from pathlib import Path
+from typing import Protocol
 
 from beauty_mlflow.errors import PictureError
+
+
+class FarFile(Protocol):
+    """A file that isn't on this machine."""
+
+    def read_bytes(self) -> bytes:
+        """Return its content; PictureError where it can't be had."""
+
+
+def read_file(file: Path | FarFile) -> bytes:
+    """Return a file's content, wherever it is; PictureError as for ``open_regular``."""
+    return read_regular(file) if isinstance(file, Path) else file.read_bytes()
 
 
 def open_regular(path: Path) -> BufferedReader:
