@@ -31,6 +31,10 @@ class PictureError(DataError):
     """One picture can't be decoded; the message is the reason alone, without the path."""
 
 
+class UnreachableDataError(DataError):
+    """Data that lies elsewhere can't be reached or read now, whatever it is."""
+
+
 class ManifestError(DataError):
     """A split manifest is damaged, or doesn't fit its pictures."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.cache.layout import ENTRY, LOCK, PARTIAL, REMOVED, Place, disk_bytes, read_description, remove_folder
 from beauty_mlflow.cache.locks import Lock, try_lock
+from beauty_mlflow.cache.wording import in_words
 
 _FOLDER = re.compile(rf"(?P<name>(?P<kind>[a-z_]+)-[0-9a-f]{{32}})(?P<partial>{re.escape(PARTIAL)})?")
 
@@ -39,6 +40,11 @@ class Stored:
     def full_size(self) -> int:
         """Bytes that it takes once it is whole."""
         return self.size if self.whole or self.rows is None else max(self.size, disk_bytes(self.rows))
+
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+        return in_words(self.key) if self.key else "its description is damaged"
 
     @property
     def folder(self) -> Path:

@@ -6,4 +6,5 @@ KINDS = {
     "head": "what the head sees",
     "statistics": "a random network's batch-norm statistics",
     "costs": "measured speeds",
+    "files": "pictures fetched from S3",
 }

@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from beauty_mlflow.cache.inventory import Stored, scan, sweep
+from beauty_mlflow.cache.contents import scan, sweep
+from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.layout import Place
 from beauty_mlflow.cache.locks import Lock
 from beauty_mlflow.cache.sizes import GB, size_text
@@ -81,6 +82,30 @@ def make_room(folder: Path, wanted: Mapping[Place, int], budget: int | None) -> 
         if over_disk > removable:
             raise CacheError(_over_disk(folder, needed - begun, over_disk - removable))
         return _remove_until(free, max(over_disk, over_budget))
+
+
+def room_for_files(folder: Path, wanted: int, budget: int | None, unused_since: float | None) -> int:
+    """Make room for files, as far as that goes.
+
+    Args:
+        folder: The cache's.
+        wanted: Bytes.
+        budget: Bytes that the whole cache may take.
+        unused_since: What wasn't used since then, in seconds since 1970, may be removed for them; None: nothing may.
+
+    Returns:
+        Bytes that they can take, at most those wanted.
+    """
+    sweep(folder)
+    stored = scan(folder)
+    full = sum(one.full_size for one in stored)
+    free = _free(folder) - (full - sum(one.size for one in stored))
+    spare = free if budget is None else min(free, budget - full)
+    if spare < wanted and unused_since is not None:
+        with ExitStack() as held:
+            old, _ = _take([one for one in stored if one.used < unused_since], held)
+            spare += sum(one.size for one in _remove_until(old, wanted - spare))
+    return max(0, min(wanted, spare))
 
 
 def prune(folder: Path, keep: int, kind: str) -> Pruned:

@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+from beauty_mlflow.cache.contents import listed, scan
 from beauty_mlflow.cache.entries import Entry
 from beauty_mlflow.cache.failures import explained
-from beauty_mlflow.cache.inventory import Stored, scan
+from beauty_mlflow.cache.filed import FileBatch, verify_files
+from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.keys import Key, Rows
-from beauty_mlflow.cache.layout import Place
+from beauty_mlflow.cache.layout import Place, entries_folder
 from beauty_mlflow.cache.locks import Lock, Note
 from beauty_mlflow.cache.making import Produce, make
 from beauty_mlflow.cache.progress import Progress, say, silent
-from beauty_mlflow.cache.room import Pruned, Usage, measure, prune
+from beauty_mlflow.cache.room import Pruned, Usage, measure, prune, room_for_files
 from beauty_mlflow.cache.shelf import Shelf
 from beauty_mlflow.cache.sizes import MB
 from beauty_mlflow.cache.verifying import verify_entry
 from beauty_mlflow.errors import CacheError
-from beauty_mlflow.files import cache_folder
 
 _ATTEMPTS = 3
 
@@ -32,8 +34,9 @@ class Cache:
     """
 
     def __init__(self, folder: Path | None = None, budget_bytes: int | None = None, note: Note = say) -> None:
-        self.folder = folder or cache_folder() / "entries"
+        self.folder = folder or entries_folder()
         self.budget_bytes = budget_bytes
+        self.note = note
         self._shelf = Shelf(self.folder, note)
 
     def has(self, key: Key) -> bool:
@@ -90,7 +93,7 @@ class Cache:
             CacheError: The folder can't be used.
         """
         with self._shelf.alone():
-            return [(one, one.in_use()) for one in scan(self.folder, kind)]
+            return [(one, one.in_use()) for one in listed(scan(self.folder, kind))]
 
     def usage(self) -> Usage:
         """Return how large the cache is and what new entries could take.
@@ -101,6 +104,15 @@ class Cache:
         with self._shelf.alone():
             return measure(self.folder, self.budget_bytes)
 
+    def room_for_files(self, wanted: int, unused_since: float | None) -> int:
+        """Make room for files as far as that goes; see ``room.room_for_files``.
+
+        Raises:
+            CacheError: The folder can't be used.
+        """
+        with self._shelf.alone():
+            return room_for_files(self.folder, wanted, self.budget_bytes, unused_since)
+
     def prune(self, keep_bytes: int = 0, kind: str = "") -> Pruned:
         """Remove what isn't in use, leftovers first, then the oldest, until ``keep_bytes`` or fewer are left.
 
@@ -108,7 +120,8 @@ class Cache:
             CacheError: The folder can't be used.
         """
         with self._shelf.alone():
-            return prune(self.folder, keep_bytes, kind)
+            pruned = prune(self.folder, keep_bytes, kind)
+        return replace(pruned, gone=listed(pruned.gone))
 
     def verify(self, kind: str = "", progress: Progress = silent) -> tuple[list[Stored], list[str]]:
         """Read every whole entry of a kind (empty: of all); damaged ones are removed.
@@ -120,10 +133,14 @@ class Cache:
             CacheError: The folder can't be used.
         """
         with explained(self.folder):
-            whole = [one for one in scan(self.folder, kind) if one.whole]
+            whole = [one for one in listed(scan(self.folder, kind)) if one.whole]
         problems: list[str] = []
         with progress("Verifying, MB", sum(one.size for one in whole) // MB) as bar:
             for one in whole:
+                if isinstance(one, FileBatch):
+                    problems += verify_files(one)
+                    bar.update(one.size // MB)
+                    continue
                 entry = self._shelf.open(one.place, problems.append)
                 if entry:
                     problems += verify_entry(entry, bar)

@@ -3,13 +3,13 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
+from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.errors import DataError
 
 
 def read_rows(
-    path: Path, error: type[DataError], check_header: Callable[[list[str]], object]
+    path: Location, error: type[DataError], check_header: Callable[[list[str]], object]
 ) -> tuple[list[str], list[list[str]]]:
     """Read a CSV file: UTF-8 (with or without a byte order mark), commas, a header.
 
@@ -44,7 +44,7 @@ def read_rows(
     return header, rows
 
 
-def has_header(path: Path, columns: Sequence[str]) -> bool:
+def has_header(path: Location, columns: Sequence[str]) -> bool:
     """Return whether a CSV file's first line names these columns and no others, without reading the rest."""
     header = ",".join(columns).encode()
     with path.open("rb") as stream:
@@ -63,7 +63,7 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return stream.getvalue()
 
 
-def _check_shape(path: Path, header: list[str], rows: list[list[str]], error: type[DataError]) -> None:
+def _check_shape(path: Location, header: list[str], rows: list[list[str]], error: type[DataError]) -> None:
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise error(f"{path} has the column '{twice[0]}' twice; expected every name once")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from beauty_mlflow.data.kept_rows import KeptRows
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.progress import Progress, silent_progress
+from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.errors import DataError, PictureError
 
 _DECODER = 1  # raise it whenever the decoder's results change: what is kept is then made anew
@@ -32,6 +32,7 @@ class Decoder:
     def __init__(self, pictures: Pictures, size: int, resize: Resize) -> None:
         resize_picture(np.zeros((1, 1, 3), np.uint8), size, resize)  # refuses a wrong size or way here, not in a thread
         self._pictures, self._size, self._resize = pictures, size, resize
+        self.folder = pictures.folder
         self.rows = decoded_rows(pictures, size)
 
     def read(self, indices: npt.NDArray[np.int64]) -> Array:
@@ -41,13 +42,15 @@ class Decoder:
             DataError: A picture has vanished or can't be decoded; the message names it and says why.
         """
         images = np.empty((len(indices), self._size, self._size, 3), np.uint8)
-        for image, index in zip(images, indices, strict=True):
-            image[:] = self.one(int(index))
+        threads, numbers = readers(self.folder), indices.tolist()
+        decoded = map(self.one, numbers) if threads is None else map_threads(self.one, numbers, threads)
+        for image, picture in zip(images, decoded, strict=True):
+            image[:] = picture
         return images
 
     def one(self, index: int) -> Array:
         """Decode one picture; uint8 [size, size, 3]. DataError as for ``read``."""
-        return _load(self._pictures.folder / self._pictures.paths[index], self._size, self._resize)
+        return _load(self.folder / self._pictures.paths[index], self._size, self._resize)
 
 
 def keep_decoded(
@@ -77,7 +80,7 @@ def decoded_rows(pictures: Pictures, size: int) -> Rows:
 def _decode_from(decoder: Decoder, count: int, bar: Any, _: Sequence[Key], start: int) -> Iterator[Sequence[Array]]:  # noqa: ANN401 - tqdm's bar
     bar.update(start)
     waiting: list[Array] = []
-    for image in map_threads(decoder.one, range(start, count)):
+    for image in map_threads(decoder.one, range(start, count), readers(decoder.folder)):
         waiting.append(image)
         if len(waiting) == _ROWS_AT_ONCE:
             yield [np.stack(waiting)]
@@ -88,7 +91,7 @@ def _decode_from(decoder: Decoder, count: int, bar: Any, _: Sequence[Key], start
         bar.update(len(waiting))
 
 
-def _load(path: Path, size: int, resize: Resize) -> Array:
+def _load(path: Location, size: int, resize: Resize) -> Array:
     try:
         return load(path, size, resize)
     except PictureError as error:

@@ -16,15 +16,24 @@ Result = TypeVar("Result")
 
 _CHUNK = 16  # pictures a task: an interrupt waits for the tasks that run
 _WAITING = 4  # chunks a thread: so much is in memory at once, however many items there are
+# what is far away takes long, and many threads wait for it: one a task then, or too much were in memory
+_FAR_CHUNK = 1
 
 
-def map_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+def map_threads(
+    function: Callable[[Item], Result], items: Sequence[Item], threads: int | None = None
+) -> Iterator[Result]:
     """Yield ``function(item)`` for every item, in order, in bounded memory.
+
+    Args:
+        function: What to do.
+        items: With what.
+        threads: How many, where they mostly wait for something far away; None is one a core.
 
     An error in ``function`` (or Ctrl-C) drops what waits, ends the threads and comes out here.
     """
-    threads = cores()
-    chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+    threads, size = (cores(), _CHUNK) if threads is None else (threads, _FAR_CHUNK)
+    chunks = (items[start : start + size] for start in range(0, len(items), size))
     executor = ThreadPoolExecutor(threads)
     pending: deque[Future[list[Result]]] = deque()
     try:

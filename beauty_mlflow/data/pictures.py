@@ -2,10 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from beauty_mlflow.data.sources.locations import Location
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class Pictures:
         classes: Class names; the id is the position.
     """
 
-    folder: Path
+    folder: Location
     paths: tuple[str, ...]
     labels: npt.NDArray[np.int32]
     keys: npt.NDArray[np.uint64]

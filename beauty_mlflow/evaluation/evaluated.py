@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from beauty_mlflow.data.progress import Progress, silent_progress
+from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.suspects import Suspects, find_suspects
 
@@ -26,7 +26,7 @@ class Evaluated:
     """
 
     table: PredictionTable
-    data: Path | None = None
+    data: Location | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
     beside: PredictionTable | None = None
     trained_on: bool = False
@@ -38,7 +38,12 @@ class Evaluated:
         """The pictures worth a look; several evaluators show them."""
         return find_suspects(self.table, trained_on=self.trained_on)
 
-    def files(self, rows: Iterable[int]) -> list[Path]:
+    @property
+    def readers(self) -> int | None:
+        """How many threads should read them at once; None is one a core."""
+        return readers(self.data) if self.data else None
+
+    def files(self, rows: Iterable[int]) -> list[Location]:
         """Return the pictures' files by their rows, for evaluators that are asked only where there is ``data``."""
         assert self.data is not None
         return [self.data / self.table.paths[row] for row in rows]

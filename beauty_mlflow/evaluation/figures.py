@@ -15,6 +15,7 @@ from beauty_mlflow.data.augmentation import Augment, transforms
 from beauty_mlflow.data.decoded import Decoder
 from beauty_mlflow.data.images import Resize
 from beauty_mlflow.data.pictures import Pictures
+from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.plotting import DPI, name_style, new_figure, readable, save_figure
 from beauty_mlflow.evaluation.predictions import PredictionTable
@@ -55,7 +56,7 @@ def draw_samples(pictures: Pictures, path: Path) -> None:
 
 
 def draw_augmentation(
-    picture_path: Path, key: int, *, augment: Augment, seed: int, size: int, resize: Resize, path: Path
+    picture_path: Location, key: int, *, augment: Augment, seed: int, size: int, resize: Resize, path: Path
 ) -> None:
     """Draw nine views of one picture: what training is given of it in its first nine epochs.
 
@@ -82,7 +83,9 @@ def draw_augmentation(
     save_figure(figure, path)
 
 
-def _views(path: Path, key: int, *, augment: Augment, seed: int, size: int, resize: Resize) -> npt.NDArray[np.uint8]:
+def _views(
+    path: Location, key: int, *, augment: Augment, seed: int, size: int, resize: Resize
+) -> npt.NDArray[np.uint8]:
     """Return a picture as the first nine epochs see it, uint8 [9, size, size, 3]."""
     from beauty_mlflow.data.warping import warp
 

@@ -36,7 +36,7 @@ def dataset(split: Split, part: str, data_name: str) -> Dataset:
         name=f"{data_name}/{part}",
         digest=split.digest(part),
         context=part,
-        source=split.folder,
+        source=str(split.folder),
         pictures=len(rows),
         classes=rows["class"].nunique(),
     )

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.sizes import size_text
-from beauty_mlflow.cache.wording import in_words
 from beauty_mlflow.jobs.tables import print_table
 
 _HEADINGS = ("name", "kind", "size", "last use", "state", "what")
@@ -18,7 +17,7 @@ def print_stored(stored: Sequence[tuple[Stored, bool]]) -> None:
 
 def described(one: Stored) -> str:
     """Return an entry's name, what it is and its size."""
-    return f"{one.place.name} ({_what(one)}), {size_text(one.size)}"
+    return f"{one.place.name} ({one.words}), {size_text(one.size)}"
 
 
 def counted(stored: Sequence[Stored]) -> str:
@@ -31,8 +30,4 @@ def _line(one: Stored, in_use: bool) -> tuple[str, ...]:
     size = size_text(one.size) if one.whole else f"{size_text(one.size)} of {size_text(one.full_size)}"
     used = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used))
     state = f"{'whole' if one.whole else 'partial'}, {'in use' if in_use else 'not in use'}"
-    return one.place.name, one.kind, size, used, state, _what(one)
-
-
-def _what(one: Stored) -> str:
-    return in_words(one.key) if one.key else "its description is damaged"
+    return one.place.name, one.kind, size, used, state, one.words

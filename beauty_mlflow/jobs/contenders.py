@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from beauty_mlflow.data.progress import console_progress
-from beauty_mlflow.data.regular import read_regular
+from beauty_mlflow.data.regular import read_file
+from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError, PictureError, TrackingError, UnreachableError
 from beauty_mlflow.jobs.evaluated_before import tables_of
@@ -199,9 +200,9 @@ def _read(split: Split, rows: pd.DataFrame) -> list[bytes]:
     return [_read_one(split.folder / path, digest) for path, digest in zip(rows["path"], rows["sha256"], strict=True)]
 
 
-def _read_one(path: Path, digest: str) -> bytes:
+def _read_one(path: Location, digest: str) -> bytes:
     try:
-        content = read_regular(path)
+        content = read_file(path)
     except PictureError as error:
         raise DataError(f"The picture {path} can't be read: {error}. Split again.") from None
     if hashlib.sha256(content).hexdigest() != digest:

@@ -1,12 +1,12 @@
 """Who competes for a promotion, and on which pictures."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.sources.locations import Location, locate
 from beauty_mlflow.data.splits.manifest import Split, is_manifest
 from beauty_mlflow.data.splits.splitting import open_data
 from beauty_mlflow.errors import DataError, ParameterError
@@ -99,13 +99,13 @@ def _same(one: Contender, other: Contender) -> bool:
 
 def _data(candidate: Contender, parameters: Promote) -> Split:
     if parameters.data:
-        return _given(Path(parameters.data))
+        return _given(locate(parameters.data))
     if candidate.own is None:
         raise DataError("Nobody knows what the candidate was trained on, so it has no test part; give `data`.")
     return candidate.own
 
 
-def _given(data: Path) -> Split:
+def _given(data: Location) -> Split:
     """Open a manifest, or what says its own parts, as it is; of anything else every picture is a test picture."""
     splitting = open_data(data, console_progress, check_pictures=False)
     split, notes = splitting.split, splitting.notes

@@ -1,6 +1,5 @@
 """What a training reads each epoch: pictures, or the cached activations of its frozen trunk."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from beauty_mlflow.cache.sizes import GB, size_text
-from beauty_mlflow.cache.store import Cache
+from beauty_mlflow.cache.limits import open_cache
+from beauty_mlflow.cache.sizes import size_text
 from beauty_mlflow.data.decoded import decoded_rows, keep_decoded
 from beauty_mlflow.data.kept_rows import KeptRows
 from beauty_mlflow.data.pictures import Pictures
@@ -29,7 +28,6 @@ from beauty_mlflow.jobs.settings import Settings
 from beauty_mlflow.networks.table import get_network
 
 VALIDATION_BATCH = 128  # the thesis's
-_SHARE = 5  # of the free space the cache may take one part in so many
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +76,6 @@ def open_feeds(current: Session, settings: Settings, model: keras.Model) -> Iter
             yield feeder.from_activations(current.parameters)
         else:
             yield Feeds(feeder.from_pictures())
-
-
-def open_cache(gb: float) -> Cache:
-    """Return the cache, limited to so many GB; 0 is a fifth of what is free on its disk, its own files counted in."""
-    if gb:
-        return Cache(budget_bytes=int(gb * GB))
-    cache = Cache()
-    folder = next(folder for folder in (cache.folder, *cache.folder.parents) if folder.exists())
-    free = shutil.disk_usage(folder).free + cache.usage().bytes
-    return Cache(budget_bytes=free // _SHARE)
 
 
 class _Feeder:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from beauty_mlflow.cache.keys import Key, Rows
+from beauty_mlflow.cache.limits import open_cache
 from beauty_mlflow.data.pipeline import batches
-from beauty_mlflow.jobs.feeding import open_cache
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings
 from beauty_mlflow.networks.statistics import batch_norm_statistics, set_batch_norm_statistics

@@ -81,6 +81,7 @@ def run(parameters: Group) -> Summary:
         from beauty_mlflow.jobs.grouping import group_by_confusion
 
         return group_by_confusion(parameters)
+    from beauty_mlflow.data.sources.locations import locate
     from beauty_mlflow.data.splits.grouping import group_split, read_groups
     from beauty_mlflow.data.splits.manifest import read_split, write_split
     from beauty_mlflow.data.splits.outputs import check_output, writing
@@ -90,7 +91,7 @@ def run(parameters: Group) -> Summary:
     out = Path(parameters.out)
     with in_project_run(parameters) as project:
         check_output(out, {"data": parameters.data, "groups": parameters.groups})
-        full = read_split(Path(parameters.data))
+        full = read_split(locate(parameters.data))
         groups = read_groups(parameters.groups)
         grouped, notes = group_split(full, groups, allow_missing=parameters.groups == "thesis")
         say_notes(notes)

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.sources.locations import locate
 from beauty_mlflow.data.splits.grouping import group_split
 from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
 from beauty_mlflow.data.splits.outputs import check_output, writing
@@ -117,7 +118,7 @@ def _subject(parameters: Group) -> _Subject:
     if not parameters.data:
         say_notes(_thinned(own))
         return _Subject(store, training, own, own)
-    split = read_split(Path(parameters.data), check_pictures=False)
+    split = read_split(locate(parameters.data), check_pictures=False)
     _require_same_classes(split, own)
     if split.fingerprint == own.fingerprint:  # its folder may be another one
         return _Subject(store, training, split, split)

@@ -8,6 +8,7 @@ import click
 
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.sample import cached_sample
+from beauty_mlflow.data.sources.locations import Location, locate
 from beauty_mlflow.data.splits.corrections import read_corrections
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.data.splits.splitting import SplitOptions, Splitting, open_data
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
     from beauty_mlflow.jobs.split import Split as SplitParameters
 
 
-def data_folder(data: str) -> Path:
-    """Return the path that ``data`` names; empty means the embedded sample, made once in the user's cache."""
-    return Path(data) if data else cached_sample(console_progress)
+def data_folder(data: str, cache_gb: float = 0) -> Location:
+    """Return what ``data`` names, a path or S3; empty means the embedded sample, made once in the user's cache."""
+    return locate(data, cache_gb) if data else cached_sample(console_progress)
 
 
-def open_named(data: str, *, check_pictures: bool = True) -> Splitting:
-    """Open a manifest, or split anything else with the defaults, and print what must be read about it."""
-    splitting = open_data(data_folder(data), console_progress, check_pictures=check_pictures)
+def open_named(data: str, *, check_pictures: bool = True, cache_gb: float = 0) -> Splitting:
+    """Open a manifest, or split anything else with the defaults, and print what must be read about it.
+
+    ``cache_gb`` is as for ``read_split``.
+    """
+    location = data_folder(data, cache_gb)
+    splitting = open_data(location, console_progress, check_pictures=check_pictures, cache_gb=cache_gb)
     say_notes(splitting.notes)
     return splitting
 

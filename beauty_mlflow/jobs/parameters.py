@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from beauty_mlflow.errors import ParameterError, did_you_mean
+from beauty_mlflow.data.sources.s3_uri import is_s3, parse_s3
+from beauty_mlflow.errors import DataError, ParameterError, did_you_mean
 
 
 def _strict_boolean(value: object) -> object:
@@ -26,10 +27,15 @@ def _strict_boolean(value: object) -> object:
     return value
 
 
-def existing(expected: str) -> AfterValidator:
-    """Return a validator of a path that has to be there, or empty; an error says what was expected."""
+def existing(expected: str, *, far: bool = False) -> AfterValidator:
+    """Return a validator of a path that has to be there, or empty; an error says what was expected.
+
+    With ``far`` it may be a URI of S3 as well, of which only the form is looked at.
+    """
 
     def check(value: str, info: ValidationInfo) -> str:
+        if far and is_s3(value):
+            return _checked_s3(value)
         if value and not recalled(info) and not Path(value).exists():
             message = f"'{value}' doesn't exist; expected {expected}"
             raise ValueError(message)
@@ -50,6 +56,14 @@ def existing_file(expected: str, *words: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _checked_s3(uri: str) -> str:
+    try:
+        parse_s3(uri)
+    except DataError as error:
+        raise ValueError(str(error)) from None
+    return uri
+
+
 def recalled(info: ValidationInfo) -> bool:
     """Return whether the values are an earlier command's, whose files may be gone by now."""
     return bool(info.context and info.context.get("recalled"))
@@ -58,7 +72,9 @@ def recalled(info: ValidationInfo) -> bool:
 Switch = Annotated[bool, BeforeValidator(_strict_boolean)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-ExistingPath = Annotated[str, existing("a folder of class folders, a split folder, a table or a manifest")]
+ExistingPath = Annotated[
+    str, existing("a folder of class folders, a split folder, a table or a manifest; or s3://bucket/prefix", far=True)
+]
 
 
 # what names a file is written absolute in a command that somebody may run from another folder

@@ -22,12 +22,12 @@ class Predict(Parameters):
     job = "predict"
 
     model: ModelName = Field(CHAMPION, min_length=1, description="A run id, or a models:/ or runs:/ URI.")
-    data: Annotated[str, existing("a folder of pictures, a picture, a table (CSV) that lists paths, or a manifest")] = (
-        Field(
-            min_length=1,
-            description="A folder (pictures at any depth), one picture, a table (CSV) whose column path lists "
-            "pictures, or a split's manifest.",
-        )
+    data: Annotated[
+        str, existing("a folder of pictures, a picture, a table (CSV) that lists paths, or a manifest", far=True)
+    ] = Field(
+        min_length=1,
+        description="A folder (pictures at any depth), one picture, a table (CSV) whose column path lists "
+        "pictures, or a split's manifest.",
     )
     part: Literal["all", "train", "val", "test"] = Field("all", description="Of a manifest, which pictures.")
     out: Annotated[str, AfterValidator(_table_name)] = Field(

@@ -11,6 +11,8 @@ from beauty_mlflow.data.progress import ProgressBar, console_progress
 from beauty_mlflow.data.readers.unlabelled import Unlabelled, list_unlabelled
 from beauty_mlflow.data.readers.walking import shown
 from beauty_mlflow.data.regular import hash_regular
+from beauty_mlflow.data.sources.locations import locate
+from beauty_mlflow.data.sources.reading import read_ahead
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.outputs import require_absent
 from beauty_mlflow.jobs.parameters import Summary
@@ -42,7 +44,7 @@ def predict_pictures(parameters: Predict) -> Summary:
         say_notes(store.notes)
         package = fetch_model(store, parameters.model)
         top = min(parameters.top, len(read_description(package).classes))
-        pictures = list_unlabelled(Path(parameters.data), parameters.part)
+        pictures = list_unlabelled(locate(parameters.data, keeps=False), parameters.part)
         say_notes(pictures.notes)
         with open_parts(out, _plan(parameters, package, pictures)) as parts:
             model, speed = _predict(parameters, package, pictures, parts)
@@ -62,7 +64,7 @@ def _plan(parameters: Predict, package: Path, pictures: Unlabelled) -> dict[str,
     files = [hash_regular(package / name) for name in (MODEL_FILE, DESCRIPTION_FILE)]
     return {
         "model": f"{find_model_version(package)} (sha256 {_digest(files)[:16]})",
-        "data": shown(str(Path(parameters.data).absolute())),
+        "data": shown(str(locate(parameters.data).absolute())),
         "part": parameters.part,
         "the list of pictures": f"{len(pictures)} (sha256 {_digest(_listed(pictures))[:16]})",
         "top": str(parameters.top),
@@ -111,7 +113,7 @@ def _rows(
     parameters: Predict, classifier: "Classifier", pictures: Unlabelled, begin: int
 ) -> Iterator[tuple[str, Answer]]:
     paths = islice(pictures.paths, begin, None)
-    files = (pictures.folder / path for path in islice(pictures.paths, begin, None))
+    files = read_ahead(pictures.folder, pictures.paths[begin:])
     answers = classifier.classify_files(files, top=parameters.top, batch_size=parameters.batch_size)
     yield from zip(paths, answers, strict=True)
     for path, reason in pictures.rejected[max(0, begin - len(pictures.paths)) :]:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from beauty_mlflow.data import images
 from beauty_mlflow.data.safe_tables import write_table
-from beauty_mlflow.errors import PictureError
+from beauty_mlflow.errors import DataError
 from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.contests import Contest
 from beauty_mlflow.promotion.answers import Answers, Pair, pair
@@ -95,7 +95,7 @@ def _examples(contest: Contest, paths: list[str], both: Pair) -> list[Example]:
         path = paths[row]
         try:
             picture = images.load(contest.split.folder / path, SIDE, "pad")
-        except PictureError:  # the answers came from a table, and the picture is elsewhere by now
+        except DataError:  # the answers came from a table, and the picture is elsewhere by now
             continue
         stream = io.BytesIO()
         Image.fromarray(picture).save(stream, format="PNG")

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from beauty_mlflow.cache.keys import Key, Rows
-from beauty_mlflow.jobs.feeding import Feeds, open_cache
+from beauty_mlflow.cache.limits import open_cache
+from beauty_mlflow.jobs.feeding import Feeds
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings
 from beauty_mlflow.networks.building import HEAD_PREFIX

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from beauty_mlflow.data import images
+from beauty_mlflow.data.regular import FarFile
 from beauty_mlflow.errors import ParameterError, PictureError
 from beauty_mlflow.networks.keras_file import load_keras_file
 from beauty_mlflow.serving.answers import Answer, answer, no_answer
@@ -80,7 +81,7 @@ class Classifier:
             return self._answer([self._load(picture) for picture in pictures], top)
         return [reply for batch in self._decode(self._load, pictures, BATCH_SIZE) for reply in self._answer(batch, top)]
 
-    def classify_files(self, paths: Iterable[Path], *, top: int = 5, batch_size: int = BATCH_SIZE) -> Iterator[Answer]:
+    def classify_files(self, paths: Iterable[Path | FarFile], *, top: int = 5, batch_size: int = BATCH_SIZE) -> Iterator[Answer]:
         """Answer for each file, in order; two batches are in memory, however many files there are.
 
         Args:
@@ -118,7 +119,7 @@ class Classifier:
             return f"expected the bytes of a picture file, got {found}"
         return self._load_file(bytes(picture))
 
-    def _load_file(self, source: bytes | Path) -> Picture | str:
+    def _load_file(self, source: bytes | Path | FarFile) -> Picture | str:
         try:
             return images.load(source, self.description.image_size, self.description.resize)
         except PictureError as error:

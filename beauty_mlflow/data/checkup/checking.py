@@ -1,6 +1,5 @@
 """A check-up of pictures before anybody trains on them: what is there, and what is wrong with it."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from beauty_mlflow.data.duplicates.finding import TOLERANCE
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.readers import Listing, list_pictures
 from beauty_mlflow.data.readers.listing import listed
+from beauty_mlflow.data.sources.locations import Location, is_there
 from beauty_mlflow.data.splits.gathering import Gathered, look_at
 from beauty_mlflow.data.splits.manifest import is_manifest, read_split
 from beauty_mlflow.data.splits.options import SplitOptions
@@ -55,7 +55,7 @@ class Checkup:
     """
 
     name: str
-    folder: Path
+    folder: Location
     table: pd.DataFrame
     found: tuple[Findings, ...]
     broken: list[Finding]
@@ -68,7 +68,7 @@ class Checkup:
         """What the split's own corrections say of files that are still there: path to class or ``drop``."""
         own = self.options.get("corrections")
         given = own if isinstance(own, Mapping) else {}
-        return {path: str(name) for path, name in given.items() if os.path.lexists(self.folder / path)}
+        return {path: str(name) for path, name in given.items() if is_there(self.folder / path)}
 
     @property
     def counts(self) -> dict[Kind, int]:
@@ -99,7 +99,7 @@ class Checkup:
             yield Finding(paths[row], classes[row], parts[row], found.kind.name, number, words)
 
 
-def check_data(data: Path, progress: Progress, *, group_by: str = "", near: int = TOLERANCE) -> Checkup:
+def check_data(data: Location, progress: Progress, *, group_by: str = "", near: int = TOLERANCE) -> Checkup:
     """Check whatever a split can be made of, or a split.
 
     Args:
@@ -144,10 +144,10 @@ def check_splitting(name: str, splitting: Splitting) -> Checkup:
     return replace(checkup, options=splitting.split.options)
 
 
-def _listed_manifest(manifest: Path) -> tuple[Listing, dict[str, str], Mapping[str, object]]:
+def _listed_manifest(manifest: Location) -> tuple[Listing, dict[str, str], Mapping[str, object]]:
     """Return a manifest's pictures, the sha256 that each path should have, and the split's options."""
     split = read_split(manifest, check_pictures=False)
-    if not split.folder.is_dir():
+    if isinstance(split.folder, Path) and not split.folder.is_dir():
         raise ManifestError(
             f"the data folder of {manifest} isn't there: {split.folder}. Put it back, or check the data where it is."
         )

@@ -4,14 +4,14 @@ import base64
 import io
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from PIL import Image
 
 from beauty_mlflow.data.images import open_picture
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import Progress
-from beauty_mlflow.errors import PictureError
+from beauty_mlflow.data.sources.locations import Location, readers
+from beauty_mlflow.errors import DataError
 
 _SIDE = 112  # pixels
 _QUALITY = 72
@@ -30,13 +30,13 @@ class Thumbnails:
         left_out: How many were asked for that had no room.
     """
 
-    def __init__(self, folder: Path, paths: Sequence[str], budget: int, progress: Progress) -> None:
+    def __init__(self, folder: Location, paths: Sequence[str], budget: int, progress: Progress) -> None:
         self.left_out, self._left = 0, budget
         self._made: dict[str, str] = {}
         if not paths:
             return
         with progress("Making thumbnails", len(paths)) as bar:
-            for path, uri in zip(paths, map_threads(partial(_uri, folder), paths), strict=True):
+            for path, uri in zip(paths, map_threads(partial(_uri, folder), paths, readers(folder)), strict=True):
                 self._made[path] = uri
                 bar.update()
 
@@ -51,10 +51,10 @@ class Thumbnails:
         return uri
 
 
-def _uri(folder: Path, path: str) -> str:
+def _uri(folder: Location, path: str) -> str:
     try:
         picture = open_picture(folder / path, _SIDE).picture
-    except PictureError:
+    except DataError:
         return ""
     longer = max(picture.size)
     if longer > _SIDE:

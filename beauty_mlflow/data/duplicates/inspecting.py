@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import imagehash
@@ -12,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from beauty_mlflow.data.images import Opened, open_picture, squash
+from beauty_mlflow.data.images import Opened, open_picture, read_picture, squash
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import Progress
-from beauty_mlflow.data.regular import read_regular
+from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.errors import PictureError
 
 THUMBNAIL = 16  # pixels a side
@@ -69,7 +68,7 @@ class _Look(NamedTuple):
 
 
 def inspect_pictures(
-    folder: Path, paths: Sequence[str], progress: Progress, measure: Measure | None = None
+    folder: Location, paths: Sequence[str], progress: Progress, measure: Measure | None = None
 ) -> Inspection:
     """Read, hash and decode every picture once, on all cores; about 1 KB a picture stays in memory."""
     found = Inspection(
@@ -80,7 +79,7 @@ def inspect_pictures(
         np.zeros(len(paths), measure.dtype if measure else np.dtype([])),
     )
     with progress("Reading pictures", len(paths)) as bar:
-        for row, look in enumerate(map_threads(partial(_look, folder, measure), paths)):
+        for row, look in enumerate(map_threads(partial(_look, folder, measure), paths, readers(folder))):
             found.reasons[row] = look.reason
             if look.thumbnail is not None:
                 found.sha256[row] = look.sha256
@@ -108,9 +107,9 @@ def _to_int(bits: imagehash.ImageHash) -> int:
     return int.from_bytes(np.packbits(bits.hash.ravel()).tobytes(), "big")
 
 
-def _look(folder: Path, measure: Measure | None, path: str) -> _Look:
+def _look(folder: Location, measure: Measure | None, path: str) -> _Look:
     try:
-        content = read_regular(folder / path)
+        content = read_picture(folder / path)
         opened = open_picture(content, _LOADED)
     except PictureError as error:
         return _Look(str(error))

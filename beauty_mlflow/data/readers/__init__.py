@@ -1,9 +1,8 @@
 """What pictures there are, whatever the layout. A new layout is a new file here and a name in ``READERS``."""
 
-from pathlib import Path
-
 from beauty_mlflow.data.readers import class_folders, split_folders, tables
 from beauty_mlflow.data.readers.listing import Listing, Reader
+from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.errors import DataError
 
 __all__ = ["READERS", "Listing", "Reader", "list_pictures"]
@@ -11,7 +10,7 @@ __all__ = ["READERS", "Listing", "Reader", "list_pictures"]
 READERS: tuple[Reader, ...] = (tables.READER, split_folders.READER, class_folders.READER)
 
 
-def list_pictures(data: Path) -> Listing:
+def list_pictures(data: Location) -> Listing:
     """List the pictures of a folder of class folders, a split folder, or a table.
 
     The first reader that recognizes the data reads it.

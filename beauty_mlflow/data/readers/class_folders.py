@@ -1,22 +1,21 @@
-from pathlib import Path
-
 import pandas as pd
 
 from beauty_mlflow.data.readers.listing import Listing, Reader
 from beauty_mlflow.data.readers.naming import class_names
 from beauty_mlflow.data.readers.walking import Walk
+from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import DataError
 
 
-def read(data: Path) -> Listing:
+def read(data: Location) -> Listing:
     """List a folder whose sub-folders are the classes, with pictures in them at any depth.
 
     Raises:
         DataError: a folder can't be read, or there is no class folder.
     """
     walk = Walk(data)
-    folders, loose = walk.subfolders(data)
+    folders, loose = walk.subfolders()
     if not folders:
         raise DataError(
             f"'{data}' holds no class "
@@ -24,7 +23,7 @@ def read(data: Path) -> Listing:
             "expected one sub-folder a class, with its pictures inside"
         )
     names = class_names(folders)
-    found = {folder: walk.collect(data / folder) for folder in folders}
+    found = {folder: walk.collect(folder) for folder in folders}
     rows = [(path, names[folder], "") for folder, paths in found.items() for path in paths]
     empty = [folder for folder, paths in found.items() if not paths]
     return Listing(
@@ -45,4 +44,4 @@ def empty_notes(empty: list[str]) -> list[str]:
     return [f"{len(empty)} class folders hold no picture and are no classes: {name_some(empty)}."] if empty else []
 
 
-READER = Reader(recognizes=Path.is_dir, read=read)
+READER = Reader(recognizes=lambda data: data.is_dir(), read=read)

@@ -1,10 +1,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
 from beauty_mlflow.data.readers.walking import Walk
+from beauty_mlflow.data.sources.locations import Location
 
 PART_NAMES = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 
@@ -22,7 +22,7 @@ class Listing:
         lost: Class and part of what was rejected, where the data says them: path to both.
     """
 
-    folder: Path
+    folder: Location
     table: pd.DataFrame
     rejected: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -34,10 +34,10 @@ class Listing:
         return bool((self.table["part"] != "").all())
 
 
-def listed(folder: Path, table: pd.DataFrame, notes: list[str]) -> Listing:
+def listed(folder: Location, table: pd.DataFrame, notes: list[str]) -> Listing:
     """Return what a table lists, those rows set aside whose path can't be a picture of the folder."""
     walk = Walk(folder)
-    reasons = pd.Series([walk.reason_against(walk.root / path) for path in table["path"]], dtype=str)
+    reasons = pd.Series([walk.reason_against(path) for path in table["path"]], dtype=str)
     gone = table[reasons != ""]
     rejected = list(zip(gone["path"], reasons[reasons != ""], strict=True))
     lost = dict(zip(gone["path"], zip(gone["class"], gone["part"], strict=True), strict=True))
@@ -48,5 +48,5 @@ def listed(folder: Path, table: pd.DataFrame, notes: list[str]) -> Listing:
 class Reader:
     """One layout of data on disk: how it is recognized, and how it is read."""
 
-    recognizes: Callable[[Path], bool]
-    read: Callable[[Path], Listing]
+    recognizes: Callable[[Location], bool]
+    read: Callable[[Location], Listing]

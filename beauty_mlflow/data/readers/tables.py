@@ -1,17 +1,17 @@
 import posixpath
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
 from beauty_mlflow.data.csv_tables import read_rows
 from beauty_mlflow.data.readers.listing import PART_NAMES, Listing, Reader, listed
 from beauty_mlflow.data.readers.naming import THESIS_NAMES, class_names
+from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.data.splits.verifying import stays_inside
 from beauty_mlflow.errors import DataError, did_you_mean
 
 
-def read(data: Path) -> Listing:
+def read(data: Location) -> Listing:
     """List a CSV table with the columns path, class and, if the data is split, part.
 
     Paths are relative to the table's folder. Other columns are kept, for ``group_by``. A path where there is
@@ -31,7 +31,7 @@ def read(data: Path) -> Listing:
     return listed(data.absolute().parent, table, notes)
 
 
-def _check_header(data: Path, header: list[str]) -> None:
+def _check_header(data: Location, header: list[str]) -> None:
     for name in ("path", "class"):
         if name not in header:
             is_separated = len(header) == 1 and any(separator in header[0] for separator in ";\t|")
@@ -43,7 +43,7 @@ def _check_header(data: Path, header: list[str]) -> None:
             )
 
 
-def _check_paths(data: Path, table: pd.DataFrame) -> None:
+def _check_paths(data: Location, table: pd.DataFrame) -> None:
     for row, path in enumerate(table["path"], start=1):
         if not stays_inside(path):
             raise DataError(
@@ -54,7 +54,7 @@ def _check_paths(data: Path, table: pd.DataFrame) -> None:
         raise DataError(f"{data} lists '{twice.iloc[0]}' twice ({len(twice)} duplicate rows); expected it once")
 
 
-def _check_classes(data: Path, table: pd.DataFrame) -> None:
+def _check_classes(data: Location, table: pd.DataFrame) -> None:
     nameless = table.index[table["class"].str.strip() == ""]
     if len(nameless):
         raise DataError(
@@ -69,7 +69,7 @@ def _stripped(classes: "pd.Series[str]") -> tuple["pd.Series[str]", list[str]]:
     return classes.map(names), [f"All {len(names)} classes are called {THESIS_NAMES}; prefix and digits were dropped."]
 
 
-def _parts(data: Path, table: pd.DataFrame) -> "pd.Series[str]":
+def _parts(data: Location, table: pd.DataFrame) -> "pd.Series[str]":
     if "part" not in table:
         return pd.Series("", index=table.index, dtype=str)
     for row, part in enumerate(table["part"], start=1):
@@ -81,4 +81,4 @@ def _parts(data: Path, table: pd.DataFrame) -> "pd.Series[str]":
     return table["part"].map(lambda part: PART_NAMES.get(part, ""))
 
 
-READER = Reader(recognizes=Path.is_file, read=read)
+READER = Reader(recognizes=lambda data: data.is_file(), read=read)

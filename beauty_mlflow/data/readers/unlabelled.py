@@ -6,6 +6,7 @@ from typing import Literal
 
 from beauty_mlflow.data.csv_tables import read_rows
 from beauty_mlflow.data.readers.walking import Walk
+from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.data.splits.manifest import is_manifest, read_split
 from beauty_mlflow.errors import DataError, ParameterError, did_you_mean
 
@@ -23,7 +24,7 @@ class Unlabelled:
         notes: What the user must know of what was found, one sentence each.
     """
 
-    folder: Path
+    folder: Location
     paths: list[str]
     rejected: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -32,7 +33,7 @@ class Unlabelled:
         return len(self.paths) + len(self.rejected)
 
 
-def list_unlabelled(data: Path, part: Part = "all") -> Unlabelled:
+def list_unlabelled(data: Location, part: Part = "all") -> Unlabelled:
     """List the pictures of a folder (at any depth), a manifest, or a table (CSV) with the column path; or one picture.
 
     Whether a listed file is there and is a picture shows when it is read.
@@ -55,25 +56,31 @@ def list_unlabelled(data: Path, part: Part = "all") -> Unlabelled:
     elif data.suffix.lower() == ".csv":
         found = _in_table(data)
     else:
-        found = Unlabelled(Path(), [str(data)])
+        found = _alone(data)
     if not len(found):
         raise DataError(f"'{data}' holds no picture{'' if part == 'all' else f' in the part {part}'}; name other data")
     return found
 
 
-def _below(data: Path) -> Unlabelled:
+def _alone(picture: Location) -> Unlabelled:
+    return (
+        Unlabelled(Path(), [str(picture)]) if isinstance(picture, Path) else Unlabelled(picture.parent, [picture.name])
+    )
+
+
+def _below(data: Location) -> Unlabelled:
     walk = Walk(data)
-    paths = walk.collect(data)
+    paths = walk.collect()
     return Unlabelled(data, paths, sorted(walk.rejected), walk.notes())
 
 
-def _in_manifest(manifest: Path, part: Part) -> Unlabelled:
+def _in_manifest(manifest: Location, part: Part) -> Unlabelled:
     split = read_split(manifest, check_pictures=False)
     rows = split.table if part == "all" else split.rows(part)
     return Unlabelled(split.folder, sorted(rows["path"]))
 
 
-def _in_table(table: Path) -> Unlabelled:
+def _in_table(table: Location) -> Unlabelled:
     def check(header: list[str]) -> None:
         if "path" not in header:
             raise DataError(

@@ -1,20 +1,45 @@
 """Walking through folders that people filled: nothing hangs, nothing is passed over without a word."""
 
 import os
-import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from beauty_mlflow.errors import DataError
+from beauty_mlflow.data.sources.local_tree import LocalTree
+from beauty_mlflow.data.sources.locations import Location
 
 _CLUTTER = {".ds_store", "thumbs.db", "desktop.ini", "__macosx"}
 
 
+class Entry(Protocol):
+    """One thing in a folder."""
+
+    @property
+    def name(self) -> str:
+        """What it is called there."""
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+        """Return whether it is a folder."""
+
+    def is_symlink(self) -> bool:
+        """Return whether it is a link."""
+
+
+class Tree(Protocol):
+    """A folder and all below it; paths are relative to it, with slashes, its own is empty."""
+
+    def entries(self, folder: str) -> Sequence[Entry]:
+        """Return what lies directly in a folder."""
+
+    def reason_against(self, path: str) -> str:
+        """Return why a path can't be a picture, or an empty string."""
+
+
 @dataclass
 class Walk:
-    """Everything below a data folder.
+    """Everything below a data folder. Folders are named by their paths relative to it; its own is empty.
 
     Attributes:
         root: The data folder.
@@ -23,57 +48,49 @@ class Walk:
         clutter: How many files and folders of each kind the system (not the user) put there.
     """
 
-    root: Path
+    root: Location
     files: list[str] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
     clutter: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._real_root = Path(os.path.realpath(self.root))
+        self._tree: Tree = LocalTree(self.root) if isinstance(self.root, Path) else self.root.tree()
 
-    def subfolders(self, folder: Path) -> tuple[list[str], list[str]]:
+    def subfolders(self, folder: str = "") -> tuple[list[str], list[str]]:
         """Return the names of the folders, and of all else, directly in a folder; sorted, without clutter."""
         folders, others = [], []
         for entry in self._entries(folder):
-            if self._has_bad_name(entry):
-                self._reject(entry, "its name isn't UTF-8")
+            path = _join(folder, entry.name)
+            if _has_bad_name(path):
+                self._reject(path, "its name isn't UTF-8")
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
-            elif entry.is_symlink() and (reason := self.reason_against(entry)):
-                self._reject(entry, reason)
+            elif entry.is_symlink() and (reason := self.reason_against(path)):
+                self._reject(path, reason)
             else:
                 others.append(entry.name)
         return folders, others
 
-    def collect(self, folder: Path) -> list[str]:
+    def collect(self, folder: str = "") -> list[str]:
         """Return the candidates for pictures below a folder, and remember them and all that was rejected."""
         before = len(self.files)
         waiting = [folder]
         while waiting:
-            for entry in self._entries(waiting.pop()):
-                if entry.is_dir(follow_symlinks=False) and not self._has_bad_name(entry):
-                    waiting.append(Path(entry.path))
-                elif reason := self.reason_against(entry):
-                    self._reject(entry, reason)
+            above = waiting.pop()
+            for entry in self._entries(above):
+                path = _join(above, entry.name)
+                if entry.is_dir(follow_symlinks=False) and not _has_bad_name(path):
+                    waiting.append(path)
+                elif reason := self.reason_against(path):
+                    self._reject(path, reason)
                 else:
-                    self.files.append(self._relative(entry))
+                    self.files.append(path)
         self.files[before:] = sorted(self.files[before:])
         return self.files[before:]
 
-    def reason_against(self, entry: "os.DirEntry[str] | Path") -> str:
+    def reason_against(self, path: str) -> str:
         """Return why a path can't be a picture of this folder, or an empty string."""
-        if self._has_bad_name(entry):
-            return "its name isn't UTF-8"
-        try:
-            real = Path(os.path.realpath(entry, strict=True))
-            mode = real.stat().st_mode
-        except OSError as error:
-            return "a link that leads nowhere" if entry.is_symlink() else (error.strerror or "unreadable").lower()
-        if not real.is_relative_to(self._real_root):
-            return "a link that leads out of the data folder"
-        if stat.S_ISDIR(mode):
-            return "a link to a folder, which isn't followed" if entry.is_symlink() else "a folder"
-        return "" if stat.S_ISREG(mode) else "not a regular file"
+        return "its name isn't UTF-8" if _has_bad_name(path) else self._tree.reason_against(path)
 
     def notes(self) -> list[str]:
         """Return one sentence about the clutter, if there was any."""
@@ -82,29 +99,15 @@ class Walk:
         kinds = ", ".join(f"{count} {name}" for name, count in sorted(self.clutter.items()))
         return [f"{self.clutter.total()} hidden or system files and folders were ignored: {kinds}."]
 
-    def _entries(self, folder: Path) -> Iterator["os.DirEntry[str]"]:
-        try:
-            with os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
-        except OSError as error:
-            raise DataError(
-                f"the folder {folder} can't be read ({error.strerror}). Make it readable or move it out of the data."
-            ) from None
-        for entry in entries:
+    def _entries(self, folder: str) -> Iterator[Entry]:
+        for entry in sorted(self._tree.entries(folder), key=lambda entry: entry.name):
             if kind := _clutter(entry):
                 self.clutter[kind] += 1
             else:
                 yield entry
 
-    def _relative(self, entry: "os.DirEntry[str]") -> str:
-        return Path(entry.path).relative_to(self.root).as_posix()
-
-    def _reject(self, entry: "os.DirEntry[str]", reason: str) -> None:
-        self.rejected.append((shown(self._relative(entry)), reason))
-
-    @staticmethod
-    def _has_bad_name(entry: "os.DirEntry[str] | Path") -> bool:
-        return shown(entry.name) != entry.name
+    def _reject(self, path: str, reason: str) -> None:
+        self.rejected.append((shown(path), reason))
 
 
 def shown(name: str) -> str:
@@ -112,7 +115,15 @@ def shown(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def _clutter(entry: "os.DirEntry[str]") -> str:
+def _has_bad_name(path: str) -> bool:
+    return shown(path) != path
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _clutter(entry: Entry) -> str:
     name = entry.name
     if name.casefold() in _CLUTTER:
         return shown(name)

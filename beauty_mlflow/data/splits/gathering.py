@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from beauty_mlflow.data.duplicates.inspecting import Inspection, Measure, inspect_pictures
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.readers import Listing, list_pictures
+from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.data.splits.corrections import Corrected, correct
 from beauty_mlflow.data.splits.manifest import is_manifest
 from beauty_mlflow.data.splits.options import SplitOptions
@@ -34,7 +34,7 @@ class Gathered:
         corrected: How many pictures the corrections concerned; None where there are none to apply.
     """
 
-    folder: Path
+    folder: Location
     table: pd.DataFrame
     seen: Inspection
     is_split: bool
@@ -44,7 +44,7 @@ class Gathered:
     corrected: Corrected | None = None
 
 
-def gather(data: Path, options: SplitOptions, progress: Progress, measure: Measure | None = None) -> Gathered:
+def gather(data: Location, options: SplitOptions, progress: Progress, measure: Measure | None = None) -> Gathered:
     """List the data and read every picture once; ``measure`` is what else to measure of each.
 
     Raises:
@@ -86,13 +86,13 @@ def look_at(listing: Listing, product: Sequence[str], progress: Progress, measur
     return Gathered(listing.folder, kept, seen, listing.is_split, rejected, known, listing.notes)
 
 
-def _check_options(data: Path, options: SplitOptions) -> None:
+def _check_options(data: Location, options: SplitOptions) -> None:
     for option, given in (("strategy=thesis", options.strategy == "thesis"), ("extend", options.extend)):
         if given:
             raise ParameterError(f"'{data}' says itself which part each picture belongs to; leave {option} out")
 
 
-def _check_rejected(data: Path, rejected: list[tuple[str, str]], options: SplitOptions) -> None:
+def _check_rejected(data: Location, rejected: list[tuple[str, str]], options: SplitOptions) -> None:
     if options.strict and rejected:
         raise DataError(
             f"{len(rejected)} files of '{data}' can't be used: {_name_reasons(rejected)}. Repair or remove "
@@ -100,7 +100,7 @@ def _check_rejected(data: Path, rejected: list[tuple[str, str]], options: SplitO
         )
 
 
-def _check_classes(data: Path, found: Gathered) -> None:
+def _check_classes(data: Location, found: Gathered) -> None:
     rejected = found.rejected
     why = f" ({len(rejected)} files can't be used: {_name_reasons(rejected)})" if rejected else ""
     classes = sorted(set(found.table["class"]))

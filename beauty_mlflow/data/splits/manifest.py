@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,9 @@ from beauty_mlflow import __version__
 from beauty_mlflow.data.csv_tables import csv_text, has_header, read_rows
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.progress import Progress, silent_progress
+from beauty_mlflow.data.sources.locations import AnyLocation, Location, beside, knowing, locate
 from beauty_mlflow.data.splits.verifying import check_columns, check_rows, verify_pictures
-from beauty_mlflow.errors import DataError, ManifestError, ParameterError, did_you_mean
+from beauty_mlflow.errors import DataError, ManifestError, ParameterError, PictureError, did_you_mean
 from beauty_mlflow.files import write_text
 
 PARTS = ("train", "val", "test")
@@ -42,14 +43,14 @@ class Split:
         dropped: The copies that were left out on request: path to the path of the picture that stayed.
     """
 
-    folder: Path
+    folder: Location
     table: pd.DataFrame
     classes: tuple[str, ...]
     options: Mapping[str, object]
     quarantined: int = 0
     dropped: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """The data's identity: sha256 (hex) over the sorted (class, sha256, part) rows."""
         return _digest(self.table)
@@ -121,9 +122,9 @@ class _Sidecar(BaseModel):
     version: str
 
 
-def sidecar_path(manifest: Path) -> Path:
+def sidecar_path(manifest: AnyLocation) -> AnyLocation:
     """Return where the manifest's JSON sidecar is."""
-    return manifest.with_suffix(".json")
+    return beside(manifest, ".json")
 
 
 def sort_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -153,13 +154,13 @@ def write_split(split: Split, path: Path) -> None:
     write_text(sidecar_path(path), json.dumps(sidecar.model_dump(), ensure_ascii=False, indent=2) + "\n")
 
 
-def is_manifest(path: Path) -> bool:
+def is_manifest(path: Location) -> bool:
     """Return whether a file is meant as a manifest: it has the header, or a sidecar beside it."""
     sidecar = sidecar_path(path)
     return has_manifest_header(path) or (sidecar.is_file() and b'"fingerprint"' in sidecar.read_bytes())
 
 
-def has_manifest_header(path: Path) -> bool:
+def has_manifest_header(path: Location) -> bool:
     """Return whether a file's first line names a manifest's columns and no others."""
     return has_header(path, COLUMNS)
 
@@ -174,10 +175,11 @@ def is_sidecar(path: Path) -> bool:
 
 
 def read_split(
-    path: Path,
+    path: Location,
     *,
     check_pictures: bool = True,
-    folder: Path | None = None,
+    folder: Location | None = None,
+    cache_gb: float = 0,
     progress: Progress = silent_progress,
 ) -> Split:
     """Read a manifest and verify it.
@@ -186,6 +188,7 @@ def read_split(
         path: The ``.csv`` file; its ``.json`` stands beside it.
         check_pictures: Also compare every picture's sha256.
         folder: The data folder, where it isn't any more what the sidecar says.
+        cache_gb: What the cache may take with pictures that lie in S3; 0 is a fifth of the free space.
         progress: Shows how far the pictures' check is.
 
     Raises:
@@ -207,7 +210,7 @@ def read_split(
             f"{sidecar_path(path).name}. Take the original file or split again."
         )
     split = Split(
-        folder or Path(sidecar.folder),
+        knowing(folder or locate(sidecar.folder, cache_gb), table["path"], table["sha256"]),
         table,
         sidecar.classes,
         sidecar.options,
@@ -219,13 +222,14 @@ def read_split(
     return split
 
 
-def _read_sidecar(manifest: Path) -> _Sidecar:
+def _read_sidecar(manifest: Location) -> _Sidecar:
     path = sidecar_path(manifest)
     try:
         return _Sidecar.model_validate_json(path.read_bytes())
-    except OSError as error:
+    except (OSError, PictureError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ManifestError(
-            f"{manifest} lacks its sidecar {path.name} ({error.strerror}). Put it beside the manifest or split again."
+            f"{manifest} lacks its sidecar {path.name} ({reason}). Put it beside the manifest or split again."
         ) from None
     except ValidationError as error:
         first = error.errors()[0]
@@ -236,7 +240,7 @@ def _read_sidecar(manifest: Path) -> _Sidecar:
 
 
 def _digest(table: pd.DataFrame) -> str:
-    rows = sorted(zip(table["class"], table["sha256"], table["part"], strict=True))
+    rows = sorted(zip(*(table[name].tolist() for name in ("class", "sha256", "part")), strict=True))
     digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps(row).encode() + b"\n")

@@ -2,15 +2,16 @@
 
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from beauty_mlflow.data.progress import Progress, silent_progress
+from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.data.splits.manifest import Split
-from beauty_mlflow.errors import DataError, ParameterError
+from beauty_mlflow.errors import DataError, ParameterError, PictureError
+from beauty_mlflow.temporary import temporary_folder
 
 How = Literal["link", "copy"]
 FOLDERS = {"train": "train", "val": "validation", "test": "test"}
@@ -29,20 +30,18 @@ def materialize(split: Split, out: Path, how: How, progress: Progress = silent_p
     Raises:
         DataError: ``out`` exists and isn't an empty folder, a class name can't be a folder's, or a picture is
             missing.
-        ParameterError: ``how`` is neither link nor copy.
+        ParameterError: ``how`` is neither link nor copy, or is link for pictures that aren't on this machine.
     """
-    transfers: dict[str, Callable[[Path, Path], object]] = {"link": _link, "copy": shutil.copyfile}
+    transfers: dict[str, Callable[[Location, Path], object]] = {"link": _link, "copy": _copy}
     if how not in transfers:
         raise ParameterError(f"materialize is '{how}'; expected one of {', '.join(transfers)}")
+    if how == "link" and not isinstance(split.folder, Path):
+        raise ParameterError(f"materialize is 'link', but nothing can link to '{split.folder}'; take copy")
     check_target(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:100]}."))
-    try:
+    with temporary_folder(out) as temporary:
         _fill(split, temporary, transfers[how], progress)
         temporary.chmod(0o755)
         temporary.replace(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     symbolic = sum(path.is_symlink() for path in out.rglob("*"))
     note = (
         f"Warning: the file system allows no hard links from '{split.folder}' to '{out}', so {symbolic} links are "
@@ -59,7 +58,7 @@ def check_target(out: Path) -> None:
         )
 
 
-def _fill(split: Split, out: Path, transfer: Callable[[Path, Path], object], progress: Progress) -> None:
+def _fill(split: Split, out: Path, transfer: Callable[[Location, Path], object], progress: Progress) -> None:
     for part in FOLDERS.values():
         for name in split.classes:
             _check_folder_name(name)
@@ -70,6 +69,8 @@ def _fill(split: Split, out: Path, transfer: Callable[[Path, Path], object], pro
                 transfer(split.folder / source, out / target)
             except OSError as error:
                 raise DataError(f"the picture '{source}' can't be used ({error.strerror}); split again") from None
+            except PictureError as error:
+                raise DataError(f"the picture '{source}' can't be used: {error}; split again") from None
             bar.update()
 
 
@@ -90,7 +91,15 @@ def _targets(split: Split) -> list[tuple[str, str]]:
     return targets
 
 
-def _link(source: Path, target: Path) -> None:
+def _copy(source: Location, target: Path) -> None:
+    if isinstance(source, Path):
+        shutil.copyfile(source, target)
+    else:
+        target.write_bytes(source.read_bytes())
+
+
+def _link(source: Location, target: Path) -> None:
+    assert isinstance(source, Path)
     real = source.resolve(strict=True)
     try:
         target.hardlink_to(real)

@@ -11,10 +11,18 @@ from beauty_mlflow.data.csv_tables import csv_text, has_header, read_rows
 from beauty_mlflow.data.duplicates.copies import drop_copies, mark_copies, units_of
 from beauty_mlflow.data.duplicates.inspecting import Measure
 from beauty_mlflow.data.progress import Progress
+from beauty_mlflow.data.sources.locations import AnyLocation, Location, beside, knowing
 from beauty_mlflow.data.splits.corrections import Corrected, forgotten
 from beauty_mlflow.data.splits.extending import extended_classes, old_parts
 from beauty_mlflow.data.splits.gathering import Gathered, gather
-from beauty_mlflow.data.splits.manifest import PARTS, Split, is_manifest, read_split, sort_rows, write_split
+from beauty_mlflow.data.splits.manifest import (
+    PARTS,
+    Split,
+    is_manifest,
+    read_split,
+    sort_rows,
+    write_split,
+)
 from beauty_mlflow.data.splits.notes import class_notes, duplicate_notes, missing_parts, straddling_notes
 from beauty_mlflow.data.splits.options import SplitOptions
 from beauty_mlflow.data.splits.placing import UNPLACED, Placement, seeded_key, thesis_cut
@@ -45,7 +53,7 @@ class Splitting:
     gathered: Gathered | None = None
 
 
-def split_data(data: Path, options: SplitOptions, progress: Progress, measure: Measure | None = None) -> Splitting:
+def split_data(data: Location, options: SplitOptions, progress: Progress, measure: Measure | None = None) -> Splitting:
     """Split a folder of class folders or a table; data that is split already keeps its parts.
 
     Everything follows from the pictures, the options and the seed alone: the same again gives the same
@@ -76,14 +84,16 @@ def split_data(data: Path, options: SplitOptions, progress: Progress, measure: M
     return replace(_finish(found, classes, options, dropped), gathered=gathered)
 
 
-def open_data(data: Path, progress: Progress, *, check_pictures: bool = True) -> Splitting:
+def open_data(data: Location, progress: Progress, *, check_pictures: bool = True, cache_gb: float = 0) -> Splitting:
     """Open a manifest as it is (verified, with its pictures unless told otherwise), or split anything else by default.
+
+    ``cache_gb`` is as for ``read_split``.
 
     Raises:
         DataError: as for ``split_data``; ManifestError: as for ``read_split``.
     """
     if data.is_file() and is_manifest(data):
-        split = read_split(data, check_pictures=check_pictures, progress=progress)
+        split = read_split(data, check_pictures=check_pictures, cache_gb=cache_gb, progress=progress)
         return Splitting(split, _read_quarantine(quarantine_path(data)))
     splitting = split_data(data, SplitOptions(), progress)
     how = (
@@ -100,9 +110,9 @@ def write_splitting(splitting: Splitting, out: Path) -> None:
     write_split(splitting.split, out)
 
 
-def quarantine_path(manifest: Path) -> Path:
+def quarantine_path(manifest: AnyLocation) -> AnyLocation:
     """Return where the list of what was left out stands."""
-    return manifest.with_suffix(".quarantine.csv")
+    return beside(manifest, ".quarantine.csv")
 
 
 def has_quarantine_header(path: Path) -> bool:
@@ -110,14 +120,14 @@ def has_quarantine_header(path: Path) -> bool:
     return has_header(path, _QUARANTINE)
 
 
-def _read_quarantine(path: Path) -> pd.DataFrame:
+def _read_quarantine(path: Location) -> pd.DataFrame:
     rows: list[list[str]] = []
     if path.exists():
         _, rows = read_rows(path, ManifestError, partial(_check_quarantine, path))
     return pd.DataFrame(rows, columns=list(_QUARANTINE), dtype=str)
 
 
-def _check_quarantine(path: Path, header: Sequence[str]) -> None:
+def _check_quarantine(path: Location, header: Sequence[str]) -> None:
     if tuple(header) != _QUARANTINE:
         raise ManifestError(f"{path} has the columns {', '.join(header)}; expected {', '.join(_QUARANTINE)}")
 
@@ -190,5 +200,6 @@ def _finish(found: Gathered, classes: tuple[str, ...], options: SplitOptions, dr
     if len(quarantine):
         found.notes.append(f"{len(quarantine)} files were left out; the quarantine lists them with the reasons.")
     record = options.record() | ({"strategy": "given"} if found.is_split else {})
-    split = Split(found.folder, sort_rows(found.table), classes, record, len(quarantine), dropped)
+    folder = knowing(found.folder, found.table["path"], found.table["sha256"])
+    split = Split(folder, sort_rows(found.table), classes, record, len(quarantine), dropped)
     return Splitting(split, quarantine, found.notes, found.corrected)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -12,13 +12,15 @@ import pandas as pd
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.regular import hash_regular
+from beauty_mlflow.data.sources.locations import Location, readers
+from beauty_mlflow.data.sources.s3_path import S3Path
 from beauty_mlflow.errors import ManifestError, PictureError, did_you_mean
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAMED = 3
 
 
-def check_columns(path: Path, header: Sequence[str], expected: Sequence[str]) -> None:
+def check_columns(path: Location, header: Sequence[str], expected: Sequence[str]) -> None:
     """Raise ManifestError unless the header is a manifest's."""
     if tuple(header) != tuple(expected):
         found = ", ".join(header)
@@ -28,7 +30,7 @@ def check_columns(path: Path, header: Sequence[str], expected: Sequence[str]) ->
         )
 
 
-def check_rows(path: Path, table: pd.DataFrame, classes: Collection[str], parts: Sequence[str]) -> None:
+def check_rows(path: Location, table: pd.DataFrame, classes: Collection[str], parts: Sequence[str]) -> None:
     """Raise ManifestError unless every row is one that a manifest may hold.
 
     A part must be one of ``parts``, a class one of ``classes``, a sha256 64 hex digits, and a path relative,
@@ -57,16 +59,22 @@ def stays_inside(path: str) -> bool:
     return path == str(pure) and path != "." and not pure.is_absolute() and ".." not in pure.parts and "\0" not in path
 
 
-def verify_pictures(manifest: Path, folder: Path, table: pd.DataFrame, progress: Progress) -> None:
-    """Raise ManifestError unless every picture is there, inside the folder, with the manifest's sha256."""
-    if not folder.is_dir():
+def verify_pictures(manifest: Location, folder: Location, table: pd.DataFrame, progress: Progress) -> None:
+    """Raise ManifestError unless every picture is there, inside the folder, with the manifest's sha256.
+
+    What lies in S3 is fetched for that, unless the cache has it, and kept there as room allows.
+    """
+    if isinstance(folder, Path) and not folder.is_dir():
         raise ManifestError(
             f"the data folder of {manifest} isn't there: {folder}. Put it back, or split the data where it is now."
         )
     rows = list(zip(table["path"], table["sha256"], strict=True))
     problems: list[str] = []
     with progress("Verifying pictures", len(rows)) as bar:
-        for problem in map_threads(partial(_problem, folder, os.path.realpath(folder)), rows):
+        find = (
+            partial(_problem, folder, os.path.realpath(folder)) if isinstance(folder, Path) else partial(_far, folder)
+        )
+        for problem in map_threads(find, rows, readers(folder)):
             problems.extend(filter(None, [problem]))
             bar.update()
     if problems:
@@ -88,6 +96,15 @@ def _problem(folder: Path, real_folder: str, row: tuple[str, str]) -> str | None
     return f"'{path}' was changed" if changed else None
 
 
+def _far(folder: S3Path, row: tuple[str, str]) -> str | None:
+    path, sha256 = row
+    try:
+        replace(folder / path, sha256=sha256).read_bytes()
+    except PictureError as error:
+        return f"'{path}': {error}"
+    return None
+
+
 @dataclass(frozen=True)
 class _Rule:
     column: str
@@ -96,7 +113,7 @@ class _Rule:
     known: Collection[str] = ()
 
 
-def _check(path: Path, table: pd.DataFrame, rule: _Rule) -> None:
+def _check(path: Location, table: pd.DataFrame, rule: _Rule) -> None:
     bad = [(row, value) for row, value in enumerate(table[rule.column], start=1) if not rule.is_good(value)]
     if bad:
         row, value = bad[0]

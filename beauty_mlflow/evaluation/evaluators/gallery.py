@@ -10,7 +10,8 @@ from matplotlib.transforms import Bbox
 
 from beauty_mlflow.data import images
 from beauty_mlflow.data.parallel import map_threads
-from beauty_mlflow.errors import PictureError
+from beauty_mlflow.data.sources.locations import Location
+from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.plotting import DPI, name_style, new_figure, readable, save_figure
 from beauty_mlflow.evaluation.predictions import PredictionTable
@@ -45,7 +46,7 @@ def evaluate(evaluated: Evaluated, folder: Path) -> None:
     suspects = evaluated.suspects
     shown = {kind: rows[: ROWS * COLUMNS].tolist() for kind, rows in suspects}
     every = [i for rows in shown.values() for i in rows]
-    thumbnails = dict(zip(every, map_threads(_thumbnail, evaluated.files(every)), strict=True))
+    thumbnails = dict(zip(every, map_threads(_thumbnail, evaluated.files(every), evaluated.readers), strict=True))
     heights = {kind: HEADING + -(-len(rows) // COLUMNS) * CELL_HEIGHT for kind, rows in shown.items()}
     sheet = _Sheet(COLUMNS * CELL_WIDTH + 2 * MARGIN, TITLE + sum(heights.values()) + MARGIN)
     sheet.write(_title(evaluated, thumbnails), MARGIN, 8, fontsize=11)
@@ -90,10 +91,10 @@ def _draw_cell(sheet: _Sheet, left: int, top: int, thumbnail: Thumbnail, caption
         sheet.write(text, left, top + SIDE + 3 + line * LINE, CELL_WIDTH - MARGIN, fontsize=7, color=colour)
 
 
-def _thumbnail(path: Path) -> Thumbnail:
+def _thumbnail(file: Location) -> Thumbnail:
     try:
-        return images.load(path, SIDE, "pad")
-    except PictureError:
+        return images.load(file, SIDE, "pad")
+    except DataError:
         return None
 
 

@@ -6,15 +6,15 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from PIL import Image
 
 from beauty_mlflow.data import images
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import Progress, silent_progress
-from beauty_mlflow.data.regular import read_regular
-from beauty_mlflow.errors import PictureError
+from beauty_mlflow.data.regular import read_file
+from beauty_mlflow.data.sources.locations import Location, readers
+from beauty_mlflow.errors import DataError
 
 BUDGET = 12_000_000  # characters of base64 in all
 READABLE = 2_000_000_000  # bytes of the pictures' files in all, which may be large and far away
@@ -51,7 +51,7 @@ class _Small:
 
 
 def make_thumbnails(
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     priority: Sequence[int],
     budget: int = BUDGET,
     readable: int = READABLE,
@@ -90,20 +90,19 @@ def make_thumbnails(
     return Thumbnails(kept, of, broken, len(paths) - seen)
 
 
-def _made(paths: Sequence[Path], priority: Sequence[int], side: int) -> Iterator[tuple[int, _Small]]:
+def _made(paths: Sequence[Location], priority: Sequence[int], side: int) -> Iterator[tuple[int, _Small]]:
     for start in range(0, len(priority), CHUNK):
         some = priority[start : start + CHUNK]
-        yield from zip(
-            some, map_threads(partial(_small, side=side), [paths[position] for position in some]), strict=True
-        )
+        files = [paths[position] for position in some]
+        yield from zip(some, map_threads(partial(_small, side=side), files, readers(files[0])), strict=True)
 
 
-def _small(path: Path, side: int) -> _Small:
+def _small(file: Location, side: int) -> _Small:
     content = b""
     try:
-        content = read_regular(path)
+        content = read_file(file)
         picture = images.load(content, side, "pad")
-    except PictureError:
+    except DataError:
         return _Small(len(content))
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "WEBP", quality=QUALITY, method=METHOD)

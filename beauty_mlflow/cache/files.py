@@ -1,0 +1,76 @@
+"""Keeping files from elsewhere while there is room for them."""
+
+import hashlib
+import time
+from threading import Lock
+
+from beauty_mlflow.cache.filed import has_file, read_file, write_file
+from beauty_mlflow.cache.store import Cache
+from beauty_mlflow.errors import CacheError
+
+_SHARE = 64  # room is asked for once for so many parts of the budget, since that looks through the whole cache
+_MOST = 256 * 2**20  # bytes, that are asked for at once
+
+
+class Files:
+    """The files of a cache; several threads may use it at once, and several processes one folder.
+
+    Args:
+        cache: Where they are kept, and within which limit.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._began = time.time()
+        self._lock = Lock()
+        self._granted = 0
+        self._refused = {True: False, False: False}
+
+    def read(self, sha256: str) -> bytes | None:
+        """Return the content of this sha256, hex, or None where it isn't kept (any more)."""
+        return read_file(self._cache.folder, sha256)
+
+    def keep(self, content: bytes, *, evict: bool) -> str:
+        """Keep a content if there is room for it; where there is none, that is said once.
+
+        Args:
+            content: Of a file.
+            evict: Whether what wasn't used since this object was made may be removed for it.
+
+        Returns:
+            Its sha256, hex.
+        """
+        sha256 = hashlib.sha256(content).hexdigest()
+        if not has_file(self._cache.folder, sha256) and self._take(len(content), evict=evict):
+            try:
+                write_file(self._cache.folder, sha256, content)
+            except OSError as error:
+                self._refuse(f"can't be written ({error.strerror or error})", evict=evict)
+        return sha256
+
+    def _take(self, size: int, *, evict: bool) -> bool:
+        with self._lock:
+            if self._granted < size and not self._refused[evict]:
+                self._ask(size, evict=evict)
+            if self._granted < size:
+                return False
+            self._granted -= size
+            return True
+
+    def _ask(self, size: int, *, evict: bool) -> None:
+        budget = self._cache.budget_bytes
+        wanted = max(size, _MOST if budget is None else min(_MOST, budget // _SHARE))
+        try:
+            self._granted = self._cache.room_for_files(wanted, self._began if evict else None)
+        except CacheError as error:
+            self._refuse(f"can't be used ({error})", evict=evict)
+        if self._granted < size:
+            self._refuse("has no room for more of them", evict=evict)
+
+    def _refuse(self, why: str, *, evict: bool) -> None:
+        if not self._refused[evict]:
+            self._refused[evict] = True
+            self._cache.note(
+                f"the cache {self._cache.folder} {why}: pictures that aren't in it are fetched each time they are "
+                "read. A training's cache_gb says what it may take."
+            )

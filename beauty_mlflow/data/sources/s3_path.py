@@ -1,0 +1,146 @@
+"""What `data` may be besides a path: a place in S3, with as much of pathlib's interface as reading data needs."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Self
+
+from beauty_mlflow.cache.files import Files
+from beauty_mlflow.cache.limits import open_cache
+from beauty_mlflow.data.sources.s3_bucket import Bucket
+from beauty_mlflow.data.sources.s3_tree import Tree, grow
+from beauty_mlflow.data.sources.s3_uri import parse_s3, s3_uri
+
+
+class Holdings:
+    """A bucket and the files of the cache, which all paths that come from one share.
+
+    Args:
+        bucket: Where objects are got from.
+        cache_gb: What the cache may take; 0 is a fifth of the free space.
+        keeps: Whether objects are kept that nobody knew before; those of a known sha256 are in any case.
+    """
+
+    def __init__(self, bucket: Bucket, cache_gb: float = 0, *, keeps: bool = True) -> None:
+        self.bucket = bucket
+        self._cache_gb, self._keeps = cache_gb, keeps
+
+    @cached_property
+    def files(self) -> Files:
+        """The cache's files."""
+        return Files(open_cache(self._cache_gb))
+
+    def read(self, key: str, sha256: str) -> bytes:
+        """Return an object's content, from the cache if its sha256 is known and it is there."""
+        kept = self.files.read(sha256) if sha256 else None
+        if kept is not None:
+            return kept
+        content = self.bucket.get(key, sha256)
+        if sha256 or self._keeps:
+            self.files.keep(content, evict=bool(sha256))
+        return content
+
+
+@dataclass(frozen=True)
+class S3Path:
+    """A bucket, a prefix that stands for a folder, or an object.
+
+    Attributes:
+        holdings: The bucket, and what is kept of it.
+        key: Without a slash at its end; empty for the whole bucket.
+        sha256: What the object must hold, hex; empty where nobody knows.
+        digests: The sha256 of objects below, by their paths from here.
+    """
+
+    holdings: Holdings = field(compare=False)
+    bucket: str
+    key: str
+    sha256: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, uri: str, cache_gb: float = 0, *, keeps: bool = True) -> Self:
+        """Return what a URI names; ``cache_gb`` and ``keeps`` are those of ``Holdings``.
+
+        Raises:
+            DataError: It is no such URI.
+        """
+        bucket, key = parse_s3(uri)
+        return cls(Holdings(Bucket(bucket), cache_gb, keeps=keeps), bucket, key)
+
+    def __str__(self) -> str:
+        return s3_uri(self.bucket, self.key)
+
+    def __truediv__(self, path: str) -> "S3Path":
+        return S3Path(self.holdings, self.bucket, f"{self._prefix}{path}", self.digests.get(path, ""))
+
+    @property
+    def name(self) -> str:
+        """The last part of the key, or the bucket's name."""
+        return PurePosixPath(self.key).name or self.bucket
+
+    @property
+    def suffix(self) -> str:
+        """As pathlib's."""
+        return PurePosixPath(self.key).suffix
+
+    @property
+    def parent(self) -> "S3Path":
+        """The folder that an object lies in."""
+        return S3Path(self.holdings, self.bucket, self.key.rpartition("/")[0])
+
+    def with_suffix(self, suffix: str) -> Self:
+        """As pathlib's."""
+        return replace(self, key=str(PurePosixPath(self.key).with_suffix(suffix)))
+
+    def absolute(self) -> Self:
+        """As pathlib's."""
+        return self
+
+    def knowing(self, digests: Mapping[str, str]) -> "S3Path":
+        """Return the same folder, where the sha256 of these paths below are known."""
+        return replace(self, digests=digests)
+
+    def exists(self) -> bool:
+        """Return whether there is such an object, or any below.
+
+        Raises:
+            UnreachableDataError: as for all that asks the bucket.
+        """
+        return self.is_file() or self.is_dir()
+
+    def is_file(self) -> bool:
+        """Return whether there is such an object."""
+        return bool(self.key) and any(key == self.key for key, _ in self.holdings.bucket.list(self.key, 1))
+
+    def is_dir(self) -> bool:
+        """Return whether there is any object below; a bucket is a folder even if it is empty."""
+        return not self.key or any(True for _ in self.holdings.bucket.list(self._prefix, 1))
+
+    def read_bytes(self) -> bytes:
+        """Return the object's content, which is that of its sha256 where that is known.
+
+        Raises:
+            PictureError: There is no such object, or it was changed; the message is the reason alone.
+            UnreachableDataError: Nothing can be read now.
+        """
+        return self.holdings.read(self.key, self.sha256)
+
+    def open(self, _: str = "rb") -> io.BytesIO:
+        """Return the content as a stream; errors as for ``read_bytes``."""
+        return io.BytesIO(self.read_bytes())
+
+    def tree(self) -> Tree:
+        """List what lies below.
+
+        Raises:
+            UnreachableDataError: It can't be listed.
+        """
+        start = len(self._prefix)
+        return grow((key[start:], size) for key, size in self.holdings.bucket.list(self._prefix))
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.key}/" if self.key else ""

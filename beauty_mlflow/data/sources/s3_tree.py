@@ -1,0 +1,89 @@
+"""Keys as a tree of folders and files, which is what slashes in them are meant to say."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+_NOT_NAMES = {"", ".", ".."}
+
+
+@dataclass(frozen=True)
+class S3Entry:
+    """One thing in a folder, with what a walk asks of ``os.DirEntry``.
+
+    Attributes:
+        path: From where the tree begins.
+        name: The path's last part; of a key that is no path, all from where it stops being one.
+        reason: Why it can't be a picture, or empty.
+        folder: Whether it is a folder.
+    """
+
+    path: str
+    name: str
+    reason: str = ""
+    folder: bool = False
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - as os.DirEntry's
+        """Return whether it is a folder."""
+        return self.folder
+
+    def is_symlink(self) -> bool:
+        """Return that S3 knows no links."""
+        return False
+
+
+@dataclass
+class Tree:
+    """The entries of every folder, by the folder's path; the tree's own is empty."""
+
+    folders: dict[str, dict[str, S3Entry]] = field(default_factory=lambda: {"": {}})
+
+    def entries(self, folder: str) -> list[S3Entry]:
+        """Return what lies directly in a folder."""
+        return list(self.folders.get(folder, {}).values())
+
+    def reason_against(self, path: str) -> str:
+        """Return why a path can't be a picture here, or an empty string."""
+        pure = PurePosixPath(path)
+        parent = "" if str(pure.parent) == "." else str(pure.parent)
+        entry = self.folders.get(parent, {}).get(pure.name) if str(pure) == path else None
+        if entry:
+            return entry.reason
+        return "a folder" if path in self.folders else "no such file or directory"
+
+    def add(self, key: str, size: int) -> None:
+        """Add a key and the folders that it lies in."""
+        *above, name = key.split("/")
+        folder = ""
+        for depth, part in enumerate(above):
+            if part in _NOT_NAMES:
+                self._put(folder, "/".join([*above[depth:], name]), "its key is no path: a part of it is empty or dots")
+                return
+            folder = self._subfolder(folder, part)
+        if not name:
+            if size:
+                self._put(folder, "/", "its key ends with a slash, as a folder's")
+        else:
+            self._put(folder, name, "its key is no path: a part of it is dots" if name in _NOT_NAMES else "")
+
+    def _subfolder(self, folder: str, name: str) -> str:
+        path = _join(folder, name)
+        if path not in self.folders:
+            self.folders[path] = {}
+            self.folders[folder][f"{name}/"] = S3Entry(path, name, folder=True)  # an object may have the same name
+        return path
+
+    def _put(self, folder: str, name: str, reason: str) -> None:
+        self.folders[folder][name] = S3Entry(_join(folder, name), name, reason)
+
+
+def grow(keys: Iterable[tuple[str, int]]) -> Tree:
+    """Return the tree of keys, given with their sizes; an empty key that ends with a slash only marks a folder."""
+    tree = Tree()
+    for key, size in keys:
+        tree.add(key, size)
+    return tree
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name

@@ -1,0 +1,99 @@
+"""A proxy before an S3 server that counts requests and causes what happens on networks."""
+
+import http.client
+import socket
+import struct
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>told by the proxy</Message></Error>"
+STATUS = {"InternalError": 500, "SlowDown": 503, "AccessDenied": 403, "ExpiredToken": 400, "InvalidAccessKeyId": 403}
+FAULTS = (*STATUS, "cut", "reset", "wrong")
+
+
+class Proxy:
+    """Stands before the server at ``upstream``.
+
+    Attributes:
+        fault: Asked with method, path and how often that was wanted before; returns one of ``FAULTS``, or None.
+        delay: Seconds before each answer.
+        requests: (method, path) of all that came.
+    """
+
+    def __init__(self, upstream):
+        self.upstream = upstream
+        self.fault = lambda *_: None
+        self.delay = 0
+        self.requests = []
+        self.lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server.daemon_threads = True
+        self._server.proxy = self
+        self.uri = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def objects(self):
+        """The paths of the objects that were got, in order."""
+        return [path for method, path in self.requests if method == "GET" and "list-type" not in path]
+
+    def note(self, method, path):
+        """Count a request; return how often it came before."""
+        with self.lock:
+            self.requests.append((method, path))
+            return self.requests.count((method, path)) - 1
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+
+    def _serve(self):
+        proxy = self.server.proxy
+        path = unquote(self.path)
+        fault = proxy.fault(self.command, path, proxy.note(self.command, path))
+        time.sleep(proxy.delay)
+        if fault in STATUS:
+            self._send(STATUS[fault], {}, ERROR.format(code=fault).encode())
+            return
+        upstream = urlsplit(proxy.upstream)
+        connection = http.client.HTTPConnection(upstream.hostname, upstream.port, timeout=60)
+        connection.request(self.command, self.path, headers=dict(self.headers))
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        skipped = {"transfer-encoding", "connection", "date", "server"}
+        headers = {name: value for name, value in answer.getheaders() if name.lower() not in skipped}
+        if fault == "wrong" and body:
+            body = bytes([body[0] ^ 1]) + body[1:]
+        cut = {"cut": len(body) // 2, "reset": len(body) // 2}.get(fault)
+        self._send(answer.status, headers, body, cut)
+        if cut is not None:
+            if fault == "reset":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+
+    do_GET = do_HEAD = _serve  # noqa: N815 - as http.server calls them
+
+    def _send(self, status, headers, body, cut=None):
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() != "content-length" or self.command == "HEAD":
+                self.send_header(name, value)
+        if self.command != "HEAD":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body if cut is None else body[:cut])
+
+    def log_message(self, *_):
+        """Say nothing."""

@@ -1,0 +1,128 @@
+"""What happens on networks, and what servers refuse."""
+
+import socket
+import time
+
+import pytest
+from s3_place import KEYS, OPTIONS
+from s3_proxy import FAULTS
+
+from beauty_mlflow.data.progress import silent_progress
+from beauty_mlflow.data.sources.locations import locate
+from beauty_mlflow.data.splits.manifest import read_split
+from beauty_mlflow.data.splits.splitting import split_data
+from beauty_mlflow.errors import ManifestError, UnreachableDataError
+
+PASSING = [fault for fault in FAULTS if fault not in {"AccessDenied", "ExpiredToken", "InvalidAccessKeyId"}]
+
+
+def is_object(method, path):
+    return method == "GET" and "list-type" not in path
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_what_passes_is_tried_again(s3, pictures, local_split, manifest, fault):
+    """Each object fails once, in splitting and in opening a manifest; the result is the same, and all is kept."""
+    uri = s3.upload(pictures)
+    s3.proxy.fault = lambda method, path, before: fault if is_object(method, path) and before % 2 == 0 else None
+    assert split_data(locate(uri), OPTIONS, silent_progress).split.fingerprint == local_split.fingerprint
+    assert len(s3.proxy.objects) == 2 * len(local_split.table)
+    for path in s3.files:
+        path.unlink()
+    assert read_split(manifest(uri)).fingerprint == local_split.fingerprint
+    assert len(s3.files) == len(local_split.table)
+
+
+@pytest.mark.parametrize("fault", ["InternalError", "SlowDown"])
+def test_a_listing_is_tried_again(s3, pictures, local_split, fault):
+    """As objects are."""
+    uri = s3.upload(pictures)
+    s3.proxy.fault = lambda _, path, before: fault if "list-type" in path and before == 0 else None
+    assert split_data(locate(uri), OPTIONS, silent_progress).split.fingerprint == local_split.fingerprint
+
+
+def test_changed_and_missing_objects_are_named(s3, pictures, local_split, manifest):
+    """By a ManifestError, as files are; what was fetched before is still good."""
+    uri = s3.upload(pictures)
+    path = manifest(uri)
+    changed, gone = local_split.table["path"][:2]
+    s3.put(uri, changed, b"another picture")
+    s3.delete(uri, gone)
+    expected = (
+        f"2 of the 24 pictures of .* don't fit it: '{changed}': it was changed since the split was made; "
+        f"'{gone}': there is no such object. Put the pictures back, or split again"
+    )
+    with pytest.raises(ManifestError, match=expected):
+        read_split(path)
+    assert len(s3.files) == 22
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("AccessDenied", "access is denied. These credentials need the rights to list the bucket"),
+        ("InvalidAccessKeyId", "the access key is unknown there. Check AWS_ACCESS_KEY_ID"),
+        ("ExpiredToken", "the credentials have expired"),
+        ("InternalError", "the server answered InternalError"),
+    ],
+)
+def test_what_lasts_ends_with_a_sentence(s3, pictures, manifest, fault, expected):
+    """In listing and in reading; it isn't taken for broken pictures, and tells no secret."""
+    uri = s3.upload(pictures)
+    s3.proxy.fault = lambda *_: fault
+    for work in (
+        lambda: split_data(locate(uri), OPTIONS, silent_progress),
+        lambda: read_split(manifest(uri)),
+    ):
+        began = time.monotonic()
+        with pytest.raises(UnreachableDataError, match=f"'{uri}.*' can't be read: {expected}") as caught:
+            work()
+        assert time.monotonic() - began < 30
+        assert caught.value.exit_status == 2
+        assert not any(value in str(caught.value) for value in KEYS.values())
+    s3.proxy.fault = lambda method, path, _: fault if is_object(method, path) else None
+    with pytest.raises(UnreachableDataError, match=expected):
+        split_data(locate(uri), OPTIONS, silent_progress)
+
+
+def test_a_bucket_that_is_none_is_named(s3, manifest):
+    """Also where only a manifest knows it."""
+    for work in (
+        lambda: split_data(locate("s3://not-there/x"), OPTIONS, silent_progress),
+        lambda: read_split(manifest("s3://not-there/x")),
+    ):
+        with pytest.raises(UnreachableDataError, match="'s3://not-there' can't be read: there is no such bucket"):
+            work()
+
+
+def test_no_credentials_are_said(s3, pictures, monkeypatch):
+    """With what to set."""
+    uri = s3.upload(pictures)
+    for name in KEYS:
+        monkeypatch.delenv(name)
+    with pytest.raises(UnreachableDataError, match=r"no credentials were found\. Set AWS_ACCESS_KEY_ID"):
+        split_data(locate(uri), OPTIONS, silent_progress)
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(UnreachableDataError, match="no credentials were found"):
+        split_data(locate(uri), OPTIONS, silent_progress)
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "nonsense"])
+def test_an_endpoint_where_nobody_listens_is_said_at_once(s3, monkeypatch, endpoint):
+    """With what to check."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    began = time.monotonic()
+    with pytest.raises(UnreachableDataError, match=r"'s3://bucket' can't be read: .* AWS_ENDPOINT_URL"):
+        split_data(locate("s3://bucket/x"), OPTIONS, silent_progress)
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.slow
+def test_an_endpoint_that_never_answers_is_given_up(s3, monkeypatch):
+    """Within half a minute."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        with pytest.raises(UnreachableDataError, match="the server doesn't answer"):
+            split_data(locate("s3://bucket/x"), OPTIONS, silent_progress)
+        assert time.monotonic() - began < 30
