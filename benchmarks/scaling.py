@@ -20,7 +20,6 @@ import argparse
 import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -34,7 +33,7 @@ from typing import Any
 import psutil
 from machine import BenchmarkError, facts, table, write_json
 from postgresql_server import find_programs, postgresql_server
-from tracking_server import tracking_server
+from tracking_server import make_tables, tracking_server
 
 from beauty_mlflow.jobs.sweep_books import Books
 from beauty_mlflow.search.driver import Driver
@@ -232,9 +231,8 @@ def prepared(storage: str, tracking: str, folder: Path) -> Iterator[Place]:
     """Yield an empty place of these kinds."""
     paths = {"sqlite": folder / "trials.db", "journal": folder / "trials.journal"}
     template = folder / "template.db"
-    script = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
     if tracking != "none":
-        subprocess.run([sys.executable, "-c", script, f"sqlite:///{template}"], check=True, stderr=subprocess.DEVNULL)
+        make_tables(template)
     uri = ""
     if tracking == "sqlite":
         shutil.copy(template, folder / "mlflow.db")

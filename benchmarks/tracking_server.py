@@ -20,21 +20,28 @@ END_SECONDS = 20
 
 
 @contextmanager
-def tracking_server(folder: Path, database: Path) -> Iterator[str]:
+def tracking_server(folder: Path, database: Path | str) -> Iterator[str]:
     """Yield the address of a new `mlflow server` that keeps everything in a folder.
 
     Args:
         folder: Made where it is missing.
-        database: An SQLite store whose tables are made; it is copied.
+        database: An SQLite store whose tables are made, which is copied; or the URL of a database that it uses instead.
 
     Raises:
         BenchmarkError: It doesn't start.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(database, folder / "mlflow.db")
+    url = database if isinstance(database, str) else f"sqlite:///{shutil.copy(database, folder / 'mlflow.db')}"
     port = free_port()
-    with server_of(_command(folder, port), port, folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
+    with server_of(_command(folder, url, port), port, folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
         yield uri
+
+
+def make_tables(path: Path) -> Path:
+    """Make an empty SQLite store, in a process of its own, and return its path."""
+    script = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+    subprocess.run([sys.executable, "-c", script, f"sqlite:///{path}"], check=True, stderr=subprocess.DEVNULL)
+    return path
 
 
 @contextmanager
@@ -68,11 +75,11 @@ def server_of(command: list[str], port: int, folder: Path, **environment: str) -
             _end(server)
 
 
-def _command(folder: Path, port: int) -> list[str]:
+def _command(folder: Path, url: str, port: int) -> list[str]:
     return [
         str(Path(sys.executable).with_name("mlflow")),
         "server",
-        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+        *("--backend-store-uri", url),
         *("--artifacts-destination", str(folder / "artifacts")),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
         *("--allowed-hosts", f"127.0.0.1:{port}"),
