@@ -8,7 +8,8 @@ import pytest
 
 from beauty_mlflow.data import images
 from beauty_mlflow.errors import ModelError, ParameterError
-from beauty_mlflow.serving.classifier import BATCH_SIZE, Classifier, load_network
+from beauty_mlflow.networks.keras_file import load_keras_file
+from beauty_mlflow.serving.classifier import BATCH_SIZE, Classifier
 from beauty_mlflow.serving.package import MODEL_FILE, Description, save_package
 
 
@@ -132,7 +133,7 @@ def test_a_damaged_network_is_named(package, damage):
 def test_a_missing_network_is_named(package):
     (package / MODEL_FILE).unlink()
     with pytest.raises(ModelError, match=r"model\.keras doesn't exist"):
-        load_network(package / MODEL_FILE)
+        load_keras_file(package / MODEL_FILE)
 
 
 def test_a_network_of_another_package_is_refused(package):
