@@ -15,7 +15,10 @@ from beauty_mlflow.errors import BeautyError, Interrupted, RefusedError, Unreach
 from beauty_mlflow.interruption import catch_signals
 from beauty_mlflow.jobs import JOBS, load_job
 from beauty_mlflow.jobs.parameters import Job, choices, is_switch, to_text
+from beauty_mlflow.shortages import explain, explain_sudden_end
+from beauty_mlflow.temporary import temporary_home
 from beauty_mlflow.tracking.launcher import project_run_id
+from beauty_mlflow.tracking.redaction import redact
 
 INTERNAL_ERROR = 1
 _POSITIONAL = "positional_"
@@ -28,6 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     an interruption.
     """
     catch_signals()
+    with temporary_home():
+        _run(arguments)
+    sys.exit(0)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="beauty", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -48,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if os.environ.get("BEAUTY_DEBUG"):
             raise
-        _fail(f"{type(error).__name__}: {error} (set BEAUTY_DEBUG=1 for the traceback)", INTERNAL_ERROR)
-    sys.exit(0)
+        unknown = f"{type(error).__name__}: {error} (set BEAUTY_DEBUG=1 for the traceback)"
+        _fail(explain(error) or unknown, INTERNAL_ERROR)
 
 
 class _Jobs(click.Group):
@@ -71,6 +80,7 @@ def cli() -> None:
 def _command(name: str, job: Job) -> click.Command:
     def callback(**given: tuple[str, ...]) -> None:
         _quiet_libraries()
+        explain_sudden_end()
         if project_run_id():
             _end_with_mlflow()
         values = {option: _once(option, texts) for option, texts in _with_positional(given).items() if texts}
@@ -146,6 +156,7 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _fail(message: str, status: int, *, close_run: bool = True) -> NoReturn:
+    message = redact(message)
     click.echo(f"error: {message}", err=True)
     run_id = project_run_id()
     if run_id and close_run:

@@ -5,12 +5,14 @@ import itertools
 import os
 import platform
 import re
+import resource
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 CPU_INFO = Path("/proc/cpuinfo")
+VM_STATISTICS = Path("/proc/vmstat")
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 _GPU = re.compile(r"\d+|(GPU|MIG)-\S+")
 _LISTED = re.compile(r"^(GPU \d+:|\s+MIG ).*\(UUID: (\S+)\)$")
@@ -20,6 +22,20 @@ _PATIENCE = 60.0  # seconds that a driver may take to answer
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_limit() -> int | None:
+    """Return how many bytes of memory this process may ask for (`ulimit -v` or `-d`); None where there is no limit."""
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return min((limit for limit in limits if limit != resource.RLIM_INFINITY), default=None)
+
+
+def oom_kills(statistics: Path = VM_STATISTICS) -> int | None:
+    """Return how many processes of this machine Linux has killed for lack of memory since it started, if it tells."""
+    if not statistics.is_file():
+        return None
+    counts = dict(line.split() for line in statistics.read_text(encoding="ascii").splitlines())
+    return int(counts["oom_kill"]) if "oom_kill" in counts else None
 
 
 def gpus() -> Sequence[str]:

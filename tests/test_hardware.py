@@ -1,9 +1,11 @@
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 
-from beauty_mlflow.hardware import cpu_flags, gpus, processor
+from beauty_mlflow.hardware import cpu_flags, gpus, oom_kills, processor
 
 LINUX = "processor\t: 0\nmodel name\t: {name}\nflags\t\t: {flags}\n\nprocessor\t: 1\nmodel name\t: other\n"
 
@@ -97,3 +99,23 @@ def test_a_machine_without_nvidia_s_program_has_no_gpus(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpus() == []
+
+
+def test_the_smaller_memory_limit_counts():
+    """As `ulimit` sets them; unlimited is none."""
+    script = """
+import resource
+from beauty_mlflow.hardware import memory_limit
+print(memory_limit())
+for kind, limit in ((resource.RLIMIT_AS, 10**12), (resource.RLIMIT_DATA, 10**11)):
+    resource.setrlimit(kind, (limit, -1))
+    print(memory_limit())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["None", str(10**12), str(10**11)]
+
+
+def test_kills_for_lack_of_memory_are_counted_where_linux_tells(tmp_path):
+    (tmp_path / "vmstat").write_text("nr_free_pages 12\noom_kill 3\n")
+    (tmp_path / "old").write_text("nr_free_pages 12\n")
+    assert [oom_kills(tmp_path / name) for name in ("vmstat", "old", "nowhere")] == [3, None, None]
