@@ -53,8 +53,9 @@ def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) ->
                 if change.name in client.get_run(run_id).data.tags:
                     client.delete_tag(run_id, change.name)
         case Inputs():
-            models = [LoggedModelInput(change.model)] if change.model else []
             with translated(f"log what the run {run_id} reads"):
+                new = change.model and not (again and _reads(client, run_id, change.model))
+                models = [LoggedModelInput(change.model)] if new else []
                 client.log_inputs(run_id, [one.as_input() for one in change.datasets], models=models)
         case LoggedFile():
             _deliver_file(client, run_id, change, again=again)
@@ -81,6 +82,11 @@ def _deliver_batch(client: Any, run_id: str, change: Batch, *, again: bool) -> N
             tags=[RunTag(name, value) for name, value in change.tags.items()],
             synchronous=True,
         )
+
+
+def _reads(client: Any, run_id: str, model_id: str) -> bool:  # noqa: ANN401 - MLflow is untyped
+    inputs = client.get_run(run_id).inputs
+    return model_id in [one.model_id for one in (inputs.model_inputs if inputs else ())]
 
 
 def _missing(client: Any, run_id: str, points: Iterable[Point]) -> list[Point]:  # noqa: ANN401 - MLflow is untyped

@@ -70,7 +70,7 @@ def upload_model(client: Any, run_id: str, package: Path, *, example: bytes) -> 
                 experiment, names.MODEL, source_run_id=run_id, tags={DIGEST: digest}, model_type="image classifier"
             )
         try:
-            client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+            _link(client, run_id, logged.model_id)
             _fill(client, run_id, logged, package, example)
             client.finalize_logged_model(logged.model_id, READY)
         except UnreachableError:
@@ -80,6 +80,12 @@ def upload_model(client: Any, run_id: str, package: Path, *, example: bytes) -> 
                 client.finalize_logged_model(logged.model_id, "FAILED")
             raise
     return str(logged.model_id)
+
+
+def _link(client: Any, run_id: str, model_id: str) -> None:  # noqa: ANN401 - MLflow is untyped
+    outputs = client.get_run(run_id).outputs  # SQL stores refuse the same link a second time
+    if model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
 
 
 def _fill(client: Any, run_id: str, logged: Any, package: Path, example: bytes) -> None:  # noqa: ANN401 - MLflow is untyped

@@ -12,7 +12,8 @@ _USER_INFO = re.compile(
     re.IGNORECASE,
 )
 _QUERY_SECRET = re.compile(
-    r"""([?&;][\w.-]{0,60}(?:token|password|passwd|secret|key|signature|credential)[\w.-]{0,60}=)[^\s&;#'"<>]+""",
+    r"""([?&;](?:[\w.-]{0,60}(?:token|password|passwd|secret|key|signature|credential)[\w.-]{0,60}|sig|pwd)=)"""
+    r"""[^\s&;#'"<>]+""",
     re.IGNORECASE,
 )
 _AUTHORIZATION = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE)

@@ -27,7 +27,7 @@ from beauty_mlflow.tracking.run_state import RunState
 from beauty_mlflow.tracking.source import describe, source_tags
 from beauty_mlflow.tracking.store import Store, connect
 from beauty_mlflow.tracking.system import Sample, Sampler
-from beauty_mlflow.tracking.values import check_metrics, check_tags, new_parameters
+from beauty_mlflow.tracking.values import about_credentials, check_metrics, check_tags, new_parameters
 
 
 class Run:
@@ -71,11 +71,18 @@ class Run:
         """Return the run that `mlflow run` made for this process, with the tags that MLflow left out."""
         introduce(store)
         run = cls.find(store, project_run_id())
-        stored = run.tags
-        missing = {name: value for name, value in source_tags().items() if name not in stored}
-        source = stored.get(names.SOURCE_NAME, "")
-        run.set_tags({**missing, **({names.SOURCE_NAME: source} if redact(source) != source else {})})
+        stored = run.hide_credentials()
+        if problem := about_credentials(run.run_id, run.parameters()):
+            raise TrackingError(problem)
+        run.set_tags({name: value for name, value in source_tags().items() if name not in stored})
         return run
+
+    def hide_credentials(self) -> dict[str, str]:
+        """Take credentials out of the tags that `mlflow run` has stored, and return all tags."""
+        stored = self.tags
+        hidden = {name: redact(value) for name, value in stored.items()}
+        self.set_tags({name: value for name, value in hidden.items() if value != stored[name]})
+        return hidden
 
     @classmethod
     def open(cls, store: Store, name: str) -> Self:
@@ -273,6 +280,10 @@ def close_failed(run_id: str, reason: str, *, killed: bool) -> None:
     """
     try:
         run = Run.find(connect(), run_id)
+        run.hide_credentials()
+        problem = about_credentials(run_id, run.parameters())
+        if problem not in reason:
+            warn(problem)
         if run.status in ("RUNNING", "SCHEDULED"):
             end_badly(run, reason, killed=killed)
     except BeautyError as error:

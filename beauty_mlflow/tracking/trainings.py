@@ -1,6 +1,5 @@
 """Trainings as a comparison reads them: what they were, what they came to, and which runs aren't any."""
 
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import Any
 from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.evaluation.comparison.compared import Accuracy
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.epochs import finite, sums_of
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.finding import (
     NEWEST_FIRST,
@@ -25,7 +25,6 @@ from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 
 TEST = "test"
-HISTORIES = ("accuracy", "loss", names.EPOCH_SECONDS, names.SPEED)  # what of the epochs a comparison shows
 _READERS = 8  # a history is a request
 _FEW = 50  # trainings, whose evaluations are asked for one by one
 
@@ -122,23 +121,6 @@ def find_trainings(
     return Found(trainings, Counter(reason for reason in reasons.values() if reason), older)
 
 
-def sums(histories: Mapping[str, Mapping[int, float]], best_epoch: int) -> dict[str, float]:
-    """Return what a comparison shows of a training's epochs, under the names that the training logs it by.
-
-    Args:
-        histories: Of ``HISTORIES``, the values by epoch.
-        best_epoch: The kept one.
-    """
-    seconds, speeds = (histories.get(name, {}) for name in (names.EPOCH_SECONDS, names.SPEED))
-    kept = {names.BEST_ACCURACY: histories.get("accuracy", {}), names.BEST_LOSS: histories.get("loss", {})}
-    return {
-        names.EPOCHS_TRAINED: len(seconds),
-        names.SECONDS: sum(seconds.values()),
-        **({names.MEDIAN_SPEED: sorted(speeds.values())[len(speeds) // 2]} if speeds else {}),
-        **{name: history[best_epoch] for name, history in kept.items() if best_epoch in history},
-    }
-
-
 def _inside(store: Store, experiment_ids: Sequence[str], latest: int) -> Iterator[Any]:
     if experiment_ids:
         page = min(latest + 1, PAGE) if latest else PAGE
@@ -184,8 +166,8 @@ def _why_not(run: Any, *, named: bool) -> str:  # noqa: ANN401 - MLflow is untyp
         return {"RUNNING": "runs that haven't ended"}.get(status, f"{status.lower()} runs")
     if names.BEST_VAL_ACCURACY not in run.data.metrics:
         return "runs that are no trainings"
-    finite = names.BEST_VAL_ACCURACY in _finite(run.data.metrics)
-    return "" if finite else f"trainings whose {names.BEST_VAL_ACCURACY} isn't finite"
+    is_finite = names.BEST_VAL_ACCURACY in finite(run.data.metrics)
+    return "" if is_finite else f"trainings whose {names.BEST_VAL_ACCURACY} isn't finite"
 
 
 def _titles(store: Store, experiment_ids: Iterable[str]) -> dict[str, str]:
@@ -205,8 +187,8 @@ def _evaluations(store: Store, trainings: Sequence[Any], experiment_ids: Iterabl
 
 
 def _training(store: Store, entity: Any, titles: Mapping[str, str], evaluations: Sequence[Any]) -> Training:  # noqa: ANN401 - MLflow is untyped
-    run, metrics = Run(store, entity.info.run_id), _finite(entity.data.metrics)
-    of_epochs, digests = metrics if names.EPOCHS_TRAINED in metrics else _sums(run, metrics), _digests(entity)
+    run, metrics = Run(store, entity.info.run_id), finite(entity.data.metrics)
+    of_epochs, digests = sums_of(run, metrics), _digests(entity)
     kept = {"accuracy": of_epochs.get(names.BEST_ACCURACY), "loss": of_epochs.get(names.BEST_LOSS)}
     tested = [one for one in evaluations if _digests(one).get(TEST) == digests.get(TEST)]
     return Training(
@@ -222,19 +204,8 @@ def _training(store: Store, entity: Any, titles: Mapping[str, str], evaluations:
         epochs=int(of_epochs[names.EPOCHS_TRAINED]),
         seconds=of_epochs.get(names.SECONDS, 0.0),
         images_per_second=of_epochs.get(names.MEDIAN_SPEED),
-        test=_test(_finite(tested[-1].data.metrics) if tested else metrics),
+        test=_test(finite(tested[-1].data.metrics) if tested else metrics),
     )
-
-
-def _sums(run: Run, metrics: Mapping[str, float]) -> dict[str, float]:
-    """Compute what a training didn't log, as one of an earlier version of this package, or an imported one."""
-    histories = {name: _finite(run.metric_history(name)) for name in HISTORIES if name in metrics}
-    return sums(histories, int(metrics.get(names.BEST_EPOCH, 0)))
-
-
-def _finite(values: Mapping[Any, float]) -> dict[Any, float]:
-    """Leave nan out, and infinity, for which an SQL store has the largest number that there is."""
-    return {key: value for key, value in values.items() if abs(value) < sys.float_info.max}
 
 
 def _test(metrics: Mapping[str, float]) -> Accuracy | None:

@@ -56,6 +56,19 @@ def new_parameters(given: Mapping[str, str], stored: Mapping[str, str]) -> dict[
     return {name: value for name, value in redacted.items() if name not in stored}
 
 
+def about_credentials(run_id: str, stored: Mapping[str, str]) -> str:
+    """Return what to do where `mlflow run` has stored a parameter with a password; empty where it hasn't."""
+    for name, value in stored.items():
+        if redact(value) != value:
+            return (
+                f"`mlflow run` has stored the password in the parameter {name} of the run {run_id}, for everyone who "
+                "may read that, and MLflow's parameters can't be changed. Change the password, and remove the run for "
+                f"good: mlflow runs delete --run-id {run_id} and mlflow gc. Then give {name} without it (~/.pgpass "
+                "holds those of PostgreSQL), or use `beauty` instead of `mlflow run`: it stores *** in its place."
+            )
+    return ""
+
+
 def _check_length(kind: str, name: str, value: str, limit: int) -> None:
     if len(value) > limit:
         raise TrackingError(

@@ -12,6 +12,7 @@ from beauty_mlflow.tracking.changes import Change
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 LAST_WAIT_SECONDS = 60.0  # for one change, once nothing else is left to do
+LAST_TRIES = 3
 
 Deliver = Callable[[Change, bool], None]
 
@@ -59,7 +60,7 @@ class Sender:
             self._changed.notify_all()
 
     def close(self) -> int:
-        """Wait until everything has arrived, or the store doesn't answer once more; return how many are unsent."""
+        """Wait until everything has arrived, or the store fails three times in a row; return how many are unsent."""
         with self._changed:
             self._closing, self._moved = True, time.monotonic()
             self._changed.notify_all()
@@ -70,7 +71,7 @@ class Sender:
             return len(self._waiting)
 
     def _run(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
+        pause, failures = FIRST_PAUSE_SECONDS, 0
         while True:
             with self._changed:
                 while not self._waiting and not self._over:
@@ -79,19 +80,19 @@ class Sender:
                 if self._over:
                     return
                 number, change = self._waiting[0]
-                last_try = self._closing
+                failures *= self._closing
             try:
                 self._deliver(change, self._again)
                 self._sent(number)
             except (UnreachableError, WorkError, OSError) as error:
                 self._again = True
                 self._spool(error)
+                failures += 1
                 with self._changed:
-                    if last_try:
+                    if self._closing and failures >= LAST_TRIES:
                         self._over = True
                         self._changed.notify_all()
-                    elif not self._closing:
-                        self._changed.wait_for(lambda: self._closing or self._over, pause)
+                    self._pause(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever it is, the run's own thread has to hear of it
                 with self._changed:
@@ -100,11 +101,16 @@ class Sender:
                     self._over = True
                     self._changed.notify_all()
             else:
-                pause = FIRST_PAUSE_SECONDS
+                pause, failures = FIRST_PAUSE_SECONDS, 0
                 with self._changed:
                     self._waiting.popleft()
                     self._moved = time.monotonic()
                     self._changed.notify_all()
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, but not longer than a moment once the end has begun."""
+        begun = self._closing
+        self._changed.wait_for(lambda: self._over or self._closing != begun, min(seconds, 1) if begun else seconds)
 
     def _spool(self, error: Exception) -> None:
         if not self._is_spooling:

@@ -1,0 +1,143 @@
+import re
+import time
+
+import pytest
+from faulty_proxy import faulty_proxy
+
+from beauty_mlflow.errors import ParameterError, WorkError
+from beauty_mlflow.jobs.finetune import Finetune
+from beauty_mlflow.jobs.finetune import run as finetune
+from beauty_mlflow.jobs.sync import Sync
+from beauty_mlflow.jobs.sync import run as sync
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.models import fetch_model
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.spool import sender as senders
+from beauty_mlflow.tracking.spool.journal import spool_folder
+from beauty_mlflow.tracking.spool.recorded import begin
+from beauty_mlflow.tracking.spool.sync import unsent_spools
+from beauty_mlflow.tracking.store import connect, offline_store
+
+
+@pytest.fixture
+def tracker(server_uri, monkeypatch, request):
+    """A real server behind a network whose faults the test chooses: the faults."""
+    with faulty_proxy(server_uri) as (uri, faults):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", request.node.name)
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        monkeypatch.setattr(senders, "FIRST_PAUSE_SECONDS", 0.05)
+        yield faults
+
+
+def ended_while_down(tracker):
+    """A run that ended while the server was away; its id."""
+    run = begin(connect(), "a run")
+    tracker.refuse = True
+    run.log_epoch(1, {"loss": 1.0})
+    run.finish("FINISHED")
+    tracker.heal()
+    return run.run_id
+
+
+def test_what_was_unsent_is_sent(tracker, capsys):
+    """The run ends as it had, at the time that it had; a second call has nothing to do."""
+    run_id = ended_while_down(tracker)
+    assert "send them with: beauty sync" in capsys.readouterr().err
+    assert Run.find(connect(), run_id).status == "RUNNING"
+    time.sleep(1.1)
+    before = time.time() * 1000
+    assert sync(Sync()) == [("sent", "1 runs")]
+    found = Run.find(connect(), run_id)
+    assert found.metric_history("loss") == {1: 1.0}
+    assert found.status == "FINISHED"
+    assert found.entity().info.end_time < before - 1000
+    assert sync(Sync()) == [("sent", "0 runs")]
+    assert list(spool_folder().iterdir()) == []
+
+
+def test_a_server_that_is_still_down(tracker, monkeypatch):
+    """It is said, with the reason; what is unsent stays."""
+    run_id = ended_while_down(tracker)
+    tracker.refuse = True
+    with pytest.raises(WorkError, match=rf"1 of 1 runs couldn't be sent: {run_id}: The tracking server .* can't be"):
+        sync(Sync())
+    assert [spool.run_id for spool in unsent_spools()] == [run_id]
+
+
+def test_a_sync_that_breaks_off_goes_on(tracker):
+    """What has arrived isn't sent a second time."""
+    run_id = ended_while_down(tracker)
+    tracker.cut, tracker.only = True, lambda _, path: path.endswith("runs/update")
+    with pytest.raises(WorkError, match="couldn't be sent"):
+        sync(Sync())
+    tracker.heal()
+    sent = len(tracker.requests)
+    sync(Sync())
+    assert Run.find(connect(), run_id).status == "FINISHED"
+    assert not any(path.endswith("log-batch") for _, path in tracker.requests[sent:])
+
+
+def test_a_run_at_work_is_left_alone(tracker):
+    """Its own process sends what it logs."""
+    run = begin(connect(), "a run")
+    assert sync(Sync()) == [("sent", "0 runs"), ("still at work", "1 runs")]
+    with pytest.raises(ParameterError, match="is still at work in a process"):
+        sync(Sync.parse({"run": run.run_id, "discard": "true"}))
+    run.finish("FINISHED")
+
+
+def test_discarding(tracker):
+    """One run's, by its id; nothing else."""
+    run_id, other = ended_while_down(tracker), ended_while_down(tracker)
+    ((name, words),) = sync(Sync.parse({"run": run_id, "discard": "true"}))
+    assert name == "discarded"
+    assert re.fullmatch(rf"\d changes of run {run_id}, [\d,]+ bytes", words)
+    assert [spool.run_id for spool in unsent_spools()] == [other]
+    with pytest.raises(ParameterError, match=f"Nothing of run {run_id} is unsent on this machine; .*: {other}"):
+        sync(Sync(run=run_id))
+    with pytest.raises(ParameterError, match="discard=true needs run"):
+        Sync.parse({"discard": "true"})
+
+
+def test_an_offline_run_gets_its_id_later(tracker, capsys):
+    """Not a request until sync, which makes the run once, at its own time, and its links lead to it."""
+    run = begin(offline_store(), "a run", {"recipe": "thesis"})
+    run.describe(f"Trains {run.link()}.", "beauty finetune")
+    run.log_epoch(1, {"loss": 1.0})
+    run.finish("FINISHED")
+    assert tracker.requests == []
+    tracker.cut, tracker.only = True, lambda _, path: path.endswith("runs/create")
+    with pytest.raises(WorkError):
+        sync(Sync())
+    tracker.heal()
+    sync(Sync())
+    store = connect()
+    (entity,) = store.client.search_runs([store.experiment_id])
+    found = Run.find(store, run.run_id)
+    assert found.run_id == entity.info.run_id != run.run_id
+    assert entity.info.run_name == "a run"
+    assert entity.info.status == "FINISHED"
+    assert found.tags["recipe"] == "thesis"
+    assert found.tags[names.OFFLINE] == run.run_id
+    assert found.link() in found.tags[names.DESCRIPTION]
+    assert f"run {found.run_id} (offline it was {run.run_id}): " in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_offline_training_is_as_any_other(tracker, tiny):
+    """Trained without a server, then sent: figures, artifacts and the model are there; it was resumable meanwhile."""
+    offline = dict(finetune(Finetune.parse({**tiny, "offline": "true"})))["run_id"]
+    assert tracker.requests == []
+    sync(Sync())
+    online = Run.find(connect(), dict(finetune(Finetune.parse(tiny)))["run_id"])
+    found = Run.find(connect(), offline)
+    assert found.status == "FINISHED"
+    assert found.metric_history("val_loss") == pytest.approx(online.metric_history("val_loss"), rel=1e-3)
+    assert set(found.metrics()) == set(online.metrics())
+    assert fetch_model(connect(), found.run_id).joinpath("model.keras").is_file()
+    for folder in (None, "figures", "evaluation/val", "split"):
+        listed = [
+            [entry.path for entry in run.store.client.list_artifacts(run.run_id, folder)] for run in (found, online)
+        ]
+        assert listed[0] == listed[1]

@@ -1,0 +1,174 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beauty_mlflow.errors import WorkError
+from beauty_mlflow.tracking.changes import (
+    CHANGE,
+    Batch,
+    Inputs,
+    LoggedFile,
+    LoggedModel,
+    Point,
+    Status,
+    Untag,
+)
+from beauty_mlflow.tracking.datasets import Dataset
+from beauty_mlflow.tracking.spool import journal as journals
+from beauty_mlflow.tracking.spool.journal import Header, Journal, count_unsent, is_locked, size_of
+
+HEADER = Header("https://tracker", "beauty", "1", "a" * 32)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+POINTS = st.builds(
+    Point,
+    name=TEXT,
+    value=st.floats(allow_nan=False, allow_infinity=False),
+    timestamp=st.integers(0, 2**53),
+    step=st.integers(-(2**60), 2**60),
+    dataset=st.none() | st.just(Dataset("boxes/val", "0" * 32, "val", "/data", 10, 2)),
+)
+CHANGES = st.one_of(
+    st.builds(
+        Batch,
+        metrics=st.lists(POINTS, max_size=5).map(tuple),
+        parameters=st.dictionaries(TEXT, TEXT, max_size=3),
+        tags=st.dictionaries(TEXT, TEXT, max_size=3),
+    ),
+    st.builds(Untag, name=TEXT),
+    st.builds(Inputs, datasets=st.just((Dataset("boxes/val", "0" * 32, "val", "/data", 10, 2),)), model=TEXT),
+    st.builds(Status, status=st.sampled_from(["RUNNING", "FINISHED"]), end=st.none() | st.integers(0, 2**53)),
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / HEADER.run_id
+
+
+@pytest.fixture
+def journal(folder):
+    opened = Journal(folder, HEADER)
+    yield opened
+    opened.close()
+
+
+@given(CHANGES)
+def test_a_change_is_the_same_after_a_way_through_json(change):
+    """Nothing is lost or rounded on the disk, whatever the numbers and words are."""
+    assert CHANGE.validate_python(json.loads(json.dumps(CHANGE.dump_python(change, mode="json")))) == change
+
+
+@given(changes=st.lists(CHANGES, min_size=1, max_size=6), torn=st.integers(1, 200))
+def test_a_line_that_a_kill_cut_short_is_as_if_it_had_never_been(changes, torn, tmp_path_factory):
+    """Whatever part of the last line is on the disk, the lines before it are there, and the next one fits after them."""
+    folder = tmp_path_factory.mktemp("torn") / HEADER.run_id
+    written = Journal(folder, HEADER)
+    for change in changes:
+        written.append(change)
+    written.close()
+    path = folder / "journal.jsonl"
+    *_, last = path.read_bytes().splitlines(keepends=True)
+    with path.open("ab") as stream:
+        stream.truncate(path.stat().st_size - min(torn, len(last)))
+    again = Journal(folder)
+    assert [change for _, change in again.unsent()] == changes[:-1]
+    again.append(changes[-1])
+    assert [change for _, change in again.unsent()] == changes
+    again.close()
+
+
+def test_what_was_sent_is_not_sent_again(journal, folder):
+    """A later process begins after the last change that has arrived."""
+    for name in "abc":
+        journal.append(Untag(name=name))
+    journal.mark_sent(2)
+    journal.close()
+    again = Journal(folder)
+    assert [(number, change.name) for number, change in again.unsent()] == [(3, "c")]
+    assert [change.name for change in again.changes()] == ["a", "b", "c"]
+    assert again.append(Untag(name="d"))[0] == 4
+    assert count_unsent(folder)[0] == 2
+    again.close()
+
+
+def test_files_are_the_spools_own(journal, tmp_path):
+    """What is uploaded is copied: the run may delete or change its own at once."""
+    path = tmp_path / "curves.png"
+    path.write_bytes(b"a figure")
+    number, kept = journal.append(LoggedFile(path=path, folder="figures"))
+    path.unlink()
+    assert kept.path.read_bytes() == b"a figure"
+    assert kept.path.name == "curves.png"
+    assert journal.unsent() == [(number, kept)]
+    journal.mark_sent(number)
+    assert not kept.path.exists()
+
+
+def test_a_model_is_kept_as_a_folder(journal, tmp_path):
+    """The package and the example lie side by side, whatever they are called."""
+    package, example = tmp_path / "package", tmp_path / "example"
+    (package / "inner").mkdir(parents=True)
+    (package / "inner" / "model.keras").write_bytes(b"weights")
+    example.write_bytes(b"a picture")
+    _, kept = journal.append(LoggedModel(path=package, example=example))
+    assert (kept.path / "inner" / "model.keras").read_bytes() == b"weights"
+    assert kept.example.read_bytes() == b"a picture"
+
+
+def test_a_second_process_is_refused(journal, folder):
+    """Two that write one journal would mix their lines."""
+    assert is_locked(folder)
+    with pytest.raises(WorkError, match=r"Another process is at work on what .* holds; end that first"):
+        Journal(folder)
+    journal.close()
+    assert not is_locked(folder)
+
+
+def test_a_kill_lets_go_of_the_folder(folder):
+    """The lock is the process's, and ends with it."""
+    script = f"""
+        import os, signal
+        from pathlib import Path
+        from beauty_mlflow.tracking.changes import Untag
+        from beauty_mlflow.tracking.spool.journal import Header, Journal
+        journal = Journal(Path({str(folder)!r}), Header("https://tracker", "beauty", "1", "{"a" * 32}"))
+        journal.append(Untag(name="kept"))
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    source = "\n".join(line.removeprefix("        ") for line in script.splitlines())
+    assert subprocess.run([sys.executable, "-c", source], check=False).returncode == -9
+    again = Journal(folder)
+    assert again.unsent() == [(1, Untag(name="kept"))]
+    assert again.header == HEADER
+    again.close()
+
+
+def test_the_spool_is_bounded(journal, tmp_path, monkeypatch):
+    """A large file that doesn't fit is refused with a sentence that says what to do; nothing of it is left."""
+    monkeypatch.setenv("BEAUTY_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv(journals.LIMIT, "0.001")
+    path = tmp_path / "large"
+    path.write_bytes(bytes(journals.SMALL_BYTES + 1))
+    with pytest.raises(WorkError, match=r"the spool would exceed 0.001 GB \(BEAUTY_SPOOL_GB\)\. Make room"):
+        journal.append(LoggedFile(path=path))
+    assert journal.unsent() == []
+    assert size_of(journal.folder / "files") == 0
+    assert journal.append(Untag(name="small"))[0] == 1
+
+
+def test_a_long_run_takes_no_more_room(journal, folder, monkeypatch):
+    """Once everything has arrived, what was written down of it goes; numbers go on."""
+    monkeypatch.setattr(journals, "COMPACT_BYTES", 1000)
+    for number in range(1, 200):
+        assert journal.append(Untag(name="x" * 50))[0] == number
+        journal.mark_sent(number)
+        assert size_of(folder) < 5000
+    journal.close()
+    again = Journal(folder)
+    assert again.unsent() == []
+    assert again.append(Untag(name="next"))[0] == 200
+    again.close()

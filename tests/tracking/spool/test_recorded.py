@@ -1,0 +1,247 @@
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from beauty_mlflow.errors import TrackingError, UnreachableError
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.datasets import Dataset
+from beauty_mlflow.tracking.ending import tracked
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.spool.journal import read_sent, spool_folder
+from beauty_mlflow.tracking.spool.recorded import begin, go_on
+from beauty_mlflow.tracking.store import connect, offline_store
+
+EPOCHS = 6
+DATASET = Dataset("boxes/val", "0" * 32, "val", "/data/boxes", 10, 2)
+
+
+def figures(epoch):
+    return {name: epoch + position / 8 for position, name in enumerate(names.EPOCH_METRICS)}
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def do_everything(run, folder, *, between=lambda _: None):
+    """What a training does to its run, but for the model."""
+    run.log_parameters({"network": "tiny", "blocks": "1"})
+    run.set_tags({"recipe": "thesis", names.STATE: "here"})
+    run.log_inputs([DATASET])
+    run.describe(f"Trains {run.link()}.", "beauty finetune")
+    (folder / "figures").mkdir(exist_ok=True)
+    (folder / "figures" / "curves.png").write_bytes(b"a figure")
+    (folder / "large").write_bytes(random.Random(0).randbytes(1_200_000))
+    run.log_folder(folder / "figures", "figures")
+    for epoch in range(1, EPOCHS + 1):
+        between(epoch)
+        run.log_image(np.full((8, 8, 3), epoch, np.uint8), "val_confusion", epoch)
+        run.log_epoch(epoch, figures(epoch))
+    run.log_file(folder / "large", "raw")
+    run.log_metrics({"best_epoch": 3}, dataset=DATASET)
+    run.remove_tag(names.STATE)
+
+
+def content(run_id, uri):
+    """What the store has of a run: every value of every metric with its step, and all else but times and addresses."""
+    client = connect(uri=uri).client
+    run = client.get_run(run_id)
+    histories = {
+        name: sorted((point.step, point.value) for point in client.get_metric_history(run_id, name))
+        for name in run.data.metrics
+        if not name.startswith(names.SYSTEM_PREFIX)
+    }
+    tags = {name: value for name, value in run.data.tags.items() if name != "mlflow.runName"}
+    artifacts = {
+        entry.path: entry.file_size for folder in ("figures", "raw") for entry in client.list_artifacts(run_id, folder)
+    }
+    images = sorted(entry.path.partition("timestamp")[0] for entry in client.list_artifacts(run_id, "images"))
+    return {
+        "status": run.info.status,
+        "metrics": histories,
+        "parameters": run.data.params,
+        "tags": {name: value.replace(run_id, "ID") for name, value in tags.items()},
+        "inputs": [(one.dataset.name, one.tags[0].value) for one in run.inputs.dataset_inputs],
+        "artifacts": artifacts,
+        "images": images,
+        "ended": run.info.end_time is not None,
+    }
+
+
+@pytest.fixture
+def undisturbed(store, server_uri, tmp_path):
+    """What the store holds of a run that was made without a spool and without a fault."""
+    run = Run.create(store, "a run")
+    with tracked(run, sample=False):
+        do_everything(run, tmp_path)
+    return content(run.run_id, server_uri)
+
+
+def test_what_arrives_is_what_was_done(store, server_uri, undisturbed, tmp_path):
+    """With nothing amiss a recorded run is like any other, and leaves nothing in the spool."""
+    run = begin(store, "a run")
+    with tracked(run, sample=False):
+        do_everything(run, tmp_path)
+    assert content(run.run_id, server_uri) == undisturbed
+    assert list(spool_folder().iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", ["refuse", "cut", "503", "500", "429", "502"])
+def test_nothing_is_lost_or_doubled(fault, faults, store, server_uri, undisturbed, tmp_path, capsys):
+    """The network is cut, or answers are lost, or a gateway answers, for two epochs: the run is as without it."""
+    run = begin(store, "a run")
+
+    def between(epoch):
+        if epoch == 3:
+            time.sleep(0.3)  # so that something is under way
+            if fault.isdigit():
+                faults.status = int(fault)
+            else:
+                setattr(faults, fault, True)
+        if epoch == 5:
+            time.sleep(0.5)
+            faults.heal()
+
+    with tracked(run, sample=False):
+        do_everything(run, tmp_path, between=between)
+    assert content(run.run_id, server_uri) == undisturbed
+    said = capsys.readouterr().err
+    assert said.count("doesn't take what the run logs") == 1
+    assert said.count("answers again, and has everything") == 1
+
+
+def test_answers_that_get_lost_one_after_the_other(faults, store, server_uri, undisturbed, tmp_path):
+    """One request of ten takes effect without an answer: each change arrives once even so."""
+    run = begin(store, "a run")
+    chance = random.Random(0)
+    faults.cut, faults.only = True, lambda *_: chance.random() < 0.1
+    with tracked(run, sample=False):
+        do_everything(run, tmp_path)
+        until(lambda: read_sent(spool_folder() / run.run_id) > 15)
+        faults.heal()
+    assert content(run.run_id, server_uri) == undisturbed
+
+
+def test_reading_gives_what_will_be(faults, store, tmp_path):
+    """Whatever hasn't arrived: parameters, tags, figures and the epochs that are logged."""
+    run = begin(store, "a run")
+    faults.refuse = True
+    run.log_parameters({"blocks": "1"})
+    run.log_epoch(1, figures(1))
+    run.log_epoch(2, figures(2))
+    run.set_tags({"a": "b"})
+    assert run.parameters()["blocks"] == "1"
+    assert run.tags["a"] == "b"
+    assert run.epochs_logged() == 2
+    assert run.metric_history("loss") == {1: 1.0, 2: 2.0}
+    with pytest.raises(TrackingError, match="has the parameter blocks=1, which can't become 2"):
+        run.log_parameters({"blocks": "2"})
+    faults.heal()
+    run.finish("FINISHED")
+
+
+def test_the_work_is_not_held_up(faults, store):
+    """A server that takes five seconds an answer costs an epoch no more than a dead one: nothing."""
+    run = begin(store, "a run")
+    time.sleep(0.5)
+    faults.delay = 5.0
+    started = time.perf_counter()
+    for epoch in range(1, 101):
+        run.log_epoch(epoch, figures(epoch))
+    assert time.perf_counter() - started < 4.5
+    faults.heal()
+    run.finish("FINISHED")
+
+
+def test_a_refusal_is_raised(store, server_uri, capsys):
+    """A run that somebody deletes meanwhile ends the work, with the store's reason; what is unsent is kept."""
+    run = begin(store, "a run")
+    connect(uri=server_uri).client.delete_run(run.run_id)
+
+    def work():
+        for epoch in range(1, 200):
+            run.log_epoch(epoch, figures(epoch))
+            time.sleep(0.05)
+
+    with pytest.raises(TrackingError, match=r"What is unsent is kept in .*; `beauty sync` tries it again"):  # noqa: SIM117
+        with tracked(run, sample=False):
+            work()
+    assert (spool_folder() / run.run_id / "journal.jsonl").is_file()
+
+
+def test_what_a_killed_process_left_is_sent_by_the_next(faults, store, server_uri, undisturbed, tmp_path):
+    """Kill -9 during an outage, and the run goes on in another process: nothing is lost, nothing doubled."""
+    run_id = Run.create(store, "a run").run_id
+    script = textwrap.dedent(f"""
+        import os, signal, sys
+        from pathlib import Path
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from test_recorded import do_everything
+        from beauty_mlflow.tracking.spool.recorded import go_on
+        from beauty_mlflow.tracking.store import connect
+        run = go_on(connect(), {run_id!r})
+        print("begun", flush=True)
+        sys.stdin.readline()
+        def between(epoch):
+            if epoch == 4:
+                os.kill(os.getpid(), signal.SIGKILL)
+        do_everything(run, Path({str(tmp_path)!r}), between=between)
+    """)
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as dead:
+        assert dead.stdout.readline() == "begun\n"
+        faults.refuse = True
+        dead.stdin.write("\n")
+        dead.stdin.flush()
+        assert dead.wait(60) == -signal.SIGKILL
+    faults.heal()
+    run = go_on(store, run_id)
+    assert run.epochs_logged() == 3
+    with tracked(run, sample=False):
+        do_everything(run, tmp_path)
+    assert content(run_id, server_uri)["metrics"] == undisturbed["metrics"]
+    assert content(run_id, server_uri)["status"] == "FINISHED"
+
+
+def test_a_model_is_uploaded_once(faults, store, server_uri, registered, picture_file):
+    """The upload breaks off after each file in turn: what has arrived isn't sent again, and the model is whole."""
+    _, package = registered
+    run = begin(store, "a run")
+    puts = iter(range(10**6))
+    faults.refuse = True
+    faults.only = lambda method, _: method == "PUT" and next(puts) % 2 == 1
+    with tracked(run, sample=False):
+        assert run.log_model(package, example=picture_file)
+        run.log_metrics({"best_val_accuracy": 0.5}, model_id=run.model_id(), dataset=DATASET)
+        until(lambda: next(puts) > 30)
+        faults.heal()
+    faults.heal()
+    found = Run.find(connect(uri=server_uri), run.run_id)
+    (model,) = found.models()
+    assert str(model.status) == "READY"
+    assert [metric.value for metric in model.metrics] == [0.5]
+    sent = [path for method, path in faults.requests if method == "PUT" and "/models/" in path]
+    assert max(sent.count(path) for path in sent) <= 2
+    assert sum(sent.count(path) == 1 for path in sent) >= len(set(sent)) / 2
+
+
+def test_offline_nothing_is_asked(faults):
+    """Not one request, and what needs the store says so."""
+    store = offline_store()
+    run = begin(store, "a run")
+    run.log_parameters({"blocks": "1"})
+    run.finish("FINISHED")
+    assert faults.requests == []
+    with pytest.raises(UnreachableError, match="of which offline=true asks nothing"):
+        store.client.get_run("0" * 32)
