@@ -8,8 +8,6 @@ while others want it is only fetched again.
 import hashlib
 import os
 import re
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,13 +16,12 @@ from pathlib import Path
 from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.layout import Place
 from beauty_mlflow.cache.locks import Lock
+from beauty_mlflow.temporary import abandoned, temporary_file
 
 KIND = "files"
-TEMPORARY = ".tmp"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BATCHES = 32  # in so many steps, those used longest ago first, all files can be removed
 _SMALLEST_BATCH = 2**20  # bytes
-_STALE_SECONDS = 3600.0  # what is written takes a second; a temporary file of this age is a killed process's
 
 
 @dataclass(frozen=True)
@@ -90,14 +87,9 @@ def write_file(cache: Path, sha256: str, content: bytes) -> None:
         OSError: It can't be written.
     """
     path = _path(cache, sha256)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=TEMPORARY)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with temporary_file(path) as temporary:
+        temporary.write_bytes(content)
+        temporary.replace(path)
 
 
 def batches(cache: Path) -> list[FileBatch]:
@@ -123,10 +115,10 @@ def together(found: list[FileBatch]) -> FileBatch:
 
 def remove_stale(cache: Path) -> None:
     """Remove what killed processes left half written."""
-    for path in folder_of(cache).glob(f"*/*{TEMPORARY}"):
+    for leftover in abandoned(folder_of(cache)):
         with suppress(OSError):
-            if path.stat().st_mtime < time.time() - _STALE_SECONDS:
-                path.unlink()
+            assert leftover.mend
+            leftover.mend()
 
 
 def verify_files(batch: FileBatch) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Dataset as MlflowDataset
@@ -33,7 +34,7 @@ class Dataset:
     name: str
     digest: str
     context: str
-    source: str
+    source: str | Path
     pictures: int
     classes: int
 
@@ -44,11 +45,12 @@ class Dataset:
 
     def as_input(self) -> Any:  # noqa: ANN401 - MLflow is untyped
         """Return it as MLflow's DatasetInput."""
+        source = str(self.source)
         dataset = MlflowDataset(
             name=self.name,
             digest=self.digest,
-            source_type="s3" if self.source.startswith("s3://") else "local",
-            source=json.dumps({"uri": redact(self.source)}),
+            source_type="s3" if source.startswith("s3://") else "local",
+            source=json.dumps({"uri": redact(source)}),
             profile=json.dumps({"num_rows": self.pictures, "classes": self.classes}),
         )
         return DatasetInput(dataset, [InputTag(names.DATASET_CONTEXT, self.context)])

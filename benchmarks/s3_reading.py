@@ -1,0 +1,126 @@
+"""How fast pictures come from S3: one after the other, in parallel, and from the cache.
+
+    python benchmarks/s3_reading.py --pictures 600 --latency 0.02
+
+An S3 server (moto's) runs beside on loopback, and every answer of it comes so many seconds late. Each side reads all
+pictures of one manifest and compares their sha256; they go in turn, and each begins with an empty cache, but for the
+last, which finds what the second has fetched.
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import boto3
+from machine import facts, table, write_json
+
+from beauty_mlflow.data.progress import silent_progress
+from beauty_mlflow.data.sample import make_sample
+from beauty_mlflow.data.sources.locations import locate
+from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
+from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
+
+CLASSES = 6
+URI = "s3://pictures/boxes"
+START_SECONDS = 120
+
+
+def main() -> None:
+    """Make and upload the pictures, let the sides read them in turn, print the table and write JSON."""
+    given = _parser().parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ |= {
+            "AWS_ACCESS_KEY_ID": "benchmark",
+            "AWS_SECRET_ACCESS_KEY": "benchmark",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "BEAUTY_CACHE_DIR": str(folder / "cache"),
+        }
+        with _server(given.latency):
+            manifest = _prepare(folder, given.pictures)
+            rates = _measure(manifest, folder / "cache", given.turns)
+    print(table(["side", "pictures/s", "least", "most"], [_row(side, found) for side, found in rates.items()]))
+    if given.json:
+        write_json(given.json, {"machine": facts(), "latency": given.latency, "pictures_per_second": rates})
+
+
+def _measure(manifest: Path, cache: Path, turns: int) -> dict[str, list[float]]:
+    sides: dict[str, Callable[[], Split]] = {
+        "one after the other": lambda: _one_by_one(manifest),
+        "in parallel": lambda: read_split(manifest),
+        "from the cache": lambda: read_split(manifest),
+    }
+    rates: dict[str, list[float]] = {side: [] for side in sides}
+    for _ in range(turns):
+        for side, read in sides.items():
+            if side != "from the cache":
+                shutil.rmtree(cache, ignore_errors=True)
+            began = time.perf_counter()
+            count = len(read().table)
+            rates[side].append(count / (time.perf_counter() - began))
+    return rates
+
+
+def _one_by_one(manifest: Path) -> Split:
+    split = read_split(manifest, check_pictures=False)
+    for path in split.table["path"]:
+        (split.folder / path).read_bytes()
+    return split
+
+
+def _prepare(folder: Path, pictures: int) -> Path:
+    """Return the manifest of pictures that lie in S3."""
+    make_sample(folder / "boxes", classes=CLASSES, images=pictures // CLASSES, seed=0, progress=silent_progress)
+    split = split_data(folder / "boxes", SplitOptions(), silent_progress).split
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="pictures")
+    for path in split.table["path"]:
+        client.put_object(Bucket="pictures", Key=f"boxes/{path}", Body=(folder / "boxes" / path).read_bytes())
+    write_split(replace(split, folder=locate(URI)), folder / "split.csv")
+    return folder / "split.csv"
+
+
+@contextmanager
+def _server(latency: float) -> Iterator[None]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    words = f"import s3_server; s3_server.serve({port}, {latency})"
+    server = subprocess.Popen([sys.executable, "-c", words], cwd=Path(__file__).parent)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            if time.monotonic() > deadline or server.poll() is not None:
+                sys.exit("the S3 server didn't start")
+            time.sleep(0.1)
+        os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _row(side: str, rates: list[float]) -> list[str]:
+    return [side, *(f"{rate:.0f}" for rate in (median(rates), min(rates), max(rates)))]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=600, help="how many there are")
+    parser.add_argument("--latency", type=float, default=0.02, help="seconds before each answer of the server")
+    parser.add_argument("--turns", type=int, default=3, help="how often each side reads them")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
