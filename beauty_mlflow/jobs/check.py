@@ -18,8 +18,8 @@ class Check(Parameters):
     positional = ("data",)
 
     data: ExistingPath = Field(
-        description="A folder of class folders, a split folder, a table (CSV: path, class) or a split's manifest; "
-        "empty means the sample."
+        description="A folder of class folders, a split folder, a table (CSV: path, class) or a split's manifest, "
+        "here or in S3 (s3://bucket/prefix); empty means the sample."
     )
     out: str = Field(
         "check", min_length=1, description="The folder for report.html, findings.csv, classes.csv, corrections.csv."

@@ -27,7 +27,7 @@ class Predict(Parameters):
     ] = Field(
         min_length=1,
         description="A folder (pictures at any depth), one picture, a table (CSV) whose column path lists "
-        "pictures, or a split's manifest.",
+        "pictures, or a split's manifest; here or in S3 (s3://bucket/prefix).",
     )
     part: Literal["all", "train", "val", "test"] = Field("all", description="Of a manifest, which pictures.")
     out: Annotated[str, AfterValidator(_table_name)] = Field(

@@ -16,7 +16,8 @@ class Split(Parameters):
     job = "split"
 
     data: ExistingPath = Field(
-        description="A folder of class folders, a split folder, or a table (CSV: path, class); empty means the sample."
+        description="A folder of class folders, a split folder, or a table (CSV: path, class), here or in S3 "
+        "(s3://bucket/prefix); empty means the sample."
     )
     out: ManifestName = Field("split.csv", description="The manifest to write; its sidecars get the same stem.")
     strategy: Literal["stratified", "thesis"] = Field(

@@ -63,7 +63,8 @@ class TrainingParameters(Parameters):
 
     data: ExistingPath = Field(
         "",
-        description="A folder of class folders, a split folder, a table or a manifest; empty is the embedded sample.",
+        description="A folder of class folders, a split folder, a table or a manifest, here or in S3 "
+        "(s3://bucket/prefix); empty is the embedded sample.",
     )
     fraction: float = Field(
         1.0,
