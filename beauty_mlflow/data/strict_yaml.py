@@ -10,13 +10,21 @@ from beauty_mlflow.errors import DataError
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML without tags that make objects, and without keys that silently overwrite each other."""
+    """YAML without tags that make objects, without aliases, and without keys that silently overwrite each other."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        # a few lines of aliases of aliases are gigabytes
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "it has an alias (*name); write out what it stands for")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        seen: set[Hashable] = set()
         for key in keys:
-            if keys.count(key) > 1:
+            if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' stands there twice")
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 
@@ -36,7 +44,8 @@ def read_yaml(source: str, what: str, *, expected: str, form: str) -> object:
         return load_yaml(Path(source).read_bytes().decode("utf-8"))
     except OSError as error:
         raise DataError(f"the {what} '{source}' can't be read ({error.strerror}); expected {expected}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    # the last three are PyYAML's own tags' (!!timestamp x, !!bool x, !!int '') and a list's as a key
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"the {what} '{source}' is no YAML file of {form}: {reason}") from None
 

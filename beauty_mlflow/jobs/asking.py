@@ -4,6 +4,7 @@ from pathlib import Path
 
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.splits.verifying import check_inside
 from beauty_mlflow.evaluation.predictions import PredictionTable, predict
 from beauty_mlflow.serving.package import MODEL_FILE, Description
 
@@ -21,7 +22,9 @@ def ask(package: Path, description: Description, pictures: Pictures, batch_size:
 
     Raises:
         DataError, WorkError: As ``predict``.
+        ManifestError: A picture is a link that leads out of the data folder.
     """
+    check_inside(pictures.folder, pictures.paths)
     from beauty_mlflow.networks.keras_file import load_keras_file
 
     return predict(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from beauty_mlflow.data.csv_tables import read_rows
+from beauty_mlflow.data.readers.listing import listed
 from beauty_mlflow.data.readers.walking import Walk
 from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.data.splits.manifest import is_manifest, read_split
@@ -77,7 +78,10 @@ def _below(data: Location) -> Unlabelled:
 def _in_manifest(manifest: Location, part: Part) -> Unlabelled:
     split = read_split(manifest, check_pictures=False)
     rows = split.table if part == "all" else split.rows(part)
-    return Unlabelled(split.folder, sorted(rows["path"]))
+    if not isinstance(split.folder, Path):
+        return Unlabelled(split.folder, sorted(rows["path"]))
+    found = listed(split.folder, rows.reset_index(drop=True), [])
+    return Unlabelled(split.folder, sorted(found.table["path"]), sorted(found.rejected))
 
 
 def _in_table(table: Location) -> Unlabelled:

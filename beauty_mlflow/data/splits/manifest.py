@@ -107,13 +107,22 @@ class Split:
         return self.table[self.table["part"] == part]
 
 
+class _Options(BaseModel):
+    """What a split was made with; of what others read in it, the form is checked."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    groups: dict[str, list[str]] = {}
+    corrections: dict[str, str] = {}
+
+
 class _Sidecar(BaseModel):
     """What stands in ``<stem>.json``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: str
-    options: dict[str, object]
+    options: _Options
     classes: tuple[str, ...]
     counts: dict[str, dict[str, int]]
     fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
@@ -142,7 +151,7 @@ def write_split(split: Split, path: Path) -> None:
         raise ParameterError(f"'{path}' is no name for a manifest; expected a file name that ends in .csv")
     sidecar = _Sidecar(
         folder=str(split.folder.absolute()),
-        options=dict(split.options),
+        options=_Options.model_validate(dict(split.options)),
         classes=split.classes,
         counts=split.counts,
         fingerprint=split.fingerprint,
@@ -151,7 +160,9 @@ def write_split(split: Split, path: Path) -> None:
         version=__version__,
     )
     write_text(path, csv_text(COLUMNS, split.table.loc[:, list(COLUMNS)].itertuples(index=False)))
-    write_text(sidecar_path(path), json.dumps(sidecar.model_dump(), ensure_ascii=False, indent=2) + "\n")
+    write_text(
+        sidecar_path(path), json.dumps(sidecar.model_dump(exclude_unset=True), ensure_ascii=False, indent=2) + "\n"
+    )
 
 
 def is_manifest(path: Location) -> bool:
@@ -213,7 +224,7 @@ def read_split(
         knowing(folder or locate(sidecar.folder, cache_gb), table["path"], table["sha256"]),
         table,
         sidecar.classes,
-        sidecar.options,
+        sidecar.options.model_dump(exclude_unset=True),
         sidecar.quarantined,
         sidecar.dropped,
     )

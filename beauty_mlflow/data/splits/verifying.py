@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -14,6 +14,7 @@ from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.regular import hash_regular
 from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.data.sources.s3_path import S3Path
+from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import ManifestError, PictureError, did_you_mean
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -59,6 +60,19 @@ def stays_inside(path: str) -> bool:
     return path == str(pure) and path != "." and not pure.is_absolute() and ".." not in pure.parts and "\0" not in path
 
 
+def check_inside(folder: Location, paths: Iterable[str]) -> None:
+    """Raise ManifestError where a path is, or goes through, a link that leads out of the data folder."""
+    if not isinstance(folder, Path):
+        return
+    real_folder = os.path.realpath(folder)
+    outside = [path for path in paths if _leads_out(folder / path, real_folder)]
+    if outside:
+        raise ManifestError(
+            f"{len(outside)} pictures lead out of the data folder {folder}: {name_some(outside)}. Put the pictures "
+            "themselves there, or split again without them."
+        )
+
+
 def verify_pictures(manifest: Location, folder: Location, table: pd.DataFrame, progress: Progress) -> None:
     """Raise ManifestError unless every picture is there, inside the folder, with the manifest's sha256.
 
@@ -87,13 +101,17 @@ def verify_pictures(manifest: Location, folder: Location, table: pd.DataFrame, p
 
 def _problem(folder: Path, real_folder: str, row: tuple[str, str]) -> str | None:
     path, sha256 = row
-    if not Path(os.path.realpath(folder / path)).is_relative_to(real_folder):
+    if _leads_out(folder / path, real_folder):
         return f"'{path}' leads out of the data folder"
     try:
         changed = hash_regular(folder / path) != sha256
     except PictureError as error:
         return f"'{path}': {error}"
     return f"'{path}' was changed" if changed else None
+
+
+def _leads_out(path: Path, real_folder: str) -> bool:
+    return not Path(os.path.realpath(path)).is_relative_to(real_folder)
 
 
 def _far(folder: S3Path, row: tuple[str, str]) -> str | None:

@@ -76,3 +76,15 @@ def test_what_cannot_be_listed(tmp_path):
         list_unlabelled(tmp_path / "none.csv")
     with pytest.raises(ParameterError, match=r"part is test, but '.*empty' is no manifest"):
         list_unlabelled(tmp_path / "empty", "test")
+
+
+def test_a_manifests_picture_that_became_a_link_out_of_the_folder_is_not_read(tmp_path, make_folder):
+    """What a manifest says is held to the data folder, as what a folder holds is."""
+    data = make_folder({"a": 4, "b": 4})
+    options = SplitOptions(train=0.5, val=0.25, test=0.25)
+    write_split(split_data(data, options, silent_progress).split, tmp_path / "split.csv")
+    (data / "a/000.png").rename(tmp_path / "outside.png")
+    (data / "a/000.png").symlink_to(tmp_path / "outside.png")
+    found = list_unlabelled(tmp_path / "split.csv")
+    assert found.rejected == [("a/000.png", "a link that leads out of the data folder")]
+    assert len(found.paths) == 7

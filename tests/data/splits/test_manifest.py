@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beauty_mlflow.data.splits.manifest import COLUMNS, PARTS, Split, is_manifest, read_split, write_split
+from beauty_mlflow.data.splits.verifying import check_inside
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
 
 bounded = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -276,3 +277,15 @@ def test_a_manifest_is_known_by_its_header_or_its_sidecar(manifest, tmp_path):
     table = tmp_path / "table.csv"
     table.write_text("path,class\nx,y\n")
     assert not is_manifest(table)
+
+
+def test_pictures_that_lead_out_of_the_data_folder_are_named(split, tmp_path):
+    """By a link of their own, or by a folder above them that is one; links inside are fine."""
+    (split.folder / "a/1.png").rename(tmp_path / "outside.png")
+    (split.folder / "a/1.png").symlink_to(tmp_path / "outside.png")
+    (split.folder / "b").rename(tmp_path / "outside")
+    (split.folder / "b").symlink_to(tmp_path / "outside")
+    (split.folder / "inside.png").symlink_to("a/2.png")
+    check_inside(split.folder, ["a/2.png", "inside.png"])
+    with pytest.raises(ManifestError, match=r"2 pictures lead out of the data folder .*: a/1\.png, b/1\.png\. Put the"):
+        check_inside(split.folder, ["a/1.png", "a/2.png", "b/1.png"])
