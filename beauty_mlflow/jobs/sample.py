@@ -20,21 +20,24 @@ def run(parameters: Sample) -> Summary:
     """Draw the sample into ``out``."""
     from beauty_mlflow.data.progress import console_progress
     from beauty_mlflow.data.sample import make_sample
+    from beauty_mlflow.jobs.projects import in_project_run
 
     out = Path(parameters.out)
-    make_sample(
-        out,
-        classes=parameters.classes,
-        images=parameters.images,
-        seed=parameters.seed,
-        progress=console_progress,
-    )
-    return [
-        ("folder", out),
-        ("classes", parameters.classes),
-        ("pictures", parameters.classes * parameters.images),
-        ("next", f"beauty split --data {out}"),
-    ]
+    with in_project_run(parameters) as project:
+        make_sample(
+            out,
+            classes=parameters.classes,
+            images=parameters.images,
+            seed=parameters.seed,
+            progress=console_progress,
+        )
+        return [
+            ("folder", out),
+            ("classes", parameters.classes),
+            ("pictures", parameters.classes * parameters.images),
+            ("next", f"beauty split --data {out}"),
+            *project.summary(),
+        ]
 
 
 JOB = Job(Sample, run)

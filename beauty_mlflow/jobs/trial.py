@@ -20,6 +20,7 @@ from beauty_mlflow.shortages import explain
 from beauty_mlflow.temporary import temporary_home
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import child_runs
+from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
@@ -62,9 +63,9 @@ def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
     except (KeyboardInterrupt, Interrupted):
         return Outcome("interrupted")
     except BeautyError as error:
-        return Outcome("failed", reason=str(error))
+        return Outcome("failed", reason=redact(str(error)))
     except Exception as error:  # noqa: BLE001 - whatever it is, the search goes on with other values
-        return Outcome("failed", reason=explain(error) or f"{type(error).__name__}: {error}")
+        return Outcome("failed", reason=redact(explain(error) or f"{type(error).__name__}: {error}"))
     return Outcome("complete", figures_of(done[-1].run))
 
 
@@ -121,7 +122,7 @@ def main() -> None:
     except (KeyboardInterrupt, Interrupted):
         outcome = Outcome("interrupted")
     except BeautyError as error:
-        outcome = Outcome("failed", reason=str(error))
+        outcome = Outcome("failed", reason=redact(str(error)))
     sys.stderr.write(f"{outcome.end} {outcome.reason}\n")
     try:
         listener.ended(outcome)

@@ -37,6 +37,7 @@ PRUNER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "successive_halving": {"min_resource": 2, "reduction_factor": 2},
 }
 _STOPS_THE_STUDY = ("GridSampler", "BruteForceSampler")  # themselves, which only Study.optimize allows
+_PICKLES = ("CmaEsSampler",)  # kept with the trials, and loaded by whoever goes on with the study
 _ONE_SEQUENCE = ("QMCSampler",)  # whoever opens a study again goes on with it, with the same seed
 _SEED = "seed"
 _WRAPPED = "wrapped_pruner"
@@ -60,6 +61,8 @@ def build_sampler(name: str, arguments: Mapping[str, Any], *, seed: int, opened:
         raise SweepError("the sampler grid takes no arguments")
     if name in _STOPS_THE_STUDY:
         raise SweepError(f'{name} can\'t be used here; expected sampler = "grid", which goes through all points')
+    if name in _PICKLES:
+        raise SweepError(f"{name} can't be used here: it keeps pickles with the trials, which could hold any code")
     if _SEED in arguments:
         raise SweepError("the sampler's seed is the sweep's own: expected seed = … at the top of the file")
     made_by = _class_of(optuna.samplers, _SAMPLER_CLASSES.get(name, name), SAMPLERS, name)
