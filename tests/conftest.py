@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # for what the tests of several rooms share
 
 from database_server import free_port  # noqa: E402
+from mlflow_server import server_command  # noqa: E402
 
 SERVER_START_SECONDS = 300
 # MLflow keeps a pool of open connections to each SQLite file for the life of the process
@@ -125,25 +126,7 @@ def server_uri(tmp_path_factory, sqlite_template):
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(sqlite_template, folder / "mlflow.db")
 
-    def command(port):
-        return [
-            str(Path(sys.executable).with_name("mlflow")),
-            "server",
-            "--backend-store-uri",
-            f"sqlite:///{folder / 'mlflow.db'}",
-            "--artifacts-destination",
-            str(folder / "artifacts"),
-            "--host",
-            "127.0.0.1",
-            "--port",
-            port,
-            "--workers",
-            "1",
-            "--allowed-hosts",
-            f"127.0.0.1:{port},localhost:{port}",
-        ]
-
-    with _running(command, folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
+    with _running(server_command(folder), folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
         yield uri
 
 

@@ -6,76 +6,15 @@ import textwrap
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from run_contents import DATASET, content, do_everything, figures, until
 
 from beauty_mlflow.errors import TrackingError, UnreachableError
-from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.spool.journal import read_sent, spool_folder
 from beauty_mlflow.tracking.spool.recorded import begin, go_on
 from beauty_mlflow.tracking.store import connect, offline_store
-
-EPOCHS = 6
-DATASET = Dataset("boxes/val", "0" * 32, "val", "/data/boxes", 10, 2)
-
-
-def figures(epoch):
-    return {name: epoch + position / 8 for position, name in enumerate(names.EPOCH_METRICS)}
-
-
-def until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def do_everything(run, folder, *, between=lambda _: None):
-    """What a training does to its run, but for the model."""
-    run.log_parameters({"network": "tiny", "blocks": "1"})
-    run.set_tags({"recipe": "thesis", names.STATE: "here"})
-    run.log_inputs([DATASET])
-    run.describe(f"Trains {run.link()}.", "beauty finetune")
-    (folder / "figures").mkdir(exist_ok=True)
-    (folder / "figures" / "curves.png").write_bytes(b"a figure")
-    (folder / "large").write_bytes(random.Random(0).randbytes(1_200_000))
-    run.log_folder(folder / "figures", "figures")
-    for epoch in range(1, EPOCHS + 1):
-        between(epoch)
-        run.log_image(np.full((8, 8, 3), epoch, np.uint8), "val_confusion", epoch)
-        run.log_epoch(epoch, figures(epoch))
-    run.log_file(folder / "large", "raw")
-    run.log_metrics({"best_epoch": 3}, dataset=DATASET)
-    run.remove_tag(names.STATE)
-
-
-def content(run_id, uri):
-    """What the store has of a run: every value of every metric with its step, and all else but times and addresses."""
-    client = connect(uri=uri).client
-    run = client.get_run(run_id)
-    histories = {
-        name: sorted((point.step, point.value) for point in client.get_metric_history(run_id, name))
-        for name in run.data.metrics
-        if not name.startswith(names.SYSTEM_PREFIX)
-    }
-    tags = {name: value for name, value in run.data.tags.items() if name != "mlflow.runName"}
-    artifacts = {
-        entry.path: entry.file_size for folder in ("figures", "raw") for entry in client.list_artifacts(run_id, folder)
-    }
-    images = sorted(entry.path.partition("timestamp")[0] for entry in client.list_artifacts(run_id, "images"))
-    return {
-        "status": run.info.status,
-        "metrics": histories,
-        "parameters": run.data.params,
-        "tags": {name: value.replace(run_id, "ID") for name, value in tags.items()},
-        "inputs": [(one.dataset.name, one.tags[0].value) for one in run.inputs.dataset_inputs],
-        "artifacts": artifacts,
-        "images": images,
-        "ended": run.info.end_time is not None,
-    }
 
 
 @pytest.fixture
@@ -185,8 +124,8 @@ def test_what_a_killed_process_left_is_sent_by_the_next(faults, store, server_ur
     script = textwrap.dedent(f"""
         import os, signal, sys
         from pathlib import Path
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
-        from test_recorded import do_everything
+        sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+        from run_contents import do_everything
         from beauty_mlflow.tracking.spool.recorded import go_on
         from beauty_mlflow.tracking.store import connect
         run = go_on(connect(), {run_id!r})

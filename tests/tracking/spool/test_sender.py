@@ -2,6 +2,7 @@ import threading
 import time
 
 import pytest
+from run_contents import until
 
 from beauty_mlflow.errors import TrackingError, UnreachableError
 from beauty_mlflow.tracking.changes import Untag
@@ -46,13 +47,6 @@ def tracker():
 def put(sender, names, first=1):
     for number, name in enumerate(names, first):
         sender.put(number, Untag(name=name))
-
-
-def until(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_changes_arrive_in_order(tracker):
