@@ -5,6 +5,7 @@ import time
 from threading import Lock
 
 from beauty_mlflow.cache.filed import has_file, read_file, write_file
+from beauty_mlflow.cache.limits import open_cache
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.errors import CacheError
 
@@ -16,11 +17,11 @@ class Files:
     """The files of a cache; several threads may use it at once, and several processes one folder.
 
     Args:
-        cache: Where they are kept, and within which limit.
+        cache_gb: What the cache may take; 0 is a fifth of the free space.
     """
 
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
+    def __init__(self, cache_gb: float) -> None:
+        self._cache, self._cache_gb = Cache(), cache_gb
         self._began = time.time()
         self._lock = Lock()
         self._granted = 0
@@ -58,10 +59,10 @@ class Files:
             return True
 
     def _ask(self, size: int, *, evict: bool) -> None:
-        budget = self._cache.budget_bytes
-        wanted = max(size, _MOST if budget is None else min(_MOST, budget // _SHARE))
         try:
-            self._granted = self._cache.room_for_files(wanted, self._began if evict else None)
+            cache = open_cache(self._cache_gb)
+            wanted = max(size, min(_MOST, (cache.budget_bytes or 0) // _SHARE))
+            self._granted = cache.room_for_files(wanted, self._began if evict else None)
         except CacheError as error:
             self._refuse(f"can't be used ({error})", evict=evict)
         if self._granted < size:

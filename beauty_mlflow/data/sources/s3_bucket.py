@@ -82,8 +82,6 @@ class Bucket:
         from beauty_mlflow.data.sources.s3_errors import code_of, explain, is_transient
 
         client = self._contacted()
-        if self._down and time.monotonic() < self._down_until:
-            raise self._down
         wrong = b""
         for pause in _pauses():
             try:
@@ -96,9 +94,7 @@ class Bucket:
                 if not is_transient(error):
                     raise explain(error, s3_uri(self.name, key)) from None
                 if pause is None:
-                    self._down = explain(error, s3_uri(self.name, key))
-                    self._down_until = time.monotonic() + _DOWN_SECONDS
-                    raise self._down from None
+                    raise self._lost(explain(error, s3_uri(self.name, key))) from None
             else:
                 if _is_right(content, sha256, checksum):
                     return content
@@ -119,12 +115,19 @@ class Bucket:
                 return body.read(), answer.get("ETag", "")
 
     def _contacted(self) -> Any:  # noqa: ANN401 - boto3 is untyped
-        """Return the client, once the server has answered anything at all."""
+        """Return the client, once the server has answered anything at all, and unless it was lost just now."""
         with self._lock:
+            if self._down and time.monotonic() < self._down_until:
+                raise self._down
             if self._client is None:
                 self._contact()
                 self._client = _client(_READ_SECONDS)
             return self._client
+
+    def _lost(self, error: UnreachableDataError) -> UnreachableDataError:
+        """Remember an error, so that many threads don't find out the same one after the other, and return it."""
+        self._down, self._down_until = error, time.monotonic() + _DOWN_SECONDS
+        return error
 
     def _contact(self) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -135,9 +138,9 @@ class Bucket:
             _client(_CONTACT_SECONDS).head_bucket(Bucket=self.name)
         except ClientError as error:
             if code_of(error) in {"404", "NoSuchBucket"}:
-                raise explain(error, s3_uri(self.name, "")) from None
+                raise self._lost(explain(error, s3_uri(self.name, ""))) from None
         except (BotoCoreError, ValueError) as error:  # boto3 calls a malformed endpoint a ValueError
-            raise explain(error, s3_uri(self.name, "")) from None
+            raise self._lost(explain(error, s3_uri(self.name, ""))) from None
 
 
 def _client(read_seconds: float) -> Any:  # noqa: ANN401 - boto3 is untyped

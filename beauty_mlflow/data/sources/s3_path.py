@@ -3,12 +3,10 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Self
 
 from beauty_mlflow.cache.files import Files
-from beauty_mlflow.cache.limits import open_cache
 from beauty_mlflow.data.sources.s3_bucket import Bucket
 from beauty_mlflow.data.sources.s3_tree import Tree, grow
 from beauty_mlflow.data.sources.s3_uri import parse_s3, s3_uri
@@ -25,21 +23,16 @@ class Holdings:
 
     def __init__(self, bucket: Bucket, cache_gb: float = 0, *, keeps: bool = True) -> None:
         self.bucket = bucket
-        self._cache_gb, self._keeps = cache_gb, keeps
-
-    @cached_property
-    def files(self) -> Files:
-        """The cache's files."""
-        return Files(open_cache(self._cache_gb))
+        self._files, self._keeps = Files(cache_gb), keeps
 
     def read(self, key: str, sha256: str) -> bytes:
         """Return an object's content, from the cache if its sha256 is known and it is there."""
-        kept = self.files.read(sha256) if sha256 else None
+        kept = self._files.read(sha256) if sha256 else None
         if kept is not None:
             return kept
         content = self.bucket.get(key, sha256)
         if sha256 or self._keeps:
-            self.files.keep(content, evict=bool(sha256))
+            self._files.keep(content, evict=bool(sha256))
         return content
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from beauty_mlflow.data.duplicates.inspecting import Inspection, Measure, inspect_pictures
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.readers import Listing, list_pictures
-from beauty_mlflow.data.sources.locations import Location
+from beauty_mlflow.data.sources.locations import Location, knowing
 from beauty_mlflow.data.splits.corrections import Corrected, correct
 from beauty_mlflow.data.splits.manifest import is_manifest
 from beauty_mlflow.data.splits.options import SplitOptions
@@ -83,7 +83,8 @@ def look_at(listing: Listing, product: Sequence[str], progress: Progress, measur
     broken = [(path, reasons[path]) for path in lost["path"]]
     rejected = sorted([*listing.rejected, *broken])
     known = listing.lost | dict(zip(lost["path"], zip(lost["class"], lost["part"], strict=True), strict=True))
-    return Gathered(listing.folder, kept, seen, listing.is_split, rejected, known, listing.notes)
+    folder = knowing(listing.folder, kept["path"], kept["sha256"])
+    return Gathered(folder, kept, seen, listing.is_split, rejected, known, listing.notes)
 
 
 def _check_options(data: Location, options: SplitOptions) -> None:

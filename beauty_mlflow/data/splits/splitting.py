@@ -7,11 +7,12 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from beauty_mlflow.data.csv_tables import csv_text, has_header, read_rows
+from beauty_mlflow.data.csv_tables import has_header, read_rows
 from beauty_mlflow.data.duplicates.copies import drop_copies, mark_copies, units_of
 from beauty_mlflow.data.duplicates.inspecting import Measure
 from beauty_mlflow.data.progress import Progress
-from beauty_mlflow.data.sources.locations import AnyLocation, Location, beside, knowing
+from beauty_mlflow.data.safe_tables import unguard, write_table
+from beauty_mlflow.data.sources.locations import AnyLocation, Location, beside
 from beauty_mlflow.data.splits.corrections import Corrected, forgotten
 from beauty_mlflow.data.splits.extending import extended_classes, old_parts
 from beauty_mlflow.data.splits.gathering import Gathered, gather
@@ -27,7 +28,6 @@ from beauty_mlflow.data.splits.notes import class_notes, duplicate_notes, missin
 from beauty_mlflow.data.splits.options import SplitOptions
 from beauty_mlflow.data.splits.placing import UNPLACED, Placement, seeded_key, thesis_cut
 from beauty_mlflow.errors import DataError, ManifestError
-from beauty_mlflow.files import write_text
 
 __all__ = ["SplitOptions", "Splitting", "open_data", "split_data", "write_splitting"]
 
@@ -106,7 +106,7 @@ def open_data(data: Location, progress: Progress, *, check_pictures: bool = True
 
 def write_splitting(splitting: Splitting, out: Path) -> None:
     """Write ``<stem>.quarantine.csv``, then the manifest ``out`` and its sidecar ``<stem>.json``."""
-    write_text(quarantine_path(out), csv_text(_QUARANTINE, splitting.quarantine.itertuples(index=False)))
+    write_table(quarantine_path(out), _QUARANTINE, splitting.quarantine.itertuples(index=False, name=None))
     write_split(splitting.split, out)
 
 
@@ -124,7 +124,8 @@ def _read_quarantine(path: Location) -> pd.DataFrame:
     rows: list[list[str]] = []
     if path.exists():
         _, rows = read_rows(path, ManifestError, partial(_check_quarantine, path))
-    return pd.DataFrame(rows, columns=list(_QUARANTINE), dtype=str)
+    plain = [[unguard(cell) for cell in row] for row in rows]
+    return pd.DataFrame(plain, columns=list(_QUARANTINE), dtype=str)
 
 
 def _check_quarantine(path: Location, header: Sequence[str]) -> None:
@@ -200,6 +201,5 @@ def _finish(found: Gathered, classes: tuple[str, ...], options: SplitOptions, dr
     if len(quarantine):
         found.notes.append(f"{len(quarantine)} files were left out; the quarantine lists them with the reasons.")
     record = options.record() | ({"strategy": "given"} if found.is_split else {})
-    folder = knowing(found.folder, found.table["path"], found.table["sha256"])
-    split = Split(folder, sort_rows(found.table), classes, record, len(quarantine), dropped)
+    split = Split(found.folder, sort_rows(found.table), classes, record, len(quarantine), dropped)
     return Splitting(split, quarantine, found.notes, found.corrected)
