@@ -81,7 +81,7 @@ def _ask_server(uri: str) -> None:
                 raise requests.HTTPError(f"a gateway answered {answer.status_code} {answer.reason}")
             if answer.status_code in MISDIRECTED:
                 words = answer.raw.read(LONGEST_ANSWER, decode_content=True).decode(errors="replace")
-                raise requests.HTTPError(f"it answered {answer.status_code} {answer.reason}: {words}")
+                raise requests.HTTPError(f"it answered {answer.status_code}: {words or answer.reason}")
 
 
 def _connect_database(uri: str) -> None:

@@ -64,6 +64,26 @@ def test_a_gateway_without_a_server_behind_it_is_said():
         assert seconds_to_refuse(f"http://127.0.0.1:{port}", "a gateway answered 502") < 10
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 10\r\n\r\nhttps only",
+        b"HTTP/1.1 421 Misdirected Request\r\nContent-Length: 11\r\n\r\nnot my name",
+    ],
+)
+def test_a_server_that_speaks_otherwise_is_said_with_its_words(answer):
+    with listening(answer) as port:
+        assert seconds_to_refuse(f"http://127.0.0.1:{port}", r"answered 42[16]: (https only|not my name)") < 10
+
+
+def test_trust_that_contradicts_itself_is_said(monkeypatch):
+    """A certificate to trust, and the wish to trust anybody: MLflow's own error, not a server that doesn't answer."""
+    monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", "some.crt")
+    with listening(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK") as port:
+        assert seconds_to_refuse(f"https://127.0.0.1:{port}", "server_cert_path.* must not be set") < 10
+
+
 @pytest.mark.slow
 def test_a_server_that_never_answers_is_given_up_within_30_seconds(monkeypatch):
     with listening() as port:
