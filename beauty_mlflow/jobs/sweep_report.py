@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beauty_mlflow.data.csv_tables import csv_text
-from beauty_mlflow.files import write_text
+from beauty_mlflow.data.safe_tables import Cell, write_table
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sweep_books import in_words
@@ -70,8 +69,13 @@ def trials_table(trials: Sequence[Any], metrics: Sequence[str]) -> list[Row]:
 
 def _write(rows: Sequence[Row], path: Path) -> None:
     header = list(dict.fromkeys(name for row in rows for name in row))
-    cells = (["" if row.get(name) is None else str(row[name]) for name in header] for row in rows)
-    write_text(path, csv_text(header, cells))
+    write_table(path, header, ([_cell(row.get(name)) for name in header] for row in rows))
+
+
+def _cell(value: object) -> Cell:
+    if value is None:
+        return ""
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def _reason(trial: Any) -> str:  # noqa: ANN401 - Optuna's

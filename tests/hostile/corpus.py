@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from contents import CONTENTS, UNKNOWN
+from contents import CONTENTS, EMPTY, UNKNOWN
 from making import encode, noise
 
 PICTURES = 6  # of each class that has nothing but ordinary pictures: enough for three parts
@@ -33,7 +33,7 @@ CLASSES = (
     '"><script>alert(1)',
     "{{7*7}} %s {0}",
     "train; DROP TABLE runs",
-    "..\\up",
+    "back\\slash",
     "1.0",
     "nan",
 )
@@ -110,6 +110,8 @@ def make_corpus(folder: Path) -> Corpus:
         reasons |= _ordinary(folder, name, 1000 + PICTURES * number)
     reasons |= _contents(folder / "contents") | _names(folder / "names")
     reasons |= _ordinary(folder, "places", 900) | _places(folder / "places")
+    (folder / "=HYPERLINK(1)" / "+broken.jpg").write_bytes(b"")
+    reasons["=HYPERLINK(1)/+broken.jpg"] = EMPTY
     return Corpus(folder, reasons, tuple(f"contents/{content.name}" for content in CONTENTS), _clutter(folder))
 
 

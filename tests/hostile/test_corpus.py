@@ -1,17 +1,21 @@
 """The whole corpus through every command: each file is read, or left out with its reason, and nothing else suffers."""
 
+import csv
+import re
+from html.parser import HTMLParser
+
 import pytest
 from corpus import NAMES, PICTURES
 
-from beauty_mlflow.data.csv_tables import read_rows
 from beauty_mlflow.data.safe_tables import read_table
-from beauty_mlflow.data.splits.manifest import read_split
-from beauty_mlflow.errors import DataError
+from beauty_mlflow.data.splits.manifest import COLUMNS, read_split
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 GROWTH = 500  # megabytes above ordinary pictures
 LARGEST = 1500  # megabytes in all
 SLOWEST = 60  # seconds of processor time a command
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]?\d+)?")
 COMMANDS = ("split", "check", "finetune", "evaluate", "predict", "export", "serve")
 
 
@@ -24,10 +28,6 @@ def assert_as_expected(found, expected):
         if (expected[path] not in reason if expected[path] else reason)
     }
     assert not wrong
-
-
-def rows_of(path):
-    return read_rows(path, DataError, lambda _: None)
 
 
 def test_every_command_comes_to_its_end(hostile_run):
@@ -48,7 +48,7 @@ def test_memory_and_time_stay_bounded(hostile_run, ordinary_run, command):
 def test_split_reads_what_is_a_picture_and_says_why_it_leaves_out_the_rest(hostile_run, corpus):
     """Every file is in the manifest or in the quarantine, exactly as it is called."""
     split = read_split(hostile_run.out / "split.csv", check_pictures=False)
-    _, quarantine = rows_of(hostile_run.out / "split.quarantine.csv")
+    _, quarantine = read_table(hostile_run.out / "split.quarantine.csv")
     found = dict.fromkeys(split.table["path"], "") | dict(quarantine)
     assert len(found) == len(split.table) + len(quarantine)
     assert_as_expected(found, corpus.reasons)
@@ -88,3 +88,53 @@ def test_nothing_that_a_name_asks_for_is_done(hostile_run, corpus):
     assert any("touch hacked" in name for name in NAMES)
     for folder in (hostile_run.out, corpus.folder):
         assert not list(folder.rglob("hacked"))
+
+
+def test_no_table_that_was_written_runs_in_a_spreadsheet(hostile_run):
+    """Of all tables only manifests keep names as they are, because their paths are compared with the disk."""
+    tables = sorted(path for path in hostile_run.out.rglob("*.[ct]sv") if "state" not in path.parts)
+    manifests = []
+    for path in tables:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True))
+        if tuple(rows[0]) == COLUMNS:
+            manifests.append(path.name)
+        else:
+            cells = [cell for row in rows for cell in row if not NUMBER.fullmatch(cell)]
+            assert not [cell for cell in cells if cell.startswith(FORMULA)], path
+    assert {"predictions.csv", "split.quarantine.csv", "findings.csv", "suspects.csv", "most_confused.csv"} <= {
+        path.name for path in tables
+    }
+    assert set(manifests) == {"split.csv", "manifest.csv"}
+
+
+class _Elements(HTMLParser):
+    """The elements of a page as a browser sees them: names and attributes, and what scripts say."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.scripts, self._in_script = [], [], False
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        self._in_script = tag == "script"
+
+    def handle_data(self, data):
+        if self._in_script:
+            self.scripts.append(data)
+
+    def handle_endtag(self, tag):  # noqa: ARG002 - the parser's signature
+        self._in_script = False
+
+
+def test_no_page_that_was_written_runs_what_a_name_says(hostile_run):
+    """Names are text in every page: none becomes an element, an attribute or a script."""
+    pages = sorted(hostile_run.out.rglob("*.html"))
+    assert {path.name for path in pages} == {"explorer.html", "report.html"}
+    for path in pages:
+        page = _Elements()
+        page.feed(path.read_text(encoding="utf-8"))
+        assert "alert(1)" in path.read_text(encoding="utf-8")
+        assert not [(tag, each) for tag, each in page.seen if any(name.startswith("on") for name in each)]
+        assert not [script for script in page.scripts if script.strip().startswith("alert(1)")]
+        assert not [each for tag, each in page.seen if tag == "img" and not each["src"].startswith("data:")]
