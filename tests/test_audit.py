@@ -1,0 +1,122 @@
+"""What `make audit` says of licences and of known vulnerabilities."""
+
+import json
+import subprocess
+import sys
+import threading
+import tomllib
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[1] / "tools"
+sys.path.insert(0, str(TOOLS))
+import licences  # noqa: E402
+
+KNOWN = {
+    "id": "PYSEC-2018-28",
+    "aliases": ["CVE-2018-18074"],
+    "summary": "Credentials go along to another host.",
+    "affected": [
+        {
+            "package": {"name": "requests", "ecosystem": "PyPI"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.20.0"}]}],
+            "versions": ["2.19.0"],
+        }
+    ],
+}
+
+
+def run(tool, *words):
+    command = [sys.executable, TOOLS / tool, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_all_that_users_install_may_be_used():
+    """What is installed here, with every extra that users may ask for."""
+    done = run("licences.py")
+    assert done.returncode == 0, done.stderr
+    assert "packages, all allowed" in done.stdout
+
+
+class Package:
+    version = "1.0"
+
+    def __init__(self, metadata):
+        self.metadata = Message()
+        for name, value in metadata:
+            self.metadata[name] = value
+
+
+@pytest.mark.parametrize(
+    ("metadata", "refused"),
+    [
+        ([("License-Expression", "MIT")], ""),
+        ([("License-Expression", "GPL-3.0-only OR MIT")], ""),
+        ([("License-Expression", "MIT AND GPL-3.0-only")], "says MIT AND GPL-3.0-only, which"),
+        ([("License-Expression", "GPL-3.0-only"), ("License", "MIT")], "says GPL-3.0-only, which"),
+        ([("License", "MIT License")], ""),
+        ([("License", "a long\ntext"), ("Classifier", "License :: OSI Approved :: BSD License")], ""),
+        ([("Classifier", "License :: OSI Approved :: GNU Affero General Public License v3")], "says GNU Affero"),
+        ([("Classifier", "Topic :: Software Development")], "says nothing, which"),
+    ],
+)
+def test_a_licence_that_isnt_allowed_is_named_with_its_package(metadata, refused):
+    rules = tomllib.loads(licences.RULES.read_text())["licences"]
+    problem = licences.judge("thing", Package(metadata), rules)
+    assert problem.startswith("error: the licence of thing 1.0 says") is bool(refused)
+    assert refused in problem
+
+
+@pytest.fixture
+def osv():
+    """The address of a service that speaks OSV's protocol and knows of one vulnerability."""
+
+    class Service(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            answer = {"vulns": [KNOWN]} if asked["package"]["name"] == "requests" else {}
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1/query"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def requirements(tmp_path):
+    path = tmp_path / "requirements.txt"
+    digest = "0" * 64
+    path.write_text("".join(f"{one} --hash=sha256:{digest}\n" for one in ("requests==2.19.0", "six==1.17.0")))
+    return path
+
+
+def test_a_known_vulnerability_is_an_error_unless_it_is_accepted(osv, requirements, tmp_path):
+    """By whichever of its names it is accepted."""
+    done = run("vulnerabilities.py", "--osv-url", osv, requirements)
+    assert done.returncode == 1
+    assert "error: requests 2.19.0 has PYSEC-2018-28, CVE-2018-18074: Credentials go along" in done.stderr
+    assert "Mended in: 2.20.0. Run `make lock UPGRADE=--upgrade`" in done.stderr
+    rules = tmp_path / "audit.toml"
+    rules.write_text('[vulnerabilities]\n"CVE-2018-18074" = "requests: we send none"\n')
+    done = run("vulnerabilities.py", "--osv-url", osv, "--rules", rules, requirements)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "vulnerabilities: 2 packages checked, none is known that isn't accepted\n"
+
+
+def test_without_the_service_nothing_fails_and_it_is_said(requirements):
+    """A build on a machine without a network goes on."""
+    done = run("vulnerabilities.py", "--osv-url", "http://127.0.0.1:9", requirements)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "WARNING: vulnerabilities were NOT checked: " in done.stderr
+    assert "Connection refused" in done.stderr
