@@ -5,6 +5,7 @@ import random
 import re
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from threading import Lock
 from typing import Any
 
@@ -108,7 +109,7 @@ class Bucket:
 
     def _download(self, client: Any, key: str) -> tuple[bytes, str]:  # noqa: ANN401 - boto3 is untyped
         answer = client.get_object(Bucket=self.name, Key=key)
-        with answer["Body"] as body:
+        with closing(answer["Body"]) as body:  # as a context manager itself it gives the bare stream, unchecked
             if answer["ContentLength"] < _LARGE:
                 return body.read(), answer.get("ETag", "")
             with self._one_large:
