@@ -1,10 +1,8 @@
 """Writing a logged model for other programs. TensorFlow is imported only once model and pictures have been found."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.outputs import writing
+from beauty_mlflow.data.splits.verifying import check_inside
 from beauty_mlflow.errors import DataError, WorkError
 from beauty_mlflow.files import sync, write_text
 from beauty_mlflow.jobs.evaluating import own_split
@@ -25,6 +24,7 @@ from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.projects import in_project_run
 from beauty_mlflow.serving.package import MODEL_FILE, Description, read_description
 from beauty_mlflow.serving.versions import find_model_version
+from beauty_mlflow.temporary import temporary_folder
 from beauty_mlflow.tracking.models import fetch_model, training_run_of
 from beauty_mlflow.tracking.store import Store, connect
 
@@ -130,6 +130,7 @@ def _test_pictures(store: Store, parameters: Export) -> Pictures:
     pictures = split.part(_PART)
     if not len(pictures):
         raise DataError(f"{split.folder} has no pictures in the part {_PART}, so nothing can be checked; give data")
+    check_inside(pictures.folder, pictures.paths)
     return pictures
 
 
@@ -197,13 +198,10 @@ def _record(parameters: Export, package: Path, description: Description, checked
 @contextmanager
 def _folder_beside(out: Path) -> Iterator[Path]:
     """Yield a new folder next to ``out``, which is removed at the end."""
-    with writing(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
+    with ExitStack() as kept:
+        with writing(out):
+            folder = kept.enter_context(temporary_folder(out))
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _move(written: Path, target: Path) -> None:
