@@ -148,15 +148,16 @@ def _begun(store: Store, wanted: Wanted, follower: Follower) -> Iterator[Session
 
 @contextmanager
 def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
-    run = go_on(store, parameters.resume)
-    with beside_mlflows_own(store, run):
-        if run.status == "FINISHED":
-            raise CheckpointError(f"Run {run.run_id} is finished: there is nothing to resume.")
-        folder = _state_of_resumed(run, parameters.resume)
-        own = _recall(folder, run, type(parameters))
+    known = Run(store, parameters.resume) if store.is_offline else Run.find(store, parameters.resume)
+    with beside_mlflows_own(store, known):
+        if not store.is_offline and known.status == "FINISHED":
+            raise CheckpointError(f"Run {known.run_id} is finished: there is nothing to resume.")
+        folder = _state_of_resumed(known, parameters.resume)
+        own = _recall(folder, known, type(parameters))
         _require_no_other(parameters, own.parameters)
-        with _only_one(folder, run):
+        with _only_one(folder, known):
             split = read_split(folder / SPLIT_FILE, cache_gb=own.parameters.cache_gb, progress=console_progress)
+            run = go_on(store, parameters.resume)
             run.reopen()
             with tracked(run):
                 yield Session(store, run, own, split, folder)
@@ -164,8 +165,10 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
 
 def _state_of_resumed(run: Run, called: str) -> Path:
     """Return the folder of a run's state, which is named after what the run was called as it began."""
-    names_of_it = (called, run.tags.get(names.OFFLINE, ""), run.run_id)
-    return next((state_of(name) for name in names_of_it if name and state_of(name).is_dir()), state_of(run.run_id))
+    if state_of(called).is_dir() or run.store.is_offline:
+        return state_of(called)
+    begun_offline = run.tags.get(names.OFFLINE)
+    return state_of(begun_offline or run.run_id)
 
 
 @contextmanager
@@ -183,7 +186,7 @@ def beside_mlflows_own(store: Store, resumed: Run) -> Iterator[None]:
 def _recall(folder: Path, run: Run, expected: type[TrainingParameters]) -> Wanted:
     path = folder / SESSION_FILE
     if not path.is_file():
-        where = run.tags.get(names.STATE, "an unknown place")
+        where = "an unknown place" if run.store.is_offline else run.tags.get(names.STATE, "an unknown place")
         raise CheckpointError(
             f"Run {run.run_id} can't go on here: {path} doesn't exist. Its state was kept at {where}; "
             "resume there, or set BEAUTY_STATE_DIR to where that folder is."

@@ -32,6 +32,7 @@ from beauty_mlflow.jobs.sweep import Sweep as SweepParameters
 from beauty_mlflow.jobs.sweep_books import Books
 from beauty_mlflow.jobs.sweep_confirm import confirm
 from beauty_mlflow.jobs.sweep_report import report
+from beauty_mlflow.jobs.syncing import send_ended
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.driver import Driver
 from beauty_mlflow.search.executors.base import Executor, Task
@@ -45,12 +46,13 @@ from beauty_mlflow.tracking.ending import tracked, warn
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.spool.recorded import is_at_work, record
 from beauty_mlflow.tracking.store import Store, connect, project_root, store_folder
 
 TRIAL_MODULE = "beauty_mlflow.jobs.trial"
 RUN_ATTRIBUTE = "run"
 STORAGE_FILE = "optuna.db"
-GIVEN = ("data", "resume")  # by the sweep to its trials
+GIVEN = ("data", "resume", "offline")  # by the sweep to its trials
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,6 +177,7 @@ def sweep(parameters: SweepParameters) -> Summary:
             say_notes([f"this is run {run.run_id}; interrupted, {goes_on}"])
             try:
                 Driver(study, storage, wanted, executor, found.task, books).run()
+                send_ended(store)  # of trials that ended while the store didn't answer
                 with storage.alone(f"confirm {name}"):  # hours perhaps, in which other studies' trials go on
                     summary = report(found, confirm(found))
             except (KeyboardInterrupt, Interrupted, SearchError) as error:
@@ -272,7 +275,7 @@ def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[R
             run = Run.open(store, name=f"sweep {name}")
             study.set_user_attr(RUN_ATTRIBUTE, run.run_id)
     if not known:
-        yield run
+        yield _recorded(run)
         return
     try:
         run = Run.find(store, known)
@@ -282,11 +285,17 @@ def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[R
             "tracking store, set MLFLOW_TRACKING_URI to that; or give another name as study."
         ) from None
     if project_run_id() == known:
-        yield run
+        yield _recorded(run)
         return
     with beside_mlflows_own(store, run):
-        run.reopen()
-        yield run
+        with storage.alone():  # several may join at once, and the run's tag names them all
+            run.reopen()
+        yield _recorded(run)
+
+
+def _recorded(run: Run) -> Run:
+    """Return the run as one that a store's silence doesn't stop, unless another driver of this machine has it so."""
+    return run if is_at_work(run.run_id) else record(run)
 
 
 def _log_inputs(found: Search, path: Path) -> None:

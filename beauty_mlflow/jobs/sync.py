@@ -14,7 +14,7 @@ def _run_id(value: str) -> str:
 
 
 class Sync(Parameters):
-    """Send what runs couldn't send to their tracking store: runs that ended while it didn't answer, and offline ones."""
+    """Send what runs couldn't send to their tracking store: it didn't answer as they ended, or they were offline."""
 
     job = "sync"
 

@@ -29,8 +29,8 @@ def sync(run_id: str = "") -> Summary:
         _send_to(destination, [spool for spool in spools if spool.destination == destination], ends, problems)
     if problems:
         raise WorkError(
-            f"{len(problems)} of {len(spools)} runs couldn't be sent: {' '.join(problems)} What is unsent is kept; give "
-            "the command again once the reason is gone, or let go of a run with: beauty sync --run ID --discard"
+            f"{len(problems)} of {len(spools)} runs couldn't be sent: {' '.join(problems)} What is unsent is kept; "
+            "give the command again once the reason is gone, or let go of a run with: beauty sync --run ID --discard"
         )
     return [("sent", f"{ends[SENT]} runs"), *([("still at work", f"{ends[ALIVE]} runs")] if ends[ALIVE] else [])]
 

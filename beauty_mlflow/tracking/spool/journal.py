@@ -207,8 +207,8 @@ class Journal:
             yield
         except OSError as error:
             raise WorkError(
-                f"What is to be sent to the tracking store can't be {what} in {self.folder}: {error}. Make room, or set "
-                "BEAUTY_STATE_DIR to a folder with more; what was written before is kept."
+                f"What is to be sent to the tracking store can't be {what} in {self.folder}: {error}. Make room, or "
+                "set BEAUTY_STATE_DIR to a folder with more; what was written before is kept."
             ) from error
 
 
@@ -225,6 +225,11 @@ def read_header(folder: Path) -> Header:
         raise WorkError(f"{path} doesn't say what the spool belongs to: {error}.") from None
 
 
+def has_header(folder: Path) -> bool:
+    """Return whether a spool says what it belongs to; nothing is in it before that."""
+    return (folder / _HEADER).exists()
+
+
 def read_sent(folder: Path) -> int:
     """Return the number of the last change that has arrived for sure, 0 where none has."""
     try:
@@ -236,11 +241,13 @@ def read_sent(folder: Path) -> int:
 
 def is_locked(folder: Path) -> bool:
     """Return whether a process is at work on a spool."""
-    with (folder / _LOCK).open("w") as lock:
-        try:
+    try:
+        with (folder / _LOCK).open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
     return False
 
 
@@ -259,7 +266,10 @@ def size_of(path: Path) -> int:
 
 
 def _lines(folder: Path) -> Iterator[tuple[int, object]]:
-    with (folder / _JOURNAL).open("rb") as stream:
+    path = folder / _JOURNAL
+    if not path.exists():  # it is made after the header
+        return
+    with path.open("rb") as stream:
         for line in stream:
             if line.endswith(b"\n"):
                 entry = json.loads(line)

@@ -14,7 +14,7 @@ from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.run_state import RunState
 from beauty_mlflow.tracking.runs import Run, milliseconds
 from beauty_mlflow.tracking.source import source_tags
-from beauty_mlflow.tracking.spool.journal import Header, Journal, spool_folder
+from beauty_mlflow.tracking.spool.journal import Header, Journal, is_locked, spool_folder
 from beauty_mlflow.tracking.spool.sender import Sender, say
 from beauty_mlflow.tracking.store import Store
 from beauty_mlflow.tracking.values import check_tags
@@ -177,6 +177,12 @@ def record(run: Run, *, has_past: bool = True) -> RecordedRun:
     state = run.state()
     header = Header(redact(run.store.uri), run.store.experiment, state.experiment_id, run.run_id)
     return RecordedRun(run, state, Journal(spool_folder() / run.run_id, header), has_past=has_past)
+
+
+def is_at_work(run_id: str) -> bool:
+    """Return whether a process of this machine records the run's changes."""
+    folder = spool_folder() / run_id
+    return folder.is_dir() and is_locked(folder)
 
 
 def _offline(store: Store, key: str, header: Header) -> RecordedRun:

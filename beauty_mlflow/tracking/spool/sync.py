@@ -1,18 +1,22 @@
 """Sending what processes that have ended left unsent."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from beauty_mlflow.errors import WorkError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.changes import Batch, Change
 from beauty_mlflow.tracking.delivery import deliver
 from beauty_mlflow.tracking.experiments import introduce
 from beauty_mlflow.tracking.failures import translated
-from beauty_mlflow.tracking.spool.journal import Journal, count_unsent, is_locked, read_header, spool_folder
+from beauty_mlflow.tracking.spool.journal import Journal, count_unsent, has_header, is_locked, read_header, spool_folder
 from beauty_mlflow.tracking.spool.recorded import EXPERIMENT_TO_COME
 from beauty_mlflow.tracking.store import Store
+
+_YOUNG_SECONDS = 2.0  # in which a folder may be there whose process hasn't locked it yet
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,22 @@ class Unsent:
 
 
 def unsent_spools() -> list[Unsent]:
-    """Return every spool of this user, by name.
+    """Return every spool of this user, by name; one that is being made or removed at this moment is none.
 
     Raises:
         WorkError: One doesn't say what it belongs to.
     """
-    root = spool_folder()
-    folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    return [_look_at(folder) for folder in folders]
+    return [spool for spool in map(_look_at, _folders()) if spool]
+
+
+def unbegun_spools() -> list[Path]:
+    """Return the folders of spools whose process died before there was anything in them."""
+    young = time.time() - _YOUNG_SECONDS
+    return [
+        folder
+        for folder in _folders()
+        if not has_header(folder) and folder.stat().st_mtime < young and not is_locked(folder)
+    ]
 
 
 def send(store: Store, spool: Unsent, step: Callable[[], object]) -> tuple[str, str]:
@@ -81,9 +93,22 @@ def send(store: Store, spool: Unsent, step: Callable[[], object]) -> tuple[str, 
     return run_id, status
 
 
-def _look_at(folder: Path) -> Unsent:
-    header = read_header(folder)
-    changes, size = count_unsent(folder)
+def _folders() -> list[Path]:
+    root = spool_folder()
+    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+
+
+def _look_at(folder: Path) -> Unsent | None:
+    try:
+        if not has_header(folder):
+            return None
+        header = read_header(folder)
+        changes, size = count_unsent(folder)
+        alive = is_locked(folder)
+    except (FileNotFoundError, WorkError):
+        if has_header(folder):
+            raise
+        return None
     return Unsent(
         folder,
         header.run_id or folder.name,
@@ -91,7 +116,7 @@ def _look_at(folder: Path) -> Unsent:
         header.experiment,
         changes,
         size,
-        alive=is_locked(folder),
+        alive=alive,
     )
 
 
