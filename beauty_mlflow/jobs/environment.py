@@ -126,7 +126,13 @@ def check_project() -> list[Check]:
     python = folder / "bin" / "python"
     if not python.exists():
         return [Check("mlflow run", "note", f"has no environment at {folder}; `make setup` makes it")]
-    done = subprocess.run([python, "-I", "-c", ""], capture_output=True, check=False)  # noqa: S603 - the project's own
-    if done.returncode:
+    if not _runs(python):
         return [Check("mlflow run", "wrong", f"the environment {folder} is broken; `make setup` makes it anew")]
     return [Check("mlflow run", "ok", f"environment {folder}")]
+
+
+def _runs(python: Path) -> bool:
+    try:
+        return subprocess.run([python, "-I", "-c", ""], capture_output=True, check=False).returncode == 0  # noqa: S603 - the project's own
+    except OSError:
+        return False

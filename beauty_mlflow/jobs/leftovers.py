@@ -13,12 +13,12 @@ from beauty_mlflow.jobs.syncing import sync
 from beauty_mlflow.leftovers import Leftover
 from beauty_mlflow.search.leftovers import find as find_trials
 from beauty_mlflow.search.storages import Storage
-from beauty_mlflow.temporary import abandoned, abandoned_beside, abandoned_homes
+from beauty_mlflow.temporary import abandoned, abandoned_beside, abandoned_homes, remove
 from beauty_mlflow.tracking.leftovers import StoreLeftovers
-from beauty_mlflow.tracking.spool.sync import unsent_spools
+from beauty_mlflow.tracking.spool.sync import unbegun_spools, unsent_spools
 from beauty_mlflow.tracking.store import Store, project_root, store_folder
 
-SPOOL = "changes that weren't sent"
+SPOOL, UNBEGUN = "changes that weren't sent", "empty spool"
 _ROUNDS = 4  # what is mended may show something else: a run whose last changes were sent
 
 
@@ -114,7 +114,11 @@ def _spools(_: Places, note: Callable[[str], None]) -> list[Leftover]:
     alive = sum(spool.alive for spool in spools)
     if alive:
         note(f"{alive} runs that are at work keep what they log until it has arrived")
-    return [
+    begun = [
+        Leftover(UNBEGUN, str(folder), "remove it", partial(_remove_unbegun, folder), since=folder.stat().st_mtime)
+        for folder in unbegun_spools()
+    ]
+    return begun + [
         Leftover(
             SPOOL,
             f"{spool.run_id} to {spool.destination}",
@@ -127,6 +131,12 @@ def _spools(_: Places, note: Callable[[str], None]) -> list[Leftover]:
         for spool in spools
         if not spool.alive
     ]
+
+
+def _remove_unbegun(folder: Path) -> bool:
+    if folder in unbegun_spools():
+        remove(folder)
+    return not folder.exists()
 
 
 def _send(key: str) -> bool:

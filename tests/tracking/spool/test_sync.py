@@ -1,0 +1,53 @@
+"""Which spools there are, while others are being made, written and removed."""
+
+import os
+import time
+
+import pytest
+
+from beauty_mlflow.errors import WorkError
+from beauty_mlflow.tracking.changes import Batch
+from beauty_mlflow.tracking.spool.journal import Header, Journal, spool_folder
+from beauty_mlflow.tracking.spool.sync import unbegun_spools, unsent_spools
+
+HEADER = Header("http://host", "beauty")
+
+
+@pytest.fixture
+def begun():
+    """A spool with a change in it, which this process has open."""
+    journal = Journal(spool_folder() / "begun", HEADER)
+    journal.append(Batch(tags={"a": "b"}))
+    yield journal
+    journal.close()
+
+
+def grow_old(folder):
+    os.utime(folder, (time.time() - 10,) * 2)
+
+
+def test_one_that_is_being_made_is_none_yet(begun):
+    """Before it says what it belongs to, and before anything is in it."""
+    making = spool_folder() / "making"
+    (making / "files").mkdir(parents=True)
+    assert [spool.run_id for spool in unsent_spools()] == ["begun"]
+    (making / "header.json").write_text((begun.folder / "header.json").read_text())
+    assert [(spool.run_id, spool.changes) for spool in unsent_spools()] == [("begun", 1), ("making", 0)]
+
+
+def test_one_that_cant_be_read_is_an_error(begun):
+    (begun.folder / "header.json").write_text("{")
+    with pytest.raises(WorkError, match="doesn't say what the spool belongs to"):
+        unsent_spools()
+
+
+def test_one_whose_process_died_at_once_is_found(begun):
+    """Not while it is young, nor while a process has it."""
+    folder = spool_folder() / "died"
+    (folder / "files").mkdir(parents=True)
+    assert unbegun_spools() == []
+    grow_old(folder)
+    assert unbegun_spools() == [folder]
+    (begun.folder / "header.json").unlink()
+    grow_old(begun.folder)
+    assert unbegun_spools() == [folder]
