@@ -157,6 +157,7 @@ class Stack:
             "BEAUTY_CACHE_DIR": str(self.cache),
             "BEAUTY_STATE_DIR": str(self.folder / "state" / name),
             "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
         return {key: value for key, value in {**plain, **own, **changes}.items() if value is not None}
 
