@@ -7,6 +7,7 @@ figures are made up). The copies have ids, times, depths, rates and figures of t
 
 import hashlib
 import io
+import json
 import os
 import tempfile
 import uuid
@@ -26,6 +27,7 @@ from beauty_mlflow.errors import RefusedError
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.evaluators import predictions
 from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.artifacts import dataset, log_split
 from beauty_mlflow.jobs.evaluate import Evaluate
 from beauty_mlflow.jobs.finetune import Finetune
@@ -34,9 +36,11 @@ from beauty_mlflow.jobs.promoting import promote
 from beauty_mlflow.jobs.settings import Settings
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
+from beauty_mlflow.tracking.epochs import HISTORIES, sums
+from beauty_mlflow.tracking.model_folders import MODEL_RECORD
+from beauty_mlflow.tracking.packaging import LOADER
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store, connect
-from beauty_mlflow.tracking.trainings import HISTORIES, sums
 
 CLASSES, PICTURES = 73, 100  # in all, a class
 EPOCHS, DEPTHS = 10, 10
@@ -169,10 +173,14 @@ def _evaluate(store: Store, split: Split, training: str, accuracy: float) -> str
 
 
 def _log_model(run: Run) -> str:
-    """Log a model of which nobody asks more than that it is there."""
+    """Log a model of which nobody asks more than that it is there, and ours."""
     client = run.store.client
     model = client.create_logged_model(run.experiment_id, names.MODEL, source_run_id=run.run_id)
     client.log_outputs(run.run_id, [LoggedModelOutput(model.model_id, step=0)])
+    with tempfile.TemporaryDirectory() as folder:
+        record = Path(folder) / MODEL_RECORD
+        write_text(record, json.dumps({"flavors": {"python_function": {"loader_module": LOADER}}}))
+        client.log_model_artifact(model.model_id, str(record))
     client.finalize_logged_model(model.model_id, "READY")
     return str(model.model_id)
 

@@ -35,7 +35,7 @@ from beauty_mlflow.jobs.warm_head import warm_head
 from beauty_mlflow.networks.freezing import count_parameters, describe
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.trainings import HISTORIES, sums
+from beauty_mlflow.tracking.epochs import HISTORIES, sums
 from beauty_mlflow.training.loop import FitOptions, FitResult, fit
 
 

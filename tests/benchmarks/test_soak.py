@@ -60,15 +60,20 @@ def test_another_value_is_found(soak, written, monkeypatch):
 
 
 def test_what_grows_is_found(soak):
-    """Memory beyond its bound, and any open file, thread or connection, from the first quarter to the last."""
+    """Memory, open files, threads and connections beyond their bounds, from the first quarter to the last."""
     stock = soak.Stock(100.0, 10, 5, 2)
-    assert soak.grown({"writer 0": [stock, replace(stock, files=99), replace(stock, memory_MB=129.0, files=9)]}) == []
-    last = soak.Stock(131.0, 11, 6, 3)
-    assert soak.grown({"writer 0": [stock, last]}) == [
+    within = soak.Stock(129.0, 11, 6, 3)
+    assert soak.grown({"writer 0": [stock, replace(stock, files=99), within]}, 4) == []
+    last = soak.Stock(131.0, 12, 7, 4)
+    assert soak.grown({"writer 0": [stock, last]}, 4) == [
         "writer 0: memory grew from 100 to 131 MB",
-        "writer 0: files grew from 10 to 11",
-        "writer 0: threads grew from 5 to 6",
-        "writer 0: connections grew from 2 to 3",
+        "writer 0: files grew from 10 to 12",
+        "writer 0: threads grew from 5 to 7",
+        "writer 0: connections grew from 2 to 4",
+    ]
+    assert soak.grown({"server's process 0": [stock, replace(last, memory_MB=100.0)]}, 4) == []
+    assert soak.grown({"server's process 0": [stock, replace(stock, threads=10)]}, 4) == [
+        "server's process 0: threads grew from 5 to 10"
     ]
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.evaluation.comparison.compared import Accuracy
-from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking import names, trainings
 from beauty_mlflow.tracking.datasets import Dataset
+from beauty_mlflow.tracking.epochs import HISTORIES, sums
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.trainings import find_trainings
 
@@ -159,6 +160,51 @@ def test_figures_that_arent_finite_arent_known(local_run, value):
     client.log_metric(run.run_id, "best_val_accuracy", value, step=2)
     found = find_trainings(run.store, [], [run.experiment_id])
     assert (found.trainings, found.left_out) == ([], {"trainings whose best_val_accuracy isn't finite": 1})
+
+
+def test_only_the_latest_runs_are_read(store, train):
+    """Of experiments, whatever they are; a run that is named is there however old it is."""
+    first, second = train("first"), train("second")
+    Run.create(store, "split").finish("FINISHED")
+    newest = train("newest")
+    found = find_trainings(store, [], [store.experiment_id], latest=3)
+    assert [one.run.run_id for one in found.trainings] == [second.run_id, newest.run_id]
+    assert found.older
+    everything = find_trainings(store, [], [store.experiment_id], latest=4)
+    assert (len(everything.trainings), everything.older) == (3, False)
+    named = find_trainings(store, [first.run_id], [store.experiment_id], latest=1)
+    assert [one.run.run_id for one in named.trainings] == [first.run_id, newest.run_id]
+
+
+def test_what_a_training_has_summed_up_isnt_read_from_its_epochs(local_run):
+    """The figures are the same; the store is asked for no history then."""
+    run = local_run
+    epochs = {epoch: dict.fromkeys(HISTORIES, epoch / 10) for epoch in (1, 2, 3)}
+    for epoch, metrics in epochs.items():
+        run.log_epoch(epoch, metrics)
+    run.log_metrics({"best_epoch": 2, "best_val_accuracy": 0.5})
+    run.finish("FINISHED")
+    read = only(find_trainings(run.store, [run.run_id], []))
+    histories = {name: {epoch: metrics[name] for epoch, metrics in epochs.items()} for name in HISTORIES}
+    run.log_metrics(sums(histories, 2))
+    asked = []
+    client = run.store.client
+    client.get_metric_history = lambda *which: asked.append(which)
+    known = only(find_trainings(run.store, [run.run_id], []))
+    assert asked == []
+    for field in ("kept", "epochs", "seconds", "images_per_second"):
+        assert getattr(known, field) == getattr(read, field) != {}
+
+
+def test_evaluations_of_many_trainings(store, train, evaluate, monkeypatch):
+    """They are asked for at once then, with the same outcome."""
+    run, other = train(), train()
+    evaluate(run, 0.1)
+    evaluate(run, 0.4)
+    evaluate(other, 0.9, end="FAILED")
+    monkeypatch.setattr(trainings, "_FEW", 1)
+    found = find_trainings(store, [run.run_id, other.run_id], [])
+    assert [one.test for one in found.trainings] == [Accuracy(0.4, 0.3, 0.6), None]
 
 
 def test_no_such_run_and_a_deleted_one(store, train):
