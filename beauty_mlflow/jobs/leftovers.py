@@ -15,10 +15,10 @@ from beauty_mlflow.search.leftovers import find as find_trials
 from beauty_mlflow.search.storages import Storage
 from beauty_mlflow.temporary import abandoned, abandoned_beside, abandoned_homes, remove
 from beauty_mlflow.tracking.leftovers import StoreLeftovers
-from beauty_mlflow.tracking.spool.sync import unbegun_spools, unsent_spools
+from beauty_mlflow.tracking.spool.sync import Unsent, unbegun_spools, unsent_spools
 from beauty_mlflow.tracking.store import Store, project_root, store_folder
 
-SPOOL, UNBEGUN = "changes that weren't sent", "empty spool"
+SPOOL, ARRIVED, UNBEGUN = "changes that weren't sent", "spool whose changes arrived", "spool with nothing in it"
 _ROUNDS = 4  # what is mended may show something else: a run whose last changes were sent
 
 
@@ -118,19 +118,14 @@ def _spools(_: Places, note: Callable[[str], None]) -> list[Leftover]:
         Leftover(UNBEGUN, str(folder), "remove it", partial(_remove_unbegun, folder), since=folder.stat().st_mtime)
         for folder in unbegun_spools()
     ]
-    return begun + [
-        Leftover(
-            SPOOL,
-            f"{spool.run_id} to {spool.destination}",
-            "send them, as `beauty sync` does",
-            partial(_send, spool.folder.name),
-            spool.bytes,
-            spool.folder.stat().st_mtime,
-            f"{spool.changes} changes",
-        )
-        for spool in spools
-        if not spool.alive
-    ]
+    return begun + [_spool(spool) for spool in spools if not spool.alive]
+
+
+def _spool(spool: Unsent) -> Leftover:
+    kind, remedy = (SPOOL, "send them, as `beauty sync` does") if spool.changes else (ARRIVED, "remove it")
+    where, size, since = f"{spool.run_id} to {spool.destination}", spool.bytes, spool.folder.stat().st_mtime
+    details = f"{spool.changes} changes" if spool.changes else ""
+    return Leftover(kind, where, remedy, partial(_send, spool.folder.name), size, since, details)
 
 
 def _remove_unbegun(folder: Path) -> bool:
@@ -146,7 +141,8 @@ def _send(key: str) -> bool:
 def _tracked(places: Places, note: Callable[[str], None]) -> Iterator[Leftover]:
     if places.store is None:
         return
-    unsent = {name for spool in unsent_spools() for name in (spool.run_id, spool.folder.name)}
+    spools = [spool for spool in unsent_spools() if spool.changes or spool.alive]
+    unsent = {name for spool in spools for name in (spool.run_id, spool.folder.name)}
     looking = StoreLeftovers(places.store, unsent, places.silent_hours, note)
     yield from looking.find()
     yield from find_states(looking, unsent, note)
