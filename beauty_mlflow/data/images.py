@@ -39,7 +39,6 @@ _DAMAGED = (
     AttributeError,
     EOFError,
     LookupError,
-    MemoryError,
     OSError,
     RuntimeError,
     SyntaxError,
@@ -171,6 +170,9 @@ def _open(source: bytes | Path | FarFile, size: int | None) -> Opened:
         raise PictureError(f"it has more than {MAX_PIXELS:,} pixels") from None
     except UnidentifiedImageError:  # though it begins like a picture
         raise PictureError("it can't be decoded: its header is damaged") from None
+    except MemoryError:
+        np.empty(MAX_MEMORY, np.uint8)  # where pictures can't have what they may take it isn't this one's fault
+        raise PictureError("it can't be decoded: it asks for too much memory") from None
     except _DAMAGED as error:
         raise PictureError(f"it can't be decoded: {str(error) or type(error).__name__}") from None
 

@@ -1,5 +1,6 @@
 """Opening a file only if it is one: a FIFO, a socket or a device would hang a reader for ever."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from beauty_mlflow.errors import PictureError
+
+_NOT_THE_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 class FarFile(Protocol):
@@ -27,11 +30,14 @@ def open_regular(path: Path) -> BufferedReader:
 
     Raises:
         PictureError: there is no such file, it can't be read, or it is something else.
+        OSError: this process has too many files open, or too little memory: that isn't the file's fault.
     """
     try:
         # without O_NONBLOCK the open itself waits for a FIFO's writer
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
+        if error.errno in _NOT_THE_FILES:
+            raise
         raise PictureError((error.strerror or "can't be opened").lower()) from None
     except ValueError:
         raise PictureError("its name holds a null byte") from None

@@ -355,3 +355,24 @@ def test_a_wrong_size_or_way_is_an_error(quarters):
         resize(np.asarray(quarters), 0, "squash")
     with pytest.raises(ParameterError, match="unknown resize 'stretch': expected squash, pad or crop"):
         resize(np.asarray(quarters), 8, "stretch")
+
+
+def test_too_little_memory_is_no_fault_of_the_picture(tmp_path):
+    """Else a split would take good pictures for broken ones: the same one that is decoded a moment before."""
+    Image.new("RGB", (3000, 3000), "red").save(tmp_path / "large.png")
+    script = """
+import resource, sys
+from pathlib import Path
+from beauty_mlflow.data.images import decode
+picture = Path(sys.argv[1])
+print(decode(picture).shape)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**20, -1))
+try:
+    decode(picture)
+except MemoryError:
+    print("memory is short")
+"""
+    command = [sys.executable, "-c", script, tmp_path / "large.png"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "(3000, 3000, 3)\nmemory is short\n"

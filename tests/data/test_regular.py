@@ -1,5 +1,6 @@
 import hashlib
 import os
+import resource
 import socket
 
 import pytest
@@ -40,3 +41,15 @@ def test_a_missing_file_is_an_error(tmp_path):
 def test_a_name_that_no_file_can_have_is_an_error(tmp_path):
     with pytest.raises(PictureError, match=r"^its name holds a null byte$"):
         read_regular(tmp_path / "a\0b")
+
+
+def test_too_many_open_files_are_no_fault_of_this_one(tmp_path):
+    """Else a split would take good pictures for broken ones."""
+    (tmp_path / "file").write_bytes(b"content")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            open_regular(tmp_path / "file")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
