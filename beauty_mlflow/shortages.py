@@ -19,7 +19,9 @@ _MEMORY = (
     "oom when allocating",
     "bad_alloc",
 )
-_DISK = {errno.ENOSPC, errno.EDQUOT}
+MAKE_ROOM = "Make room, and run the same again (or resume the run)."
+# what the system says, and SQLite
+_DISK = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "database or disk is full")
 
 
 def explain(error: BaseException) -> str:
@@ -30,7 +32,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, BeautyError):
         return ""
     if is_full_disk(error):
-        return f"There is no room left on the disk: {error}. Make room, and run the same again (or resume the run)."
+        return f"There is no room left on the disk: {error}. {MAKE_ROOM}"
     if is_short_memory(error):
         limit = memory_limit()
         under = f" under its limit of {limit / 1e6:.0f} MB" if limit else ""
@@ -40,7 +42,7 @@ def explain(error: BaseException) -> str:
 
 def is_full_disk(error: BaseException) -> bool:
     """Return whether an error means that a disk is full, or a user's share of it."""
-    return isinstance(error, OSError) and (error.errno in _DISK or os.strerror(errno.ENOSPC) in str(error))
+    return any(words in str(error) for words in _DISK)
 
 
 def is_short_memory(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from beauty_mlflow.errors import TrackingError, UnreachableError, WorkError
+from beauty_mlflow.shortages import MAKE_ROOM, is_full_disk
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.refusals import refusal
 
@@ -70,5 +71,5 @@ def shorten(text: str, limit: int) -> str:
 
 def _sentence(action: str, error: Exception, remedy: str) -> str:
     reason = " ".join(redact(str(error)).split()) or type(error).__name__
-    reason, remedy = refusal(error) or (reason, remedy)
+    reason, remedy = refusal(error) or (reason, MAKE_ROOM if is_full_disk(error) else remedy)
     return f"Can't {action}: {shorten(reason, REASON_LENGTH).rstrip('.')}. {remedy}".rstrip()
