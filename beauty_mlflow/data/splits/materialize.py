@@ -11,6 +11,7 @@ from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError, ParameterError, PictureError
+from beauty_mlflow.shortages import is_full_disk
 from beauty_mlflow.temporary import temporary_folder
 
 How = Literal["link", "copy"]
@@ -31,6 +32,7 @@ def materialize(split: Split, out: Path, how: How, progress: Progress = silent_p
         DataError: ``out`` exists and isn't an empty folder, a class name can't be a folder's, or a picture is
             missing.
         ParameterError: ``how`` is neither link nor copy, or is link for pictures that aren't on this machine.
+        OSError: The disk is full, or the folder isn't writable.
     """
     transfers: dict[str, Callable[[Location, Path], object]] = {"link": _link, "copy": _copy}
     if how not in transfers:
@@ -68,6 +70,8 @@ def _fill(split: Split, out: Path, transfer: Callable[[Location, Path], object],
             try:
                 transfer(split.folder / source, out / target)
             except OSError as error:
+                if is_full_disk(error):  # no fault of the picture's
+                    raise
                 raise DataError(f"the picture '{source}' can't be used ({error.strerror}); split again") from None
             except PictureError as error:
                 raise DataError(f"the picture '{source}' can't be used: {error}; split again") from None
