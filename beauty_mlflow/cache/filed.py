@@ -75,9 +75,14 @@ def read_file(cache: Path, sha256: str) -> bytes | None:
         with suppress(OSError):
             path.unlink(missing_ok=True)
         return None
-    with suppress(OSError):  # a folder that may only be read loses its order of use, nothing else
-        os.utime(path)
+    touch_file(cache, sha256)
     return content
+
+
+def touch_file(cache: Path, sha256: str) -> None:
+    """Note the use of a file, if there is one, without reading it."""
+    with suppress(OSError):  # a folder that may only be read loses its order of use, nothing else
+        os.utime(_path(cache, sha256))
 
 
 def write_file(cache: Path, sha256: str, content: bytes) -> None:

@@ -2,14 +2,16 @@
 
 import hashlib
 import time
+from collections.abc import Iterable
 from threading import Lock
 
-from beauty_mlflow.cache.filed import has_file, read_file, write_file
+from beauty_mlflow.cache.filed import has_file, read_file, touch_file, write_file
 from beauty_mlflow.cache.limits import open_cache
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.errors import CacheError
 
 _SHARE = 64  # room is asked for once for so many parts of the budget, since that looks through the whole cache
+_CLOCK_STEP = 0.1  # seconds by which the clock of files may be behind
 _MOST = 256 * 2**20  # bytes, that are asked for at once
 
 
@@ -22,10 +24,15 @@ class Files:
 
     def __init__(self, cache_gb: float) -> None:
         self._cache, self._cache_gb = Cache(), cache_gb
-        self._began = time.time()
+        self._began = time.time() - _CLOCK_STEP
         self._lock = Lock()
-        self._granted = 0
+        self._granted = 0  # bytes that may be written
         self._refused = {True: False, False: False}
+
+    def spare(self, wanted: Iterable[str]) -> None:
+        """Note that the files of these sha256 are about to be read, so that none makes room for another of them."""
+        for sha256 in wanted:
+            touch_file(self._cache.folder, sha256)
 
     def read(self, sha256: str) -> bytes | None:
         """Return the content of this sha256, hex, or None where it isn't kept (any more)."""
@@ -42,21 +49,23 @@ class Files:
             Its sha256, hex.
         """
         sha256 = hashlib.sha256(content).hexdigest()
-        if not has_file(self._cache.folder, sha256) and self._take(len(content), evict=evict):
-            try:
-                write_file(self._cache.folder, sha256, content)
-            except OSError as error:
-                self._refuse(f"can't be written ({error.strerror or error})", evict=evict)
+        if has_file(self._cache.folder, sha256):
+            return sha256
+        with self._lock:  # one at a time, so that a look through the cache sees all that was granted before
+            if self._take(len(content), evict=evict):
+                try:
+                    write_file(self._cache.folder, sha256, content)
+                except OSError as error:
+                    self._refuse(f"can't be written ({error.strerror or error})", evict=evict)
         return sha256
 
     def _take(self, size: int, *, evict: bool) -> bool:
-        with self._lock:
-            if self._granted < size and not self._refused[evict]:
-                self._ask(size, evict=evict)
-            if self._granted < size:
-                return False
-            self._granted -= size
-            return True
+        if self._granted < size and not self._refused[evict]:
+            self._ask(size, evict=evict)
+        if self._granted < size:
+            return False
+        self._granted -= size
+        return True
 
     def _ask(self, size: int, *, evict: bool) -> None:
         try:

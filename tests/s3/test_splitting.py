@@ -84,6 +84,15 @@ def test_keys_that_are_no_paths_are_set_aside(s3, pictures, local_split, tmp_pat
     assert all(path.parent.name == path.name[:2] and len(path.name) == 64 for path in s3.files)
 
 
+def test_what_is_too_large_is_never_read(s3, pictures, local_split, monkeypatch):
+    """An object beyond the limit of picture files is set aside by what the server says of its size."""
+    uri = s3.upload(pictures)
+    s3.put(uri, f"{local_split.table['path'][0]}.tar", b"x" * 1_000_001)
+    monkeypatch.setattr("beauty_mlflow.data.decoder_limits.MAX_FILE", 1_000_000)
+    ((_, reason),) = split_s3(uri).quarantine.to_numpy().tolist()
+    assert reason == "the file has 1,000,001 bytes; expected at most 1,000,000"
+
+
 def test_a_key_may_be_a_folder_as_well(s3, pictures, local_split):
     """An object called as a folder is one more file of the folder above."""
     uri = s3.upload(pictures)

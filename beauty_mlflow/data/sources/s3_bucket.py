@@ -9,6 +9,7 @@ from contextlib import closing
 from threading import Lock
 from typing import Any
 
+from beauty_mlflow.data.decoder_limits import check_file
 from beauty_mlflow.data.sources.s3_uri import s3_uri
 from beauty_mlflow.errors import PictureError, UnreachableDataError
 
@@ -75,7 +76,7 @@ class Bucket:
             sha256: What the content must have, where that is known; else the object's own checksum is compared.
 
         Raises:
-            PictureError: There is no such object (any more), it is archived, or its content is another one.
+            PictureError: There is no such object (any more), it is archived or too large, or it was changed.
             UnreachableDataError: Nothing can be read there now.
         """
         from botocore.exceptions import BotoCoreError, ClientError
@@ -110,6 +111,7 @@ class Bucket:
     def _download(self, client: Any, key: str) -> tuple[bytes, str]:  # noqa: ANN401 - boto3 is untyped
         answer = client.get_object(Bucket=self.name, Key=key)
         with closing(answer["Body"]) as body:  # as a context manager itself it gives the bare stream, unchecked
+            check_file(answer["ContentLength"])
             if answer["ContentLength"] < _LARGE:
                 return body.read(), answer.get("ETag", "")
             with self._one_large:

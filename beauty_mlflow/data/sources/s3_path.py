@@ -1,7 +1,7 @@
 """What `data` may be besides a path: a place in S3, with as much of pathlib's interface as reading data needs."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Self
@@ -24,6 +24,10 @@ class Holdings:
     def __init__(self, bucket: Bucket, cache_gb: float = 0, *, keeps: bool = True) -> None:
         self.bucket = bucket
         self._files, self._keeps = Files(cache_gb), keeps
+
+    def spare(self, wanted: Iterable[str]) -> None:
+        """Keep what the cache has of these sha256 from making room for others of them."""
+        self._files.spare(wanted)
 
     def read(self, key: str, sha256: str) -> bytes:
         """Return an object's content, from the cache if its sha256 is known and it is there."""

@@ -82,6 +82,8 @@ def verify_pictures(manifest: Location, folder: Location, table: pd.DataFrame, p
         raise ManifestError(
             f"the data folder of {manifest} isn't there: {folder}. Put it back, or split the data where it is now."
         )
+    if not isinstance(folder, Path):
+        folder.holdings.spare(table["sha256"])
     rows = list(zip(table["path"], table["sha256"], strict=True))
     problems: list[str] = []
     with progress("Verifying pictures", len(rows)) as bar:
