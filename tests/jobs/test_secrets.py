@@ -1,0 +1,186 @@
+"""Passwords and tokens in every place that takes one; then all that was written and printed is searched for them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.store import connect
+
+sys.path.insert(0, str(Path(__file__).parent))
+from git_server import git_server
+
+ROOT = Path(__file__).parents[2]
+GIT, STORE, DATABASE, PROXY, KEY = (f"{kind}5ecretOf1837" for kind in ("git", "store", "database", "proxy", "key"))
+SECRETS = (GIT, STORE, DATABASE, PROXY, KEY)
+SWEEP = """
+description = "One trial."
+objective = "best_val_loss"
+confirm = 0
+trials = 1
+parameters = { network = "tiny", epochs = 1, batch_size = 16, dense_units = 8, weights = "random" }
+[space]
+blocks = { type = "int", low = 0, high = 1 }
+"""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of the project in a repository whose origin has a token."""
+    folder = tmp_path / "checkout"
+    shutil.copytree(ROOT / "beauty_mlflow", folder / "beauty_mlflow", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("MLproject", "python_env.yaml", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-qm", "all"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    subprocess.run(["git", "remote", "add", "origin", f"https://me:{GIT}@example.org/r.git"], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def start(tmp_path, checkout):
+    """Run a command in the checkout, with secrets in the environment, too; what it writes goes below ``seen``."""
+    seen = tmp_path / "seen"
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+
+    def start(*words, status=0, **environment):
+        given = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "TMPDIR": str(temporary),
+            "BEAUTY_CACHE_DIR": str(seen / "cache"),
+            "BEAUTY_STATE_DIR": str(seen / "state"),
+            "HTTPS_PROXY": f"http://me:{PROXY}@127.0.0.1:9",
+            "NO_PROXY": "127.0.0.1",
+            "AWS_SECRET_ACCESS_KEY": KEY,
+            "PGPASSWORD": KEY,
+            **environment,
+        }
+        done = subprocess.run(
+            list(map(str, words)),
+            cwd=checkout,
+            env={**os.environ, **given},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == status, done.stderr[-3000:]
+        return done
+
+    return start
+
+
+def require_none(folder, *texts):
+    """No secret stands in any file below the folder, but in git's own, nor in the texts."""
+    holders = [
+        str(path)
+        for path in folder.rglob("*")
+        if path.is_file()
+        and ".git" not in path.parts
+        and any(secret.encode() in path.read_bytes() for secret in SECRETS)
+    ]
+    assert not holders
+    for text in texts:
+        assert not [secret for secret in SECRETS if secret in text], text
+
+
+def test_a_split_a_training_and_a_sweep(tmp_path, checkout, start, running, sqlite_template, pictures):
+    """Store, artifacts, state, cache, trials, logs and console: a password in the store's address, a token in git's."""
+    folder = tmp_path / "seen" / "server"
+    folder.mkdir(parents=True)
+    shutil.copy(sqlite_template, folder / "mlflow.db")
+    (checkout / "one.toml").write_text(SWEEP)
+
+    def server(port):
+        options = {
+            "--backend-store-uri": f"sqlite:///{folder / 'mlflow.db'}",
+            "--artifacts-destination": str(folder / "artifacts"),
+            "--host": "127.0.0.1",
+            "--port": port,
+            "--workers": "1",
+        }
+        program = str(Path(sys.executable).with_name("mlflow"))
+        return [program, "server", *(word for option in options.items() for word in option)]
+
+    beauty = [sys.executable, "-m", "beauty_mlflow"]
+    tiny = ["--network", "tiny", "--blocks", "1", "--epochs", "1", "--weights", "random"]
+    with running(server, folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
+        store = {"MLFLOW_TRACKING_URI": uri.replace("://", f"://me:{STORE}@")}
+        done = [
+            start(*beauty, "split", "--data", pictures, "--out", "split.csv", **store),
+            start(*beauty, "finetune", "--data", "split.csv", *tiny, **store),
+            start(*beauty, "sweep", "--config", "one.toml", "--data", "split.csv", **store),
+            start(*beauty, "evaluate", "--model", "models:/none@champion", status=2, **store),
+        ]
+    require_none(tmp_path, *(text for one in done for text in (one.stdout, one.stderr)))
+    assert b"***@example.org" in (folder / "mlflow.db").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["finetune", "--weights", f"https://me:{KEY}@example.org/w.keras", "--network", "tiny"],
+        ["split", "--data", f"https://me:{KEY}@example.org/boxes"],
+        ["sweep", "--storage", f"postgresql://me:{DATABASE}@127.0.0.1:9/trials"],
+        ["sweep", "--storage", f"postgresql:/me:{DATABASE}@127.0.0.1:9/trials"],
+        ["sweep", "--storage", f"postgresql://127.0.0.1:9/trials?password={DATABASE}"],
+        ["predict", "--data", "beauty_mlflow", "--model", f"https://me:{KEY}@example.org/m"],
+    ],
+)
+def test_errors_name_no_password(tmp_path, start, words, sqlite_uri):
+    """Each of these can't be, and the sentence that says so repeats the rest of it."""
+    done = start(sys.executable, "-m", "beauty_mlflow", *words, status=2, MLFLOW_TRACKING_URI=sqlite_uri)
+    require_none(tmp_path, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_dead_store_is_named_without_its_password(tmp_path, start):
+    address = f"http://me:{STORE}@127.0.0.1:9"
+    for words in (["promotions"], ["finetune", "--network", "tiny"]):
+        done = start(sys.executable, "-m", "beauty_mlflow", *words, status=2, MLFLOW_TRACKING_URI=address)
+        assert "http://***@127.0.0.1:9" in done.stderr
+        require_none(tmp_path, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "run_status"),
+    [
+        (["-e", "sample", "-P", "out=drawn", "-P", "classes=2", "-P", "images=1"], 0, "FINISHED"),
+        (["-e", "finetune", "-P", "blocks=99"], 1, "FAILED"),
+    ],
+)
+def test_a_token_in_mlflow_runs_address_is_taken_out(
+    tmp_path, checkout, start, sqlite_uri, monkeypatch, words, status, run_status
+):
+    """Whether the command does its work or ends before it has begun; MLflow's own clone keeps it, in its .git."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
+    with git_server(tmp_path) as host:
+        address = f"http://me:{GIT}@{host}/checkout/.git"
+        done = start(
+            "mlflow", "run", address, "--env-manager", "local", *words, status=status, MLFLOW_TRACKING_URI=sqlite_uri
+        )
+    (run,) = connect().client.search_runs(["0"])
+    assert run.info.status == run_status
+    assert run.data.tags[names.SOURCE_NAME] == f"http://***@{host}/checkout/.git"
+    assert run.data.tags[names.GIT_REPOSITORY] == f"http://***@{host}/checkout/.git"
+    require_none(tmp_path, done.stdout)
+
+
+def test_a_password_that_mlflow_run_has_stored_is_said(start, sqlite_uri, checkout, monkeypatch):
+    """MLflow's parameters can't be changed, so the user must know."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
+    storage = f"postgresql://me:{DATABASE}@127.0.0.1:9/trials"
+    words = ["mlflow", "run", ".", "--env-manager", "local", "-e", "sweep", "-P", f"storage={storage}"]
+    done = start(*words, status=1, MLFLOW_TRACKING_URI=sqlite_uri)
+    (run,) = connect().client.search_runs(["0"])
+    assert f"has stored the password in the parameter storage of the run {run.info.run_id}" in done.stderr
+    assert f"mlflow runs delete --run-id {run.info.run_id}" in done.stderr
+    assert run.info.status == "FAILED"
+    assert not [value for value in run.data.tags.values() if DATABASE in value]
