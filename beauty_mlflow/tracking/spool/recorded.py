@@ -9,6 +9,7 @@ from pathlib import Path
 from beauty_mlflow.errors import BeautyError, TrackingError, UnreachableError
 from beauty_mlflow.tracking.changes import OWN_MODEL, Change, LoggedModel
 from beauty_mlflow.tracking.delivery import RUNNING, deliver
+from beauty_mlflow.tracking.ending import end_badly
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.run_state import RunState
@@ -140,7 +141,11 @@ def begin(store: Store, name: str, tags: Mapping[str, str] | None = None) -> Rec
     """
     if not store.is_offline:
         made = Run.current(store) if project_run_id() and not tags else Run.create(store, name, tags)
-        return record(made, has_past=bool(project_run_id()))
+        try:
+            return record(made, has_past=bool(project_run_id()))
+        except BeautyError as error:  # a full disk, say; nobody else would end the run
+            end_badly(made, str(error), killed=False)
+            raise
     known = project_run_id()
     first = {} if known else check_tags({**source_tags(), **(tags or {})})
     header = Header(
