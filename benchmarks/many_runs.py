@@ -94,7 +94,7 @@ def questions(filled: Filled) -> dict[str, Callable[[], object]]:
         "promote, of a sweep": lambda: _promote(of_sweep),
         "compare, 20 runs": lambda: compare(Compare(runs=",".join(filled.some))),
         f"compare, a sweep's {TRIALS} trials": lambda: compare(Compare(runs=filled.sweep)),
-        "compare, the latest 1,000": lambda: compare(Compare()),
+        "compare, the latest 500": lambda: compare(Compare()),
         "compare, all": lambda: compare(Compare(latest=0)),
         "reading all runs": lambda: sum(1 for _ in find_runs(store, everywhere, {})),
     }

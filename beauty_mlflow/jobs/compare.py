@@ -32,8 +32,11 @@ class Compare(Parameters):
     )
     experiment: str = Field(
         "",
-        description="Names of experiments, with commas between, all of whose trainings are compared; without this and "
+        description="Names of experiments, with commas between, whose trainings are compared; without this and "
         "`runs`, the experiment that runs go to.",
+    )
+    latest: int = Field(
+        500, ge=0, description="Of the experiments' runs, the latest so many are read, which takes a moment; 0 is all."
     )
     control: Switch = Field(
         True,

@@ -3,7 +3,7 @@
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from beauty_mlflow.evaluation.comparison.compared import Compared
 from beauty_mlflow.evaluation.comparison.page import Page, write_page
 from beauty_mlflow.evaluation.comparison.pictures import draw_chart
 from beauty_mlflow.evaluation.comparison.series import by_depth
-from beauty_mlflow.evaluation.comparison.table import HEADER, HEADINGS, exact_row, ordered, readable_row
+from beauty_mlflow.evaluation.comparison.table import HEADER, HEADINGS, best_of, exact_row, ordered, readable_row
 from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.compare import Compare, run_ids
 from beauty_mlflow.jobs.comparing_data import as_compared, data_of
@@ -33,6 +33,7 @@ from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.outputs import require_absent
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.tables import print_table
+from beauty_mlflow.temporary import temporary_folder
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.finding import REFERENCE, experiments
@@ -44,7 +45,8 @@ FOLDER = "comparison"
 PAGE = "comparison.html"
 TABLE = "runs.csv"
 DRAWN = "points.csv"
-PRINTED = 40  # lines of the table on a terminal
+PRINTED, SHOWN = 40, 500  # lines of the table, on a terminal and in the page
+FIGURES = 12  # of a kind
 _NO_PAIR = (
     "No figure of all classes against groups: no training on groups (beauty group) has one on all classes beside it, "
     "at a depth (blocks), of the same pictures and labels, network, initial weights, image size and recipe."
@@ -85,9 +87,10 @@ def compare(parameters: Compare) -> Summary:
         store = connect()
         say_notes(store.run_notes)
         ids = run_ids(parameters.runs)
-        found = find_trainings(store, ids, _experiment_ids(store, parameters, ids), console_progress)
+        inside = _experiment_ids(store, parameters, ids)
+        found = find_trainings(store, ids, inside, console_progress, latest=parameters.latest)
         _require_any(found)
-        comparison = _compare(store, found, control=parameters.control)
+        comparison = _compare(store, found, parameters)
         say_notes([*comparison.absent, *(note for chart in comparison.charts for note in chart.notes)])
         with writing(out or folder):
             _write(comparison, folder)
@@ -100,16 +103,15 @@ def compare(parameters: Compare) -> Summary:
 @contextmanager
 def _place(out: Path | None) -> Iterator[Path]:
     """Yield where to write: beside ``out``, so that the whole can be moved there at once."""
-    try:
-        if out is not None:
-            require_absent(out)
-            out.parent.mkdir(parents=True, exist_ok=True)
-        beside = out.absolute().parent if out else None
-        temporary = tempfile.TemporaryDirectory(dir=beside, prefix=f".{FOLDER}.")
-    except OSError as error:
-        raise DataError(f"'{out}' can't be written ({error.strerror}); give out another place") from None
-    with temporary as name:
-        yield Path(name) / FOLDER
+    with ExitStack() as kept:
+        try:
+            if out is not None:
+                require_absent(out)
+            beside = out.absolute() if out else Path(tempfile.gettempdir()) / FOLDER
+            folder = kept.enter_context(temporary_folder(beside))
+        except OSError as error:
+            raise DataError(f"'{out}' can't be written ({error.strerror}); give out another place") from None
+        yield folder / FOLDER
 
 
 def _experiment_ids(store: Store, parameters: Compare, ids: Sequence[str]) -> list[str]:
@@ -125,18 +127,21 @@ def _experiment_ids(store: Store, parameters: Compare, ids: Sequence[str]) -> li
 def _require_any(found: Found) -> None:
     if not found.trainings:
         others = "; ".join(f"{count} {reason}" for reason, count in found.left_out.items()) or "no run at all"
+        others += "; older runs weren't read (`latest`)" if found.older else ""
         raise TrackingError(
             f"There is no finished training to compare: {others}. Train first (beauty finetune), import the thesis's "
             "(beauty reference), or name others as runs or experiment."
         )
 
 
-def _compare(store: Store, found: Found, *, control: bool) -> Comparison:
+def _compare(store: Store, found: Found, parameters: Compare) -> Comparison:
     data = data_of(found.trainings)
     compared = ordered([as_compared(one, data[one.run.run_id]) for one in found.trainings])
     depth, learning = depth_charts(compared), learning_charts(compared)
-    pairs = [pair_chart(pair) for pair in find_pairs(store, compared, data, control=control)]
-    absent = [f"Left out, {reason}: {count}." for reason, count in found.left_out.items()]
+    pairs = [pair_chart(pair) for pair in find_pairs(store, compared, data, control=parameters.control)]
+    older = f"Not read: runs older than the latest {parameters.latest} (latest=0 reads all)."
+    absent = [older] if found.older else []
+    absent += [f"Left out, {reason}: {count}." for reason, count in found.left_out.items()]
     problems = Counter(one.problem for one in data.values() if one.problem)
     absent += [f"Known by their pictures' digests alone, {reason}: {count}." for reason, count in problems.items()]
     if not depth:
@@ -145,7 +150,9 @@ def _compare(store: Store, found: Found, *, control: bool) -> Comparison:
         absent += [_NO_PAIR]
     if not learning:
         absent += ["No learning curve: nothing was trained on several numbers of pictures (fraction)."]
-    return Comparison(compared, distinct_names([*depth, *pairs, *learning]), [*absent, *_without_depth(compared)])
+    charts = [chart for kind in (depth, pairs, learning) for chart in kind[:FIGURES]]
+    absent += [*_without_depth(compared), *_thinned(compared, len(depth) + len(pairs) + len(learning) - len(charts))]
+    return Comparison(compared, distinct_names(charts), absent)
 
 
 def _without_depth(compared: Sequence[Compared]) -> Iterator[str]:
@@ -154,12 +161,19 @@ def _without_depth(compared: Sequence[Compared]) -> Iterator[str]:
         yield f"In the table alone, trainings of a whole network or an inner range, which have no depth: {count}."
 
 
+def _thinned(compared: Sequence[Compared], figures: int) -> Iterator[str]:
+    if figures:
+        yield f"Figures not drawn, as there are {FIGURES} of a kind at most: {figures}."
+    if len(compared) > SHOWN:
+        yield f"In {TABLE} alone, as the table of the page shows the best {SHOWN}: {len(compared) - SHOWN} trainings."
+
+
 def _write(comparison: Comparison, folder: Path) -> None:
     for chart in comparison.charts:
         draw_chart(chart, folder / f"{chart.name}.png")
     write_table(folder / TABLE, HEADER, map(exact_row, comparison.compared))
     write_table(folder / DRAWN, POINTS, points(comparison.charts))
-    rows = [readable_row(one) for one in comparison.compared]
+    rows = [readable_row(one) for one in best_of(comparison.compared, SHOWN)]
     write_text(folder / PAGE, write_page(Page(comparison.title, comparison.charts, rows, comparison.absent)))
 
 
@@ -187,18 +201,21 @@ def _home(store: Store, found: Found) -> str:
 
 def _print(comparison: Comparison) -> None:
     places = [HEADINGS.index(name) for name in _COLUMNS]
-    rows = [readable_row(one) for one in comparison.compared]
-    print_table(_COLUMNS, [[row[place] for place in places] for row in rows[:PRINTED]])
-    if len(rows) > PRINTED:
-        say_notes([f"another {len(rows) - PRINTED} trainings are in {FOLDER}/{TABLE}"])
+    rows = [readable_row(one) for one in best_of(comparison.compared, PRINTED)]
+    print_table(_COLUMNS, [[row[place] for place in places] for row in rows])
+    if len(comparison.compared) > PRINTED:
+        say_notes([f"these are the best {PRINTED} of {len(comparison.compared)}; all are in {FOLDER}/{TABLE}"])
 
 
 def _summary(found: Found, comparison: Comparison) -> Summary:
     best: Summary = []
-    for series in by_depth(comparison.compared):
+    found_series = by_depth(comparison.compared)
+    for series in found_series[:FIGURES]:
         depth, one = series.best
         words = f"{series.any.data}, {series.label}: blocks={depth}, {one.val_accuracy.value:.4f}"
         best += [("best depth", words)]
+    if len(found_series) > FIGURES:
+        best += [("best depth", f"{len(found_series) - FIGURES} more series: see {TABLE}")]
     figures = ", ".join(f"{chart.name}.png" for chart in comparison.charts) or "none"
     return [
         ("trainings", len(comparison.compared)),

@@ -8,6 +8,7 @@ import pytest
 from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.errors import DataError, ParameterError, TrackingError
 from beauty_mlflow.evaluation.evaluators.predictions import read_predictions
+from beauty_mlflow.jobs import comparing
 from beauty_mlflow.jobs.compare import Compare
 from beauty_mlflow.jobs.compare import run as compare
 from beauty_mlflow.jobs.evaluate import Evaluate
@@ -91,6 +92,33 @@ def test_the_comparison_is_a_run_of_its_own(thesis):
     assert {"comparison/comparison.html", "comparison/runs.csv", "comparison/full_against_grouped.png"} <= logged
     with pytest.raises(TrackingError, match=r"no finished training to compare: [0-9]+ comparisons"):
         compare(Compare(runs=summary["run_id"]))
+
+
+def test_much_is_cut_and_said(thesis, tmp_path, capsys, monkeypatch):
+    """The terminal and the page show the best, some figures aren't drawn; runs.csv has all."""
+    for name, most in (("PRINTED", 5), ("SHOWN", 10), ("FIGURES", 1)):
+        monkeypatch.setattr(comparing, name, most)
+    summary = compare(Compare(experiment=REFERENCE, out=str(tmp_path / "out")))
+    printed, said = capsys.readouterr()
+    assert len(printed.splitlines()) == 1 + 5
+    assert "these are the best 5 of 23; all are in comparison/runs.csv" in said
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert page.count("<tr>") == 1 + 10
+    for sentence in ("Figures not drawn, as there are 1 of a kind at most: 1.", "shows the best 10: 13 trainings."):
+        assert sentence in said
+        assert sentence in page
+    assert len([name for name in files(tmp_path / "out") if name.startswith("depth_")]) == 1
+    assert len(rows_of(tmp_path / "out")) == 23
+    assert [words for name, words in summary if name == "best depth"][1:] == ["1 more series: see runs.csv"]
+
+
+def test_only_the_latest_runs_are_read(thesis, capsys):
+    """Which is said."""
+    assert dict(compare(Compare(experiment=REFERENCE, latest=3)))["trainings"] == 3
+    sentence = "Not read: runs older than the latest 3 (latest=0 reads all)."
+    assert sentence in capsys.readouterr().err
+    assert dict(compare(Compare(experiment=REFERENCE, latest=0)))["trainings"] == 23
+    assert "Not read" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["{0},{1}", "{0} {1}", " {0},\n{1}, {0}"])

@@ -101,5 +101,11 @@ def ordered(compared: Sequence[Compared]) -> list[Compared]:
     )
 
 
+def best_of(compared: Sequence[Compared], most: int) -> list[Compared]:
+    """Return so many trainings at most, those with the highest accuracy on validation pictures, in the same order."""
+    best = {one.run for one in sorted(compared, key=lambda one: -one.val_accuracy.value)[:most]}
+    return [one for one in compared if one.run in best]
+
+
 def _interval(accuracy: Accuracy) -> str:
     return "" if accuracy.low is None or accuracy.high is None else f"{accuracy.low:.4f}-{accuracy.high:.4f}"

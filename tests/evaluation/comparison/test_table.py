@@ -1,5 +1,5 @@
 from beauty_mlflow.evaluation.comparison.compared import Accuracy
-from beauty_mlflow.evaluation.comparison.table import HEADER, HEADINGS, exact_row, ordered, readable_row
+from beauty_mlflow.evaluation.comparison.table import HEADER, HEADINGS, best_of, exact_row, ordered, readable_row
 
 
 def test_every_cell_stands_below_its_heading(training):
@@ -41,3 +41,10 @@ def test_the_order_is_by_data_network_and_depth(training):
         ("b", 1, 0.9),
         ("b", 1, 0.2),
     ]
+
+
+def test_the_best_are_kept_in_their_order(training):
+    """Of equal ones the first; all of them where there are no more."""
+    mixed = [training(0, 0.2), training(1, 0.9), training(2, 0.3), training(3, 0.3), training(4, 0.5)]
+    assert [one.blocks for one in best_of(mixed, 3)] == [1, 2, 4]
+    assert best_of(mixed, 5) == mixed
