@@ -21,7 +21,6 @@ from beauty_mlflow.temporary import abandoned, temporary_file
 KIND = "files"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BATCHES = 32  # in so many steps, those used longest ago first, all files can be removed
-_SMALLEST_BATCH = 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def write_file(cache: Path, sha256: str, content: bytes) -> None:
 def batches(cache: Path) -> list[FileBatch]:
     """Return a cache's files in batches, those used longest ago first."""
     found = sorted(_found(folder_of(cache)))
-    most = max(_SMALLEST_BATCH, sum(size for _, size, _ in found) // _BATCHES)
+    most = sum(size for _, size, _ in found) // _BATCHES
     cut: list[list[tuple[float, int, Path]]] = []
     taken = most
     for one in found:

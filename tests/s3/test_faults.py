@@ -57,6 +57,7 @@ def test_changed_and_missing_objects_are_named(s3, pictures, local_split, manife
     assert len(s3.files) == 22
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from s3_place import OPTIONS
 
 from beauty_mlflow.cache.store import Cache
@@ -109,6 +110,7 @@ def read_split_of(split, uri, folder, limit):
     return read_split(folder / "new.csv", cache_gb=limit / 1e9)
 
 
+@pytest.mark.slow
 def test_a_killed_download_leaves_nothing_that_counts(s3, pictures, local_split, manifest):
     """Killed five times on its way; all that is kept is whole, and the next one only fetches the rest."""
     path = manifest(s3.upload(pictures))

@@ -84,7 +84,7 @@ class Bucket:
         from beauty_mlflow.data.sources.s3_errors import code_of, explain, is_transient
 
         client = self._contacted()
-        wrong = b""
+        wrong: bytes | None = None
         for pause in _pauses():
             try:
                 content, checksum = self._download(client, key)
@@ -103,7 +103,9 @@ class Bucket:
                 if content == wrong:  # twice the same: that is what the object holds
                     return _other(content, sha256)
                 if pause is None:
-                    raise UnreachableDataError(f"'{s3_uri(self.name, key)}' arrives damaged, otherwise each time.")
+                    raise UnreachableDataError(
+                        f"'{s3_uri(self.name, key)}' arrives damaged, and in another way each time."
+                    )
                 wrong = content
             time.sleep(pause)
         raise AssertionError  # the last attempt has returned or raised
