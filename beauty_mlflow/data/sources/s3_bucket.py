@@ -103,9 +103,7 @@ class Bucket:
                 if content == wrong:  # twice the same: that is what the object holds
                     return _other(content, sha256)
                 if pause is None:
-                    raise UnreachableDataError(
-                        f"'{s3_uri(self.name, key)}' arrives damaged, and in another way each time."
-                    )
+                    raise UnreachableDataError(f"'{s3_uri(self.name, key)}' arrives damaged, each time otherwise.")
                 wrong = content
             time.sleep(pause)
         raise AssertionError  # the last attempt has returned or raised
