@@ -86,14 +86,14 @@ def _move(registry: Registry, run: Run, contest: Contest, decision: Decision) ->
     words = f"{decision.verdict}: {decision.checks[0].sentence}. Run {contest.candidate.model.run_id or 'unknown'}; "
     version = registry.add(contest.candidate.model)
     run.set_tags({names.PROMOTION_VERSION: version.number})
+    if decision.passed or not registry.is_or_was_champion(version):  # who is refused keeps what it was promoted for
+        registry.annotate(version, tags, f"{words}report in run {run.run_id}.")
     aliases = {CHALLENGER: version.number}
     if decision.passed:
         aliases = {CHAMPION: version.number}
         if contest.version is not None:
             aliases = {PREVIOUS: contest.version.number, **aliases}
     registry.move(aliases, champion=contest.version, run=run)
-    if decision.passed or not registry.is_or_was_champion(version):  # who is refused keeps what it was promoted for
-        registry.annotate(version, tags, f"{words}report in run {run.run_id}.")
     return version
 
 

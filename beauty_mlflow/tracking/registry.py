@@ -132,7 +132,7 @@ class Registry:
         Args:
             aliases: From an alias to its new version's number.
             champion: The champion when this was decided.
-            run: The audit run.
+            run: The audit run, which is FINISHED then: before the move is forgotten, so that no crash parts them.
 
         Raises:
             TrackingError: Another process has moved, or is moving, the champion.
@@ -148,7 +148,9 @@ class Registry:
             except BaseException:
                 self._withdraw(wanted)
                 raise
-            self._apply(wanted)
+            self._point(wanted.aliases)
+            run.finish("FINISHED")
+            self._forget(wanted)
 
     def pending(self) -> str:
         """Return a sentence about the move that a crash has cut short, empty where there is none."""
@@ -192,37 +194,30 @@ class Registry:
             raise TrackingError(self._lost(f"the run {found.run_id} is moving it at this moment"))
         now = self._aliases().get(CHAMPION, "")
         if now not in (found.champion, found.new_champion):
-            self._forget()
             status, words = "FAILED", f"was dropped: the champion is version {now} by now"
         elif ended and now != found.new_champion:
-            self._restore(found)
+            self._point({alias: found.before.get(alias, "") for alias in found.aliases})
             status, words = run.status, "was dropped, as its command ended with an error"
         else:
-            self._apply(found)
+            self._point(found.aliases)
             moved = ", ".join(f"{one} is version {to}" for one, to in found.aliases.items())
             status, words = "FINISHED", f"was completed: {moved}"
         run.finish(status, {names.PROMOTION_REPAIRED: words})
+        self._forget(found)
         return f"The move of aliases that the run {found.run_id} had begun {words}."
 
     def _withdraw(self, wanted: Move) -> None:
         with suppress(TrackingError):  # the error that is on its way says more
-            if self._written() == wanted:
-                self._forget()
+            self._forget(wanted)
 
-    def _restore(self, found: Move) -> None:
-        with translated(f"move the aliases of '{self.name}' back"):
-            for alias in found.aliases:
-                if alias in found.before:
-                    self._client.set_registered_model_alias(self.name, alias, found.before[alias])
+    def _point(self, aliases: Mapping[str, str]) -> None:
+        """Let each alias point at a version's number, or, where that is empty, at none."""
+        with translated(f"move the aliases of '{self.name}'"):
+            for alias, number in aliases.items():
+                if number:
+                    self._client.set_registered_model_alias(self.name, alias, number)
                 else:
                     self._client.delete_registered_model_alias(self.name, alias)
-        self._forget()
-
-    def _apply(self, wanted: Move) -> None:
-        with translated(f"move the aliases of '{self.name}'"):
-            for alias, number in wanted.aliases.items():
-                self._client.set_registered_model_alias(self.name, alias, number)
-        self._forget()
 
     def _require_written(self, wanted: Move) -> None:
         if self._written() != wanted:
@@ -250,9 +245,11 @@ class Registry:
                 "Remove it."
             ) from None
 
-    def _forget(self) -> None:
-        with translated(f"move the aliases of '{self.name}'"):
-            self._client.delete_registered_model_tag(self.name, names.PROMOTION_MOVE)
+    def _forget(self, move: Move) -> None:
+        """Remove the note of a move, not of another one that was written down meanwhile."""
+        if self._written() == move:
+            with translated(f"move the aliases of '{self.name}'"):
+                self._client.delete_registered_model_tag(self.name, names.PROMOTION_MOVE)
 
     def _aliases(self) -> dict[str, str]:
         model = self._fetch()
