@@ -19,7 +19,7 @@ from beauty_mlflow.jobs import load_job
 PACKAGE = Path(__file__).parents[2] / "beauty_mlflow"
 # What could run code that a file holds, or a shell's, and the only modules that may use it
 DOORS = {
-    r"(.*\.)?(eval|exec|compile)": {"re.compile"},
+    r"(builtins\.)?(eval|exec|compile|__import__)": set(),
     r"os\.(system|popen)|(.*\.)?run_command": set(),
     r"(pickle|cloudpickle|dill|joblib|marshal|shelve|torch)(\..*)?": {"networks/torch_file.py"},
     r"(.*\.)?load_model": {"networks/keras_file.py", "tracking/foreign.py"},
@@ -54,7 +54,7 @@ def test_files_are_loaded_in_known_ways_alone(door):
     found = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
-        if any(re.fullmatch(door, use) and use not in DOORS[door] for use in uses(path))
+        if any(re.fullmatch(door, use) for use in uses(path))
     }
     assert found <= DOORS[door]
 
