@@ -1,8 +1,9 @@
 """A trial without a network: it speaks with the search as a real one does. ``python -m`` runs it.
 
 What it does stands in its task: it reports ``epochs`` one after the other as val_accuracy, ``pause`` seconds apart, and
-ends with ``metrics``. ``end`` is what else it does: kill itself (``killed``), exit with a status (``status``), fail, or
-``hang`` (for ever, or until it is interrupted, as ``deaf`` not even then), ``chatter`` (print what is no message).
+ends with ``metrics``. ``end`` is what else it does: kill itself (``killed``, ``aborted``), exit with a status
+(``status``), fail, or ``hang`` (for ever, or until it is interrupted, as ``deaf`` not even then), ``chatter`` (print
+what is no message).
 """
 
 import json
@@ -28,8 +29,8 @@ def work(content, listener):
         if not listener.epoch(number, {"val_accuracy": value}):
             return Outcome("pruned")
     end = content.get("end", "complete")
-    if end == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
+    if end in ("killed", "aborted"):
+        os.kill(os.getpid(), signal.SIGKILL if end == "killed" else signal.SIGABRT)
     if end == "status":
         os._exit(3)
     if end == "chatter":

@@ -114,7 +114,7 @@ class LocalExecutor:
         if self._stopped:
             return Outcome("interrupted")
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        hint = "; out of memory?" if status == -signal.SIGKILL else ""
+        hint = "; out of memory?" if status in (-signal.SIGKILL, -signal.SIGABRT) else ""
         return Outcome("died", reason=f"its process {how}{hint} (see {log})")
 
 

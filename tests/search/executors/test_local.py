@@ -87,7 +87,12 @@ def test_a_trial_fails(executor):
 
 
 @pytest.mark.parametrize(
-    ("end", "reason"), [("killed", "was killed by SIGKILL; out of memory?"), ("status", "ended with status 3")]
+    ("end", "reason"),
+    [
+        ("killed", "was killed by SIGKILL; out of memory?"),
+        ("aborted", "was killed by SIGABRT; out of memory?"),
+        ("status", "ended with status 3"),
+    ],
 )
 def test_a_trial_dies(end, reason, executor):
     """Where its last words are is said."""
