@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from beauty_mlflow import __version__
+from beauty_mlflow.data.wording import printable
 from beauty_mlflow.errors import BeautyError, Interrupted, RefusedError, UnreachableError
 from beauty_mlflow.interruption import catch_signals
 from beauty_mlflow.jobs import JOBS, load_job
@@ -146,7 +147,7 @@ def _once(option: str, texts: tuple[str, ...]) -> str:
 
 def _print_summary(summary: Iterable[tuple[str, object]]) -> None:
     for name, value in summary:
-        click.echo(f"{name}: {value}")
+        click.echo(printable(f"{name}: {value}"))
 
 
 def _usage(error: click.ClickException) -> str:
@@ -157,7 +158,7 @@ def _usage(error: click.ClickException) -> str:
 
 def _fail(message: str, status: int, *, close_run: bool = True) -> NoReturn:
     message = redact(message)
-    click.echo(f"error: {message}", err=True)
+    click.echo(printable(f"error: {message}"), err=True)
     run_id = project_run_id()
     if run_id and close_run:
         from beauty_mlflow.tracking.runs import close_failed

@@ -113,7 +113,7 @@ def _scans(jpeg: bytes) -> int:
 def _coefficients(picture: Any) -> float:  # noqa: ANN401 - as above
     """Return how many a pixel has in a JPEG of several scans: libjpeg keeps them all."""
     sampled = [across * down for _, across, down, _ in picture.layer]
-    return sum(sampled) / max(1, *sampled)
+    return float(sum(sampled) / max(1, *sampled))
 
 
 def _tiff_buffer(picture: Any) -> int:  # noqa: ANN401 - as above

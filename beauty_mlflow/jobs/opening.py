@@ -12,6 +12,7 @@ from beauty_mlflow.data.sources.locations import Location, locate
 from beauty_mlflow.data.splits.corrections import read_corrections
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.data.splits.splitting import SplitOptions, Splitting, open_data
+from beauty_mlflow.data.wording import printable
 from beauty_mlflow.jobs.parameters import Summary
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def split_options(parameters: "SplitParameters") -> SplitOptions:
 def say_notes(notes: Iterable[str]) -> None:
     """Print each note on a line of its own, on stderr."""
     for note in notes:
-        click.echo(note if note.startswith("WARNING") else f"note: {note}", err=True)
+        click.echo(printable(note if note.startswith("WARNING") else f"note: {note}"), err=True)
 
 
 def pictures_line(split: Split) -> str:

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from beauty_mlflow.data.sources.s3_uri import is_s3, parse_s3
+from beauty_mlflow.data.wording import is_strange, shown
 from beauty_mlflow.errors import DataError, ParameterError, did_you_mean
 
 
@@ -109,6 +110,12 @@ class Parameters(BaseModel):
         except ValidationError as error:
             problems = "; ".join(_sentence(cls, detail) for detail in error.errors())
             raise ParameterError(f"{problems}. `beauty {cls.job} --help` lists the parameters.") from None
+        except UnicodeEncodeError:  # pydantic's own errors can't hold such a value
+            strange = [f"{name} is '{shown(str(value))}'" for name, value in values.items() if is_strange(str(value))]
+            raise ParameterError(
+                f"{', '.join(strange)}, which isn't UTF-8 and doesn't exist or isn't what is expected there. `beauty "
+                f"{cls.job} --help` lists the parameters."
+            ) from None
 
     def as_text(self) -> dict[str, str]:
         """Return every parameter as the text that a command line would take."""

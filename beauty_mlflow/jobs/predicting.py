@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from beauty_mlflow.data.progress import ProgressBar, console_progress
 from beauty_mlflow.data.readers.unlabelled import Unlabelled, list_unlabelled
-from beauty_mlflow.data.readers.walking import shown
 from beauty_mlflow.data.regular import hash_regular
 from beauty_mlflow.data.sources.locations import locate
 from beauty_mlflow.data.sources.reading import read_ahead
+from beauty_mlflow.data.wording import shown
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.outputs import require_absent
 from beauty_mlflow.jobs.parameters import Summary

@@ -40,6 +40,7 @@ def test_every_command_comes_to_its_end(hostile_run):
 def test_memory_and_time_stay_bounded(hostile_run, ordinary_run, command):
     """A picture that is small on the disk can't become large in memory, and none takes minutes."""
     hostile, ordinary = hostile_run.steps[command], ordinary_run.steps[command]
+    assert ordinary["status"] == 0, ordinary_run.said[-3000:]
     assert hostile["megabytes"] < ordinary["megabytes"] + GROWTH
     assert hostile["megabytes"] < LARGEST
     assert hostile["seconds"] < SLOWEST

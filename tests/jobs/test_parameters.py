@@ -186,3 +186,9 @@ def test_command_that_does_it_again():
     assert Main(epochs=3).command() == "mlflow run . -P epochs=3"
     assert Split(data="", group_by="a b").command() == "mlflow run . -e split -P data='' -P group_by='a b'"
     assert Evaluate(model=RUN).command() == f"mlflow run . -e evaluate -P model={RUN}"
+
+
+def test_a_value_that_is_not_utf8_is_named():
+    """As the shell gives a folder's name of another encoding."""
+    with pytest.raises(ParameterError, match=r"^data is 'caf.', which isn't UTF-8 and doesn't exist or isn't what"):
+        Split.parse({"data": "caf\udce9"})

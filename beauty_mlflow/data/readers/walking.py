@@ -1,6 +1,5 @@
 """Walking through folders that people filled: nothing hangs, nothing is passed over without a word."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Protocol
 
 from beauty_mlflow.data.sources.local_tree import LocalTree
 from beauty_mlflow.data.sources.locations import Location
+from beauty_mlflow.data.wording import is_strange, shown
 
 _CLUTTER = {".ds_store", "thumbs.db", "desktop.ini", "__macosx"}
 
@@ -61,7 +61,7 @@ class Walk:
         folders, others = [], []
         for entry in self._entries(folder):
             path = _join(folder, entry.name)
-            if _has_bad_name(path):
+            if is_strange(path):
                 self._reject(path, "its name isn't UTF-8")
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
@@ -79,7 +79,7 @@ class Walk:
             above = waiting.pop()
             for entry in self._entries(above):
                 path = _join(above, entry.name)
-                if entry.is_dir(follow_symlinks=False) and not _has_bad_name(path):
+                if entry.is_dir(follow_symlinks=False) and not is_strange(path):
                     waiting.append(path)
                 elif reason := self.reason_against(path):
                     self._reject(path, reason)
@@ -90,7 +90,7 @@ class Walk:
 
     def reason_against(self, path: str) -> str:
         """Return why a path can't be a picture of this folder, or an empty string."""
-        return "its name isn't UTF-8" if _has_bad_name(path) else self._tree.reason_against(path)
+        return "its name isn't UTF-8" if is_strange(path) else self._tree.reason_against(path)
 
     def notes(self) -> list[str]:
         """Return one sentence about the clutter, if there was any."""
@@ -108,15 +108,6 @@ class Walk:
 
     def _reject(self, path: str, reason: str) -> None:
         self.rejected.append((shown(path), reason))
-
-
-def shown(name: str) -> str:
-    """Return a name with replacement characters for what isn't UTF-8."""
-    return os.fsencode(name).decode("utf-8", "replace")
-
-
-def _has_bad_name(path: str) -> bool:
-    return shown(path) != path
 
 
 def _join(folder: str, name: str) -> str:

@@ -13,6 +13,7 @@ from beauty_mlflow.data.splits.corrections import Corrected, correct
 from beauty_mlflow.data.splits.manifest import is_manifest
 from beauty_mlflow.data.splits.options import SplitOptions
 from beauty_mlflow.data.splits.products import products
+from beauty_mlflow.data.wording import is_strange, shown
 from beauty_mlflow.errors import DataError, ParameterError
 
 _NAMED = 5
@@ -58,6 +59,11 @@ def gather(data: Location, options: SplitOptions, progress: Progress, measure: M
             f"again, with extend={data} to keep its parts."
         )
     listing = list_pictures(data)
+    if is_strange(folder := str(listing.folder)):
+        raise DataError(
+            f"the name of '{shown(folder)}' isn't UTF-8, so that no manifest can say where its pictures are; rename "
+            "it, or give a link to it that has another name"
+        )
     if listing.is_split:
         _check_options(data, options)
     corrected = None

@@ -462,3 +462,22 @@ def test_an_interrupt_leaves_no_thread_behind(data):
     with pytest.raises(KeyboardInterrupt, match="stop"):
         split_data(data, SplitOptions(), lambda *_: Bar(interrupt))
     assert threading.active_count() == before
+
+
+def test_a_data_folder_whose_name_is_not_utf8_is_refused_before_pictures_are_read(make_folder, monkeypatch):
+    """The sidecar, which is JSON, couldn't name it; a link to it can have another name."""
+    data = make_folder({"a": 4, "b": 4}, name=os.fsdecode(b"caf\xe9"))
+    monkeypatch.setattr("beauty_mlflow.data.splits.gathering.inspect_pictures", lambda *_: pytest.fail("read pictures"))
+    with pytest.raises(
+        DataError, match=r"caf.' isn't UTF-8, so that no manifest can say where .* give a link to it"
+    ):
+        split_data(data, SplitOptions(), silent_progress)
+
+
+def test_the_quarantine_is_harmless_in_a_spreadsheet_and_read_back_exactly(make_folder, tmp_path):
+    data = make_folder({"=cmd": 12, "b": 12})
+    (data / "=cmd" / "broken.jpg").write_bytes(b"")
+    write_splitting(split_data(data, SplitOptions(), silent_progress), tmp_path / "split.csv")
+    assert (tmp_path / "split.quarantine.csv").read_text() == "path,reason\n'=cmd/broken.jpg,the file is empty\n"
+    opened = open_data(tmp_path / "split.csv", silent_progress)
+    assert opened.quarantine["path"].tolist() == ["=cmd/broken.jpg"]
