@@ -1,5 +1,6 @@
 """What MLflow and its libraries raise, turned into sentences for the user."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.refusals import refusal
 
 REASON_LENGTH = 500
+_STATEMENT = " [SQL: "  # what follows in a database's error: the statement and its values
 # MLflow's word for whatever has none of its own, a connection that fails among it, is INTERNAL_ERROR
 _TEMPORARY_CODES = frozenset(
     {
@@ -26,6 +28,9 @@ _TEMPORARY_CODES = frozenset(
     }
 )
 _TEMPORARY_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
+
+# prints a traceback of what is raised anyway, and said here in a sentence
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 @contextmanager
@@ -70,6 +75,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def _sentence(action: str, error: Exception, remedy: str) -> str:
-    reason = " ".join(redact(str(error)).split()) or type(error).__name__
+    said = " ".join(redact(str(error)).split()).partition(_STATEMENT)[0]
+    reason = said or type(error).__name__
     reason, remedy = refusal(error) or (reason, MAKE_ROOM if is_full_disk(error) else remedy)
     return f"Can't {action}: {shorten(reason, REASON_LENGTH).rstrip('.')}. {remedy}".rstrip()
