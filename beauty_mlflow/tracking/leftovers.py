@@ -18,7 +18,7 @@ from beauty_mlflow.temporary import remove
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.finding import all_experiments, every_page, find_runs
-from beauty_mlflow.tracking.owners import hosts_of, life_of
+from beauty_mlflow.tracking.owners import hosts_of, life_of, processes_of
 from beauty_mlflow.tracking.registry import Registry
 from beauty_mlflow.tracking.store import Store, store_path
 
@@ -123,7 +123,7 @@ class StoreLeftovers:
                 client.set_tag(run_id, names.TRIAL_STATE, "FAIL")
             client.set_tag(run_id, names.ERROR, DIED)
             client.set_terminated(run_id, "FAILED")
-            if life_of(client.get_run(run_id).data.tags) == "alive":
+            if processes_of(client.get_run(run_id).data.tags) != processes_of(run.data.tags):
                 client.update_run(run_id, status="RUNNING")
                 client.delete_tag(run_id, names.ERROR)
                 return False
