@@ -1,0 +1,111 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from beauty_mlflow.data.progress import silent_progress
+from beauty_mlflow.data.sample import make_sample
+from beauty_mlflow.data.splits.manifest import write_split
+from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
+
+HERE = Path(__file__).parent
+sys.path.append(str(HERE))  # for what the tests share with the fork server's children
+
+from places import Place  # noqa: E402
+
+START_SECONDS = 900
+DISK_BYTES = 256 * 2**20
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory):
+    """The folder of a process that has imported everything and forks the commands."""
+    folder = tmp_path_factory.mktemp("forks")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "BEAUTY_"))}
+    script = HERE / "fork_server.py"
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, script, folder],
+            env={**environment, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while not (folder / "socket").exists():
+        assert server.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    yield folder
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+
+
+@pytest.fixture(scope="session")
+def fault_pictures(tmp_path_factory):
+    """4 classes of 30 pictures."""
+    folder = tmp_path_factory.mktemp("faults") / "boxes"
+    make_sample(folder, classes=4, images=30, seed=0, progress=silent_progress)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fault_manifest(fault_pictures):
+    path = fault_pictures.parent / "split.csv"
+    options = SplitOptions(train=0.4, val=0.2, test=0.4)
+    write_split(split_data(fault_pictures, options, silent_progress).split, path)
+    return path
+
+
+@pytest.fixture
+def make_place(tmp_path, fork_server, fault_pictures, fault_manifest, sqlite_template):
+    """Make a place whose store has its tables; rooms may be elsewhere."""
+
+    def make(**elsewhere):
+        place = Place(tmp_path, fork_server, fault_manifest, fault_pictures, elsewhere)
+        shutil.copy(sqlite_template, place / "store" / "mlflow.db")
+        return place
+
+    return make
+
+
+@pytest.fixture
+def place(make_place):
+    return make_place()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own, which can be filled."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", folder]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"a small file system can't be mounted here: {mounted.stderr.strip()}")
+    yield SmallDisk(folder)
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+class SmallDisk:
+    def __init__(self, folder):
+        self.folder = folder
+        self._filler = folder / "somebody's"
+
+    @property
+    def used(self):
+        usage = shutil.disk_usage(self.folder)
+        return usage.total - usage.free
+
+    def leave(self, free):
+        """Fill it but for so many bytes."""
+        with self._filler.open("wb") as stream:
+            os.posix_fallocate(stream.fileno(), 0, shutil.disk_usage(self.folder).free - free)
+
+    def clear(self):
+        self._filler.unlink(missing_ok=True)

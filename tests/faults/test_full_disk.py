@@ -1,0 +1,77 @@
+"""A disk that is full from the start, or fills up on the way: a sentence says so, and with room again the work is done.
+
+What is written lies on a small file system that something else fills but for a share of what the work needs.
+"""
+
+import pytest
+from works import WORKS, Training, Work, options
+
+pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.timeout(1200)]
+SHARES = (0.0, 0.5)  # of what the work needs
+
+
+class Predicting(Work):
+    def prepare(self, place):
+        place.run(Training().arguments(place)).require()
+
+    def arguments(self, place):
+        (model,) = place.runs()
+        data = {"model": model.info.run_id, "data": place.pictures, "out": place / "out" / "answers.csv"}
+        return ["predict", *options(data)]
+
+    def look(self, place):
+        assert not (place / "out" / "answers.csv").exists()
+
+    def result(self, place):
+        return {path.name: path.read_bytes() for path in (place / "out").iterdir() if path.is_file()}, {}
+
+
+class Exporting(Predicting):
+    def arguments(self, place):
+        (model,) = place.runs()
+        return ["export", *options({"model": model.info.run_id, "format": "keras", "out": place / "out" / "m.keras"})]
+
+    def look(self, place):
+        assert list((place / "out").iterdir()) == []
+
+
+WORKS_BY_ROOM = [
+    (WORKS["split"], "out"),
+    (WORKS["training"], "state"),
+    (WORKS["training"], "store"),
+    (Predicting(), "out"),
+    (Exporting(), "out"),
+]
+
+
+@pytest.mark.parametrize(
+    ("work", "room"), WORKS_BY_ROOM, ids=lambda one: one if isinstance(one, str) else type(one).__name__
+)
+def test_a_full_disk(work, room, small_disk, make_place):
+    """Whatever share there is of what the work needs."""
+    place = make_place(**{room: small_disk.folder / room})
+    work.prepare(place)
+    place.keep("before")
+    before = small_disk.used
+    place.run(work.arguments(place)).require()
+    exact, numbers = work.result(place)
+    need = small_disk.used - before
+    for share in SHARES:
+        place.put_back("before")
+        small_disk.leave(int(share * need))
+        done = place.run(work.arguments(place))
+        print(share, need, done.status, done.said)  # noqa: T201 - pytest shows it where the test fails
+        small_disk.clear()
+        assert "Traceback" not in done.said
+        last = done.said.strip().splitlines()[-1]
+        if done.status:  # else the training is done, and what the store didn't take is kept
+            assert str(small_disk.folder) in last
+            assert "room" in last
+        else:
+            assert "beauty sync" in last
+        assert done.status in ((0, 1, 2) if room == "store" else (1, 2))
+        work.look(place)
+        place.run(work.goes_on(place, done.said)).require()
+        now_exact, now_numbers = work.result(place)
+        assert now_exact == exact
+        assert now_numbers == pytest.approx(numbers, rel=1e-6)

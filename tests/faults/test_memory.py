@@ -1,0 +1,86 @@
+"""Too little memory: a sentence says what to lower, whoever refuses it, and the run goes on once there is more."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from works import WORKS
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+MB = 2**20
+SPARE = (8, 128, 1024)  # MB beyond what the imports have taken
+LOWER = "Lower batch_size or image_size, take cache=none, give a sweep fewer workers, or give it more memory"
+
+
+@pytest.mark.parametrize("name", ["split", "training", "evaluation"])
+def test_a_limited_address_space(name, place):
+    """As `ulimit -v` sets it, with ever more to spare, until it is enough."""
+    work = WORKS[name]
+    work.prepare(place)
+    place.keep(name)
+    place.run(work.arguments(place)).require()
+    exact, numbers = work.result(place)
+    refused = 0
+    for spare in SPARE:
+        place.put_back(name)
+        done = place.run(work.arguments(place), spare=spare * MB)
+        print(spare, done.status, done.out, done.said)  # noqa: T201 - pytest shows it where the test fails
+        assert "Traceback" not in done.said
+        if done.status:  # 1 where Python could say it, else whatever native code ends a process with
+            assert LOWER in done.said
+            refused += 1
+            work.look(place)
+            command = work.goes_on(place, done.said)
+            place.run(command).require()
+        now_exact, now_numbers = work.result(place)
+        assert now_exact == exact
+        assert now_numbers == pytest.approx(numbers, rel=1e-6)
+    assert 0 < refused < len(SPARE)
+
+
+class ControlGroup:
+    """A group of processes whose memory can be limited; version 1 or 2 of Linux's."""
+
+    kinds = (
+        (Path("/sys/fs/cgroup/memory"), "memory.usage_in_bytes", "memory.limit_in_bytes"),
+        (Path("/sys/fs/cgroup"), "memory.current", "memory.max"),
+    )
+
+    def __init__(self, root, used, limit, name):
+        self.folder = root / name
+        self.folder.mkdir()
+        self._used, self._limit = self.folder / used, self.folder / limit
+
+    def leave(self, spare):
+        """Allow it so many bytes more than it has now."""
+        self._limit.write_text(str(int(self._used.read_text()) + spare))
+
+
+@pytest.fixture
+def control_group(tmp_path):
+    kind = next((kind for kind in ControlGroup.kinds if (kind[0] / "cgroup.procs").exists()), None)
+    try:
+        group = ControlGroup(*kind, f"beauty-{tmp_path.parent.name}-{tmp_path.name}")
+        group.leave(2**40)
+    except (OSError, TypeError) as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    yield group
+    group.folder.rmdir()
+
+
+@pytest.mark.system
+def test_killed_for_lack_of_memory(place, control_group):
+    """Linux kills it without a word; the next start says so, what to do, and finishes the run."""
+    work = WORKS["training"]
+    with place.started(work.arguments(place), cgroup=control_group.folder) as (_, ended):
+        while "it goes on with" not in place.said:
+            time.sleep(0.01)
+        control_group.leave(8 * MB)
+        done = ended()
+    assert done.status == -signal.SIGKILL
+    resumed = place.run(work.goes_on(place, done.said)).require()
+    assert "Linux has killed for lack of memory once since it began: probably that one" in resumed.said
+    assert "give it more memory" in resumed.said
+    work.look(place)
+    work.result(place)
