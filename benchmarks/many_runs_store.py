@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
@@ -201,9 +202,11 @@ def _log_answers(run: Run, split: Split, share: float) -> None:
 
 def _plan(originals: Mapping[str, str], count: int) -> list[dict[str, Any]]:
     """Return what is copied from which original, with a number, and the run that the copy is about."""
-    kinds = ["trial"] * (TRIALS - 1)
-    kinds += [kind for kind, share in SHARES.items() for _ in range(round(share * count))]
-    kinds += ["training"] * (count - len(kinds))
+    others = [kind for kind, share in SHARES.items() for _ in range(round(share * count))]
+    others += ["training"] * (count - len(others) - TRIALS + 1)
+    random.Random(0).shuffle(others)  # noqa: S311 - no secret
+    half = len(others) // 2
+    kinds = [*others[:half], *["trial"] * (TRIALS - 1), *others[half:]]
     copies = [uuid.uuid4().hex for _ in kinds]
     trainings = [copy for kind, copy in zip(kinds, copies, strict=True) if kind == "training"]
     return [
@@ -220,7 +223,11 @@ def _plan(originals: Mapping[str, str], count: int) -> list[dict[str, Any]]:
 
 _LOWER = "CASE WHEN t.key LIKE '%accuracy' THEN t.value - c.number * 0.00001 ELSE t.value END"
 _VARIED = {  # what a copy has of its own, by table and column; t is the original's row, c the copy
-    "runs": {"run_uuid": "c.copy", "start_time": "t.start_time + c.number", "end_time": "t.end_time + c.number"},
+    "runs": {
+        "run_uuid": "c.copy",
+        "start_time": "t.start_time + c.number * 60000",
+        "end_time": "t.end_time + c.number * 60000",
+    },
     "params": {
         "run_uuid": "c.copy",
         "value": f"CASE t.key WHEN 'blocks' THEN CAST(c.number % {DEPTHS} AS VARCHAR)"

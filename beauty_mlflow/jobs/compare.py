@@ -36,7 +36,9 @@ class Compare(Parameters):
         "`runs`, the experiment that runs go to.",
     )
     latest: int = Field(
-        500, ge=0, description="Of the experiments' runs, the latest so many are read, which takes a moment; 0 is all."
+        500,
+        ge=0,
+        description="Of the experiments' trainings, the latest so many are read; 0 is all, which takes longer.",
     )
     control: Switch = Field(
         True,

@@ -139,7 +139,7 @@ def _compare(store: Store, found: Found, parameters: Compare) -> Comparison:
     compared = ordered([as_compared(one, data[one.run.run_id]) for one in found.trainings])
     depth, learning = depth_charts(compared), learning_charts(compared)
     pairs = [pair_chart(pair) for pair in find_pairs(store, compared, data, control=parameters.control)]
-    older = f"Not read: runs older than the latest {parameters.latest} (latest=0 reads all)."
+    older = f"Not read: runs older than the latest {parameters.latest} trainings (latest=0 reads all)."
     absent = [older] if found.older else []
     absent += [f"Left out, {reason}: {count}." for reason, count in found.left_out.items()]
     problems = Counter(one.problem for one in data.values() if one.problem)

@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from beauty_mlflow.data.progress import Progress, silent_progress
@@ -27,6 +26,7 @@ from beauty_mlflow.tracking.store import Store
 TEST = "test"
 _READERS = 8  # a history is a request
 _FEW = 50  # trainings, whose evaluations are asked for one by one
+_CLOCKS_DIFFER = 24 * 3600 * 1000  # ms that one machine's may be behind another's
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,15 @@ def find_trainings(
         run_ids: The runs, each once.
         experiment_ids: Experiments whose runs are meant.
         progress: Shows how many are read.
-        latest: How many of the experiments' runs, the latest ones; 0 is all.
+        latest: How many of the experiments' trainings, the latest ones; 0 is all.
 
     Raises:
         TrackingError: There is no such run, or it is deleted; or the store doesn't answer.
     """
-    inside = list(islice(_inside(store, experiment_ids, latest), latest + 1 if latest else None))
-    older = 0 < latest < len(inside)
-    chosen = {run.info.run_id: run for run in [*_named(store, run_ids), *inside[: latest or None]]}
+    inside = _inside(store, experiment_ids, latest)
+    latest_ones = list(_until(inside, latest)) if latest else list(inside)
+    older = next(inside, None) is not None
+    chosen = {run.info.run_id: run for run in [*_named(store, run_ids), *latest_ones]}
     chosen.pop(project_run_id(), None)  # in which `mlflow run` has started this process
     reasons = {run_id: _why_not(run, named=run_id in run_ids) for run_id, run in chosen.items()}
     meant = [run for run_id, run in chosen.items() if not reasons[run_id]]
@@ -125,6 +126,15 @@ def _inside(store: Store, experiment_ids: Sequence[str], latest: int) -> Iterato
     if experiment_ids:
         page = min(latest + 1, PAGE) if latest else PAGE
         yield from find_runs(store, experiment_ids, {}, order=(NEWEST_FIRST,), page=page)
+
+
+def _until(runs: Iterator[Any], most: int) -> Iterator[Any]:
+    """Yield runs until so many trainings are among them."""
+    for run in runs:
+        yield run
+        most -= not _why_not(run, named=False)
+        if not most:
+            return
 
 
 def _named(store: Store, run_ids: Sequence[str]) -> Iterator[Any]:
@@ -180,7 +190,9 @@ def _evaluations(store: Store, trainings: Sequence[Any], experiment_ids: Iterabl
     conditions = ("attributes.status = 'FINISHED'", f"metrics.{TEST}_accuracy >= 0")
     ids = sorted(experiment_ids)
     if len(trainings) > _FEW:
-        yield from find_runs(store, ids, {}, f"tags.{names.EVALUATES} LIKE '%'", *conditions)
+        since = min(training.info.start_time for training in trainings) - _CLOCKS_DIFFER
+        newer = f"attributes.start_time >= {since}"
+        yield from find_runs(store, ids, {}, f"tags.{names.EVALUATES} LIKE '%'", *conditions, newer)
         return
     for training in trainings:
         yield from find_runs(store, ids, {names.EVALUATES: training.info.run_id}, *conditions)

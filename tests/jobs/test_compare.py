@@ -115,7 +115,7 @@ def test_much_is_cut_and_said(thesis, tmp_path, capsys, monkeypatch):
 def test_only_the_latest_runs_are_read(thesis, capsys):
     """Which is said."""
     assert dict(compare(Compare(experiment=REFERENCE, latest=3)))["trainings"] == 3
-    sentence = "Not read: runs older than the latest 3 (latest=0 reads all)."
+    sentence = "Not read: runs older than the latest 3 trainings (latest=0 reads all)."
     assert sentence in capsys.readouterr().err
     assert dict(compare(Compare(experiment=REFERENCE, latest=0)))["trainings"] == 23
     assert "Not read" not in capsys.readouterr().err

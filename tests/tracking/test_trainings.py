@@ -162,15 +162,15 @@ def test_figures_that_arent_finite_arent_known(local_run, value):
     assert (found.trainings, found.left_out) == ([], {"trainings whose best_val_accuracy isn't finite": 1})
 
 
-def test_only_the_latest_runs_are_read(store, train):
-    """Of experiments, whatever they are; a run that is named is there however old it is."""
+def test_only_the_latest_trainings_are_read(store, train):
+    """Of experiments, with the other runs since then; a run that is named is there however old it is."""
     first, second = train("first"), train("second")
     Run.create(store, "split").finish("FINISHED")
     newest = train("newest")
-    found = find_trainings(store, [], [store.experiment_id], latest=3)
+    found = find_trainings(store, [], [store.experiment_id], latest=2)
     assert [one.run.run_id for one in found.trainings] == [second.run_id, newest.run_id]
-    assert found.older
-    everything = find_trainings(store, [], [store.experiment_id], latest=4)
+    assert (found.left_out, found.older) == ({"runs that are no trainings": 1}, True)
+    everything = find_trainings(store, [], [store.experiment_id], latest=3)
     assert (len(everything.trainings), everything.older) == (3, False)
     named = find_trainings(store, [first.run_id], [store.experiment_id], latest=1)
     assert [one.run.run_id for one in named.trainings] == [first.run_id, newest.run_id]
