@@ -159,7 +159,8 @@ def open_parts(out: Path, plan: Mapping[str, str]) -> Iterator[Parts]:
         raise DataError(f"another process is predicting into '{out}' now; wait for it, or give out another name")
     try:
         require_absent(out)  # that process may have ended meanwhile
-        _check_plan(folder, plan)
+        with writing(out):
+            _check_plan(folder, plan)
         parts = Parts(out, folder)
         try:
             yield parts
