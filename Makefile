@@ -7,7 +7,7 @@ WORKERS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui screenshots test test-fast lint format lock mlproject bench bench-quick
+.PHONY: help setup demo ui screenshots test test-fast test-faults fuzz soak lint audit format lock mlproject bench bench-quick
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' Makefile
@@ -33,11 +33,24 @@ test: setup  ## all tests, with branch coverage, in two processes (WORKERS=2)
 test-fast: setup  ## the tests that take seconds
 	@$(BIN)/python -m pytest -m "not slow and not system"
 
+test-faults: setup  ## kill every kind of work 50 times and the tracking server 10 times at random moments, fill disks, limit memory; an hour
+	@KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest --timeout 7200 tests/faults
+
+fuzz: setup  ## the decoder and the readers of files against damaged input, as long as you like (EXAMPLES=20000 of each)
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest --timeout 0 tests/hostile/test_fuzzing_decoder.py tests/hostile/test_fuzzing_files.py
+
+soak: setup  ## four processes log runs of 1,000 epochs to a server; nothing may be lost or grow; the better part of an hour
+	@$(BIN)/python benchmarks/soak.py --json build/soak.json
+
 lint: setup  ## format check, lint, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+audit: setup  ## licences and known vulnerabilities of what is installed
+	@$(BIN)/python tools/licences.py
+	@$(BIN)/python tools/vulnerabilities.py
 
 format: setup  ## format and fix what can be fixed
 	@$(BIN)/ruff format .

@@ -86,25 +86,27 @@ def measure_stores(folder: Path, split: Path, package: Path, turns: int) -> dict
 
 
 def measure_tracking(uri: str, split: Path) -> dict[str, Any]:
-    """Train a tiny network with a store, in this process, and return what each call of the tracker took.
+    """Train a tiny network with a store, in this process, and return how long each call of the tracker held it up.
+
+    What is sent meanwhile by a thread holds nothing up; the last call, ``finish``, waits for it, and so for the model.
 
     Returns:
         ``calls`` by name: how often, and seconds in all; ``once`` and ``epoch``, seconds of what is done once a run
-        and each epoch, the model's logging left out; ``share``, of a run of EPOCHS epochs of EPOCH_SECONDS.
+        and each epoch; ``share``, of a run of EPOCHS epochs of EPOCH_SECONDS.
     """
-    from beauty_mlflow.jobs import finetune, sessions, training
+    from beauty_mlflow.jobs import finetune, sessions
     from beauty_mlflow.tracking.runs import Run
+    from beauty_mlflow.tracking.spool.recorded import RecordedRun
     from beauty_mlflow.tracking.system import Sampler
 
     ledger = Ledger()
-    with _environment(MLFLOW_TRACKING_URI=uri), _restored(Run, Sampler, sessions, training):
+    with _environment(MLFLOW_TRACKING_URI=uri), _restored(Run, RecordedRun, Sampler, sessions):
         ledger.watch(Run)
+        ledger.watch(RecordedRun)
         _sample_three_times_an_epoch(ledger, Run, Sampler)
-        ledger.watch(sessions, "connect")
-        ledger.watch(training, "log_model")
+        ledger.watch(sessions, "connect", "begin")
         finetune.run(finetune.Finetune.parse(_parameters(split)))
     calls = ledger.by_name()
-    calls.pop("log_model")
     epoch = sum(calls[name][1] for name in PER_EPOCH) / EPOCHS
     once = sum(seconds for name, (_, seconds) in calls.items() if name not in PER_EPOCH)
     run = EPOCHS * EPOCH_SECONDS

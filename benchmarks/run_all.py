@@ -76,6 +76,8 @@ BENCHMARKS = (
     Benchmark("warping", "warping.py", "", "--size 96 --pictures 8 --turns 1"),
     Benchmark("growth", "growth.py", "", "--counts 200 400"),
     Benchmark("overhead", "overhead.py", "", ""),
+    Benchmark("many_runs", "many_runs.py", "", "--quick"),
+    Benchmark("outage", "outage.py", "", "--epochs 3 --turns 1"),
     Benchmark("search_efficiency", "search_efficiency.py", "--tasks 200", "--tasks 1 --sides defaults"),
     Benchmark("scaling", "scaling.py", "", "--pairs sqlite+none sqlite+sqlite --workers 1 2 --seconds 1"),
 )

@@ -1,0 +1,112 @@
+"""What a tracking server that hangs, or is gone, costs a training, beside one that answers and beside none.
+
+    python benchmarks/outage.py --json FILE
+
+An epoch's work is a fixed number of matrix products. The sides take turns in one process: nothing is logged; each
+epoch's figures and image are logged to a server that answers; to one that is stopped (it takes connections and never
+answers); to one that was killed. What the last two couldn't send is in the spool then, and is thrown away.
+"""
+
+import argparse
+import os
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from machine import BenchmarkError, facts, spread, table, write_json
+from tracking_server import make_tables, tracking_server
+
+ANSWERS, HANGS, GONE = "answers", "hangs", "is gone"
+NOTHING = "nothing is logged"
+SIDE = 700  # of a matrix
+
+
+def main() -> None:
+    """Measure the sides in turn and print a table."""
+    given = _parser().parse_args()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
+        folder = Path(temporary)
+        os.environ["BEAUTY_STATE_DIR"] = str(folder / "state")
+        database = make_tables(folder / "tables.db")
+        sides: dict[str, list[float]] = {name: [] for name in (NOTHING, ANSWERS, HANGS, GONE)}
+        try:
+            for turn in range(given.turns):
+                _measure(folder / str(turn), database, given.epochs, sides)
+        except BenchmarkError as error:
+            sys.exit(f"error: {error}")
+    plain = statistics.median(sides[NOTHING])
+    rows = [
+        [name, 1000 * (middle := statistics.median(found)), middle / plain - 1, 1000 * (middle - plain)]
+        for name, found in sides.items()
+    ]
+    print(table(["the server", "ms an epoch", "more than with none", "ms more"], rows))
+    if given.json:
+        result = {name: spread(found) for name, found in sides.items()}
+        write_json(given.json, {"machine": facts(), "epochs": given.epochs, "seconds_an_epoch": result})
+
+
+def _measure(folder: Path, database: Path, epochs: int, sides: dict[str, list[float]]) -> None:
+    from beauty_mlflow.jobs.syncing import discard
+    from beauty_mlflow.tracking.spool.recorded import begin
+    from beauty_mlflow.tracking.store import connect
+
+    with tracking_server(folder, database) as uri:
+        os.environ["MLFLOW_TRACKING_URI"] = uri
+        group = os.getpgid(_listening(uri))
+        sides[NOTHING].append(_seconds(epochs, lambda _: None))
+        for side in (ANSWERS, HANGS, GONE):
+            run = begin(connect(), side)
+            time.sleep(1)  # its beginning is sent
+            if side == HANGS:
+                os.killpg(group, signal.SIGSTOP)
+            if side == GONE:
+                os.killpg(group, signal.SIGKILL)
+            sides[side].append(_seconds(epochs, lambda epoch, run=run: _log(run, epoch)))  # type: ignore[misc]
+            if side == HANGS:
+                os.killpg(group, signal.SIGCONT)
+            run.finish("FINISHED")
+        discard(run.run_id)
+
+
+def _log(run: Any, epoch: int) -> None:  # noqa: ANN401 - a run
+    from beauty_mlflow.tracking import names
+
+    run.log_image(np.zeros((73, 73, 3), np.uint8), names.EPOCH_CONFUSIONS, epoch)
+    run.log_epoch(epoch, dict.fromkeys(names.EPOCH_METRICS, float(epoch)))
+
+
+def _seconds(epochs: int, log: Callable[[int], None]) -> float:
+    matrix = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
+    begun = time.perf_counter()
+    for epoch in range(1, epochs + 1):
+        for _ in range(100):
+            matrix @ matrix
+        log(epoch)
+    return (time.perf_counter() - begun) / epochs
+
+
+def _listening(uri: str) -> int:
+    port = int(uri.rpartition(":")[2])
+    found = [one.pid for one in psutil.net_connections("tcp") if one.status == "LISTEN" and one.laddr.port == port]
+    if not found or found[0] is None:
+        raise BenchmarkError(f"the process that listens at {uri} can't be found: run this as its user")
+    return int(found[0])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="where to write the result")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
