@@ -9,8 +9,6 @@ from werkzeug.serving import WSGIRequestHandler, run_simple
 
 
 class _Silent(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-
     def log(self, *_: Any) -> None:  # noqa: ANN401 - werkzeug's
         """Say nothing."""
 
