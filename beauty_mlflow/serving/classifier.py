@@ -81,7 +81,9 @@ class Classifier:
             return self._answer([self._load(picture) for picture in pictures], top)
         return [reply for batch in self._decode(self._load, pictures, BATCH_SIZE) for reply in self._answer(batch, top)]
 
-    def classify_files(self, paths: Iterable[Path | FarFile], *, top: int = 5, batch_size: int = BATCH_SIZE) -> Iterator[Answer]:
+    def classify_files(
+        self, paths: Iterable[Path | FarFile], *, top: int = 5, batch_size: int = BATCH_SIZE
+    ) -> Iterator[Answer]:
         """Answer for each file, in order; two batches are in memory, however many files there are.
 
         Args:

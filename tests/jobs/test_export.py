@@ -19,8 +19,8 @@ from beauty_mlflow.jobs.exporting import Difference
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.finetune import run as finetune
 from beauty_mlflow.networks.building import build_transfer
-from beauty_mlflow.networks.table import get_network
 from beauty_mlflow.networks.keras_file import load_keras_file
+from beauty_mlflow.networks.table import get_network
 from beauty_mlflow.serving.classifier import Classifier
 from beauty_mlflow.serving.package import MODEL_FILE
 from beauty_mlflow.tracking.models import fetch_model

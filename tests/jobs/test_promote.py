@@ -28,7 +28,7 @@ from beauty_mlflow.jobs.rollback import run as rollback
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
-from beauty_mlflow.tracking.models import download, log_model
+from beauty_mlflow.tracking.models import download
 from beauty_mlflow.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
@@ -85,7 +85,7 @@ def contend(boxes, contender_package, picture_bytes):
             log_split(run, split)
             if measured:
                 log_evaluation(run, Evaluated(_table(split, share)), "test")
-            log_model(run, contender_package(round(100 * share)), example=picture_bytes)
+            run.log_model(contender_package(round(100 * share)), example=picture_bytes)
         return run.run_id
 
     return make

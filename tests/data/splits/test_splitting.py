@@ -468,9 +468,7 @@ def test_a_data_folder_whose_name_is_not_utf8_is_refused_before_pictures_are_rea
     """The sidecar, which is JSON, couldn't name it; a link to it can have another name."""
     data = make_folder({"a": 4, "b": 4}, name=os.fsdecode(b"caf\xe9"))
     monkeypatch.setattr("beauty_mlflow.data.splits.gathering.inspect_pictures", lambda *_: pytest.fail("read pictures"))
-    with pytest.raises(
-        DataError, match=r"caf.' isn't UTF-8, so that no manifest can say where .* give a link to it"
-    ):
+    with pytest.raises(DataError, match=r"caf.' isn't UTF-8, so that no manifest can say where .* give a link to it"):
         split_data(data, SplitOptions(), silent_progress)
 
 

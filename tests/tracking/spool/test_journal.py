@@ -64,7 +64,7 @@ def test_a_change_is_the_same_after_a_way_through_json(change):
 
 @given(changes=st.lists(CHANGES, min_size=1, max_size=6), torn=st.integers(1, 200))
 def test_a_line_that_a_kill_cut_short_is_as_if_it_had_never_been(changes, torn, tmp_path_factory):
-    """Whatever part of the last line is on the disk, the lines before it are there, and the next one fits after them."""
+    """Whatever is on the disk of the last line, the lines before it are there, and the next one fits after them."""
     folder = tmp_path_factory.mktemp("torn") / HEADER.run_id
     written = Journal(folder, HEADER)
     for change in changes:
