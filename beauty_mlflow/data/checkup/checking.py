@@ -19,7 +19,7 @@ from beauty_mlflow.data.duplicates.finding import TOLERANCE
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.readers import Listing, list_pictures
 from beauty_mlflow.data.readers.listing import listed
-from beauty_mlflow.data.sources.locations import Location, is_there
+from beauty_mlflow.data.sources.locations import Location, is_there, knowing
 from beauty_mlflow.data.splits.gathering import Gathered, look_at
 from beauty_mlflow.data.splits.manifest import is_manifest, read_split
 from beauty_mlflow.data.splits.options import SplitOptions
@@ -151,7 +151,8 @@ def _listed_manifest(manifest: Location) -> tuple[Listing, dict[str, str], Mappi
         raise ManifestError(
             f"the data folder of {manifest} isn't there: {split.folder}. Put it back, or check the data where it is."
         )
-    listing = listed(split.folder, split.table, [])
+    folder = knowing(split.folder, (), ())  # to be read anew: what is looked for are changes
+    listing = listed(folder, split.table, [])
     return listing, dict(zip(listing.table["path"], listing.table["sha256"], strict=True)), split.options
 
 
