@@ -163,7 +163,7 @@ def test_a_search_has_its_trials_beside_the_runs(stack, searched):
         connection.execute("SELECT * FROM users")
 
 
-def test_a_member_reads_all_and_changes_what_is_his(stack, champion, searched, manifest):
+def test_a_member_reads_all_and_changes_what_is_his(stack, champion, searched, training, manifest):
     """Bob predicts with alice's champion; his model doesn't replace it, his run doesn't get into her experiment."""
     assert predictions(stack, manifest, "bob") == champion
     refused = stack.beauty("bob", "promote", candidate=searched, gate=stack.folder / "gate.toml")
@@ -171,7 +171,7 @@ def test_a_member_reads_all_and_changes_what_is_his(stack, champion, searched, m
     assert "Can't register the model 'beauty': the server doesn't allow it to the user 'bob'. Ask" in refused.errors
     for private in ("RestException", "error_code", "Traceback"):
         assert private not in refused.errors
-    inside = stack.beauty("bob", "evaluate", model=searched, changes={"MLFLOW_EXPERIMENT_NAME": "alice"})
+    inside = stack.beauty("bob", "finetune", changes={"MLFLOW_EXPERIMENT_NAME": "alice"}, **training)
     assert inside.status == 2
     assert "the server doesn't allow it to the user 'bob'" in inside.errors
     assert stack.beauty("alice", "promotions").well().output.count("promote") >= 1
