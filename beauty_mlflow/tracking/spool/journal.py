@@ -40,6 +40,7 @@ class Header:
         name: Of a run that is still to be made.
         tags: The first tags of one.
         start: When it began, in ms since 1970.
+        overlaps: Whether the store may have some of the changes from before, as the run went on without being read.
     """
 
     destination: str
@@ -49,6 +50,7 @@ class Header:
     name: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     start: int = 0
+    overlaps: bool = False
 
 
 def spool_folder() -> Path:
@@ -135,6 +137,8 @@ class Journal:
         with self._explained("written"):
             with (self.folder / _SENT).open("ab") as stream:
                 stream.write(b"%d\n" % number)
+                stream.flush()
+                os.fsync(stream.fileno())  # so that no more than the first unsent change can have arrived
             self._sent = number
             self._drop_files(number)
             if number == self._last and self._stream.tell() > COMPACT_BYTES:

@@ -4,6 +4,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from beauty_mlflow.errors import BeautyError, TrackingError, UnreachableError
@@ -52,6 +53,7 @@ class RecordedRun(Run):
                 where=f"tracking store {redact(self.store.uri)}",
                 kept=str(journal.folder),
                 waiting=journal.unsent(),
+                overlaps=journal.header.overlaps,
             )
             self._sender.start()
 
@@ -125,10 +127,7 @@ class RecordedRun(Run):
         if not self._has_past or self.store.is_offline:
             return {}
         if name not in self._stored_histories:
-            try:
-                self._stored_histories[name] = self._in_store.metric_history(name)
-            except UnreachableError:  # what is sent twice the store gets once
-                return {}
+            self._stored_histories[name] = self._in_store.metric_history(name)
         return self._stored_histories[name]
 
 
@@ -192,5 +191,7 @@ def is_at_work(run_id: str) -> bool:
 
 def _offline(store: Store, key: str, header: Header) -> RecordedRun:
     journal = Journal(spool_folder() / key, header)
+    if journal.header.run_id:
+        journal.write_header(replace(journal.header, overlaps=True))
     state = RunState(RUNNING, journal.header.experiment_id or f"{EXPERIMENT_TO_COME}{key}", dict(journal.header.tags))
     return RecordedRun(Run(store, key), state, journal)

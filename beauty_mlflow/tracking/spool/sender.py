@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 
 from beauty_mlflow.errors import BeautyError, UnreachableError, WorkError
 from beauty_mlflow.tracking.changes import Change
+from beauty_mlflow.tracking.failures import shorten
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 LAST_WAIT_SECONDS = 60.0  # for one change, once nothing else is left to do
 LAST_TRIES = 3
+REASON_LENGTH = 250
 
 Deliver = Callable[[Change, bool], None]
 
@@ -25,7 +27,8 @@ class Sender:
         sent: Called with the number of each change that has arrived.
         where: What the store is called.
         kept: Where changes are kept meanwhile.
-        waiting: Changes that an earlier process has left.
+        waiting: Changes that an earlier process has left; the first may have arrived.
+        overlaps: Whether any change may have arrived before.
 
     Attributes:
         refusal: What the store has refused for good; nothing is sent after that.
@@ -39,10 +42,12 @@ class Sender:
         where: str,
         kept: str,
         waiting: Iterable[tuple[int, Change]] = (),
+        overlaps: bool = False,
     ) -> None:
         self._deliver, self._sent, self._where, self._kept = deliver, sent, where, kept
         self._waiting = deque(waiting)
-        self._again = bool(self._waiting)
+        self._overlaps = overlaps
+        self._again = overlaps or bool(self._waiting)
         self._changed = threading.Condition()
         self._closing = self._over = self._is_spooling = False
         self._moved = time.monotonic()  # when a change arrived last, or the end began
@@ -102,6 +107,7 @@ class Sender:
                     self._changed.notify_all()
             else:
                 pause, failures = FIRST_PAUSE_SECONDS, 0
+                self._again = self._overlaps
                 with self._changed:
                     self._waiting.popleft()
                     self._moved = time.monotonic()
@@ -115,16 +121,16 @@ class Sender:
     def _spool(self, error: Exception) -> None:
         if not self._is_spooling:
             self._is_spooling = True
+            reason = shorten(str(error), REASON_LENGTH).rstrip(".")
             say(
-                f"the {self._where} doesn't take what the run logs ({str(error).rstrip('.')}). The work goes on; what "
-                f"is logged is kept in {self._kept} until it does."
+                f"the {self._where} doesn't take what the run logs ({reason}). The work goes on; what is logged is "
+                f"kept in {self._kept} until it does."
             )
 
     def _level(self) -> None:
         if self._is_spooling:
             self._is_spooling = False
             say(f"the {self._where} answers again, and has everything that was kept meanwhile.")
-        self._again = False
 
 
 def say(sentence: str) -> None:

@@ -12,6 +12,7 @@ from beauty_mlflow.tracking.changes import Batch, Change
 from beauty_mlflow.tracking.delivery import deliver
 from beauty_mlflow.tracking.experiments import introduce
 from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.spool.journal import Journal, count_unsent, has_header, is_locked, read_header, spool_folder
 from beauty_mlflow.tracking.spool.recorded import EXPERIMENT_TO_COME
 from beauty_mlflow.tracking.store import Store
@@ -80,8 +81,10 @@ def send(store: Store, spool: Unsent, step: Callable[[], object]) -> tuple[str, 
     journal = Journal(spool.folder)
     try:
         run_id = _run_of(store, journal)
+        again = True  # of an earlier try's changes, the first unsent one may have arrived
         for number, change in journal.unsent():
-            deliver(store.client, run_id, _named(change, journal, run_id), again=True)
+            deliver(store.client, run_id, _named(change, journal, run_id), again=again)
+            again = journal.header.overlaps
             journal.mark_sent(number)
             step()
         with translated(f"read the run {run_id}"):
@@ -124,7 +127,7 @@ def _run_of(store: Store, journal: Journal) -> str:
     """Return the id of the spool's run, which is made, once, where the store doesn't have it."""
     header = journal.header
     if header.run_id:
-        return header.run_id
+        return Run.find(store, header.run_id).run_id
     with translated(f"make a run in the {store.describe()}"):
         experiment = header.experiment_id or store.experiment_id
         made = _made_before(store, experiment, journal.key)
