@@ -88,9 +88,7 @@ def _pieces(model: keras.Model, folder: Path) -> dict[str, Callable[[], None]]:
     state = CheckpointFolder(folder / "state", {})
 
     def augmentation() -> None:
-        path, key = pictures.folder / pictures.paths[0], int(pictures.keys[0])
-        out = folder / "a.png"
-        draw_augmentation(path, key, augment="thesis", seed=0, size=299, resize="squash", path=out)
+        draw_augmentation(pictures, augment="thesis", seed=0, size=299, resize="squash", path=folder / "a.png")
 
     return {
         "samples.png": lambda: draw_samples(pictures, folder / "samples.png"),

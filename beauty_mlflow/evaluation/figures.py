@@ -15,7 +15,6 @@ from beauty_mlflow.data.augmentation import Augment, transforms
 from beauty_mlflow.data.decoded import Decoder
 from beauty_mlflow.data.images import Resize
 from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.plotting import DPI, name_style, new_figure, readable, save_figure
 from beauty_mlflow.evaluation.predictions import PredictionTable
@@ -56,13 +55,12 @@ def draw_samples(pictures: Pictures, path: Path) -> None:
 
 
 def draw_augmentation(
-    picture_path: Location, key: int, *, augment: Augment, seed: int, size: int, resize: Resize, path: Path
+    pictures: Pictures, *, augment: Augment, seed: int, size: int, resize: Resize, path: Path
 ) -> None:
     """Draw nine views of one picture: what training is given of it in its first nine epochs.
 
     Args:
-        picture_path: The picture's file.
-        key: What identifies it for augmentation (an item of Pictures.keys).
+        pictures: Of which the first one is drawn.
         augment: Kind of augmentation.
         seed: The run's.
         size: Height and width of the network's pictures, in pixels.
@@ -75,7 +73,7 @@ def draw_augmentation(
     figure = new_figure(7, 7.6, arranged=False)
     figure.suptitle(f"Nine views of one picture (augment={augment}, seed={seed})", fontsize=10)
     places = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.92, "wspace": 0.03, "hspace": 0.1}
-    views = _views(picture_path, key, augment=augment, seed=seed, size=size, resize=resize)
+    views = _views(pictures.select(np.zeros(1, np.int64)), augment=augment, seed=seed, size=size, resize=resize)
     for view, axes in enumerate(figure.subplots(3, 3, gridspec_kw=places).flat):
         axes.set_axis_off()
         axes.set_title(f"epoch {view + 1}", fontsize=8, pad=3)
@@ -83,18 +81,14 @@ def draw_augmentation(
     save_figure(figure, path)
 
 
-def _views(
-    path: Location, key: int, *, augment: Augment, seed: int, size: int, resize: Resize
-) -> npt.NDArray[np.uint8]:
-    """Return a picture as the first nine epochs see it, uint8 [9, size, size, 3]."""
+def _views(picture: Pictures, *, augment: Augment, seed: int, size: int, resize: Resize) -> npt.NDArray[np.uint8]:
+    """Return one picture as the first nine epochs see it, uint8 [9, size, size, 3]."""
     from beauty_mlflow.data.warping import warp
 
-    keys = np.array([key], np.uint64)
-    decoder = Decoder(Pictures(path.parent, (path.name,), np.zeros(1, np.int32), keys, ("any",)), size, resize)
-    plain = decoder.read(np.zeros(VIEWS, np.int64))
+    plain = Decoder(picture, size, resize).read(np.zeros(1, np.int64)).repeat(VIEWS, axis=0)
     if augment == "none":
         return plain
-    rows = [transforms(keys, size=size, augment=augment, seed=seed, view=view) for view in range(VIEWS)]
+    rows = [transforms(picture.keys, size=size, augment=augment, seed=seed, view=view) for view in range(VIEWS)]
     views = warp(plain, np.concatenate(rows))
     seen: npt.NDArray[np.uint8] = np.clip(np.rint(views), 0, 255).astype(np.uint8)
     return seen

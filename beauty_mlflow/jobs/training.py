@@ -118,8 +118,7 @@ def _log_inputs(current: Session, settings: Settings) -> None:
     with tempfile.TemporaryDirectory() as folder:
         draw_samples(train, Path(folder) / "samples.png")
         draw_augmentation(
-            train.folder / train.paths[0],
-            int(train.keys[0]),
+            train,
             augment=settings.augment,
             seed=parameters.seed,
             size=settings.image_size,

@@ -67,7 +67,7 @@ def test_nine_views_are_those_of_the_first_nine_epochs(drawn, make_pictures, tmp
 
     pictures = make_pictures(classes=2, each=1)
     options = {"size": 24, "resize": "pad", "augment": "thesis", "seed": 5}
-    draw_augmentation(pictures.folder / pictures.paths[1], pictures.keys[1], **options, path=tmp_path / "a.png")
+    draw_augmentation(pictures.select(np.array([1])), **options, path=tmp_path / "a.png")
     shown = [axes.images[0].get_array() for axes in drawn[0].axes]
     assert len(shown) == 9
     for view, picture in enumerate(shown):
@@ -78,15 +78,7 @@ def test_nine_views_are_those_of_the_first_nine_epochs(drawn, make_pictures, tmp
 
 def test_without_augmentation_the_views_are_alike(drawn, make_pictures, tmp_path):
     pictures = make_pictures(classes=2, each=1)
-    draw_augmentation(
-        pictures.folder / pictures.paths[0],
-        pictures.keys[0],
-        augment="none",
-        seed=0,
-        size=24,
-        resize="squash",
-        path=tmp_path / "a.png",
-    )
+    draw_augmentation(pictures, augment="none", seed=0, size=24, resize="squash", path=tmp_path / "a.png")
     assert len({axes.images[0].get_array().tobytes() for axes in drawn[0].axes}) == 1
 
 

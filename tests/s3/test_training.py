@@ -27,11 +27,16 @@ def train(data, **given):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cache", ["pictures", "none"])
-def test_a_training_equals_the_local_one(s3, pictures, local_split, manifest, local_store, tmp_path, cache):
+def test_a_training_equals_the_local_one(
+    s3, pictures, local_split, manifest, local_store, tmp_path, cache, monkeypatch
+):
     """To the last digit; a second one asks the server for nothing. The run names the URI."""
     write_split(local_split, tmp_path / "local.csv")
     near = train(tmp_path / "local.csv", cache=cache)
     uri = s3.upload(pictures)
+    monkeypatch.setenv(
+        "MLFLOW_EXPERIMENT_NAME", "far"
+    )  # in one experiment, the same pictures are one dataset for MLflow
     far = train(manifest(uri), cache=cache)
     assert (far["best_val_loss"], far["best_val_accuracy"]) == (near["best_val_loss"], near["best_val_accuracy"])
     s3.proxy.requests.clear()
@@ -39,7 +44,7 @@ def test_a_training_equals_the_local_one(s3, pictures, local_split, manifest, lo
     assert again["best_val_loss"] == near["best_val_loss"]
     assert s3.proxy.requests == []
     run = Run.find(connect(), far["run_id"])
-    inputs = run.info.inputs.dataset_inputs
+    inputs = run.entity().inputs.dataset_inputs
     assert {(found.dataset.source_type, json.loads(found.dataset.source)["uri"]) for found in inputs} == {("s3", uri)}
 
 
@@ -69,7 +74,11 @@ def test_predictions_are_those_of_the_folder(s3, pictures, manifest, local_store
     _, near = answers(pictures, "near.csv")
     summary, far = answers(uri, "far.csv")
     assert summary["errors"] == 1
-    assert far[far["path"] != "broken.jpg"].reset_index(drop=True).equals(near)
+    whole = far[far["path"] != "broken.jpg"].reset_index(drop=True)
+    assert whole["error"].isna().all()
+    pd.testing.assert_frame_equal(
+        whole.drop(columns="error"), near.drop(columns="error"), check_exact=False, atol=1e-5
+    )  # what else is in a batch shifts the last digits
     assert len(s3.files) == before
     one = near["path"][0]
     s3.put(uri, "table.csv", f"path\n{one}\ngone.jpg\n".encode())
