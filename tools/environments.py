@@ -42,8 +42,9 @@ def main() -> None:
 
 
 def synchronize(python: Path, requirements: str) -> None:
-    """Install exactly what the lock file says; where files are missing, install everything again."""
-    sync = [UV, "pip", "sync", "--quiet", "--require-hashes", "--python", python, requirements]
+    """Install exactly what the lock file says, compiled; where files are missing, install everything again."""
+    # compiled here: where PYTHONDONTWRITEBYTECODE is set, as in many images, each start would compile all it imports
+    sync = [UV, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", python, requirements]
     run(*sync)
     if not complete(python):
         print(f"Repairing {python.parent.parent}", flush=True)
