@@ -100,11 +100,13 @@ def running(store):
 @pytest.mark.slow
 def test_a_training_is_left_alone_alive_and_mended_dead(local_store, tiny, tmp_path, capsys):
     """After kill -9 its run is ended and its temporary files go; it can go on, and a second look finds nothing."""
-    process = start("finetune", *_options({**tiny, "epochs": 500, "patience": 500}))
+    process = start("finetune", *_options({**tiny, "epochs": 5_000, "patience": 5_000}))
     store = connect()
     wait_until(lambda: [run for run in running(store) if "val_loss" in run.data.metrics], process)
     (begun,) = running(store)
-    assert doctor(fix="true") == {**doctor(), "mended": "0", "stays": "0"} | {"checks": doctor()["checks"]}
+    assert doctor()["left by crashes"] == "0"
+    mended = doctor(fix="true")
+    assert (mended["mended"], mended["stays"]) == ("0", "0")
     assert running(store) != []
     process.kill()
     process.wait()
@@ -146,7 +148,7 @@ def test_an_evaluation_that_was_killed(logged_model, capsys):
     process.wait()
     (dead,) = running(store)
     assert doctor()["wrong"]
-    assert f"{dead.info.run_id} (evaluate tiny)" in capsys.readouterr().out
+    assert dead.info.run_id in capsys.readouterr().out
     assert "wrong" not in doctor(fix="true")
     assert Run.find(store, dead.info.run_id).status == "FAILED"
     assert doctor()["left by crashes"] == "0"
@@ -214,7 +216,7 @@ def test_states_of_finished_deleted_and_lost_runs(local_store, tiny, monkeypatch
     """They are found and removed; those of another store's runs, and what a run can go on with, are kept and said."""
     from beauty_mlflow.jobs import training
 
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -227,15 +229,14 @@ def test_states_of_finished_deleted_and_lost_runs(local_store, tiny, monkeypatch
             ids.append(newest.info.run_id)
     finished, deleted, useless, resumable = ids
     client = connect().client
+    for run_id in ids:  # this very process has made them, and lives
+        client.set_tag(run_id, names.PROCESS, json.dumps([asdict(replace(Process.this(), started=-1))]))
     client.set_terminated(finished, "FINISHED")
     client.delete_run(deleted)
     (state_of(useless) / "session.json").unlink()
     gone = state_of(resumable).with_name("0" * 32)
     _copy(state_of(resumable), gone, connect().uri)
     _copy(state_of(resumable), state_of("1" * 32), "http://other.example.org")
-    # this very process has made them, and lives
-    for run_id in ids:
-        client.set_tag(run_id, names.PROCESS, json.dumps([asdict(replace(Process.this(), started=-1))]))
     assert doctor()["left by crashes"].startswith("4, ")
     captured = capsys.readouterr()
     for why in ("its run is finished", "its run is deleted", "its run is gone", "it doesn't say what to do"):

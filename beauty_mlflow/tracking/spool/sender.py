@@ -14,6 +14,8 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 LAST_WAIT_SECONDS = 60.0  # for one change, once nothing else is left to do
 LAST_TRIES = 3
+MOST_WAITING = 200  # of a store that answers: whoever is quicker waits, so that the end needn't
+MOVING_SECONDS = 2.0
 REASON_LENGTH = 250
 
 Deliver = Callable[[Change, bool], None]
@@ -63,6 +65,8 @@ class Sender:
         with self._changed:
             self._waiting.append((number, change))
             self._changed.notify_all()
+            while len(self._waiting) > MOST_WAITING and self._is_moving():
+                self._changed.wait(MOVING_SECONDS)
 
     def close(self) -> int:
         """Wait until everything has arrived, or the store fails three times in a row; return how many are unsent."""
@@ -112,6 +116,9 @@ class Sender:
                     self._waiting.popleft()
                     self._moved = time.monotonic()
                     self._changed.notify_all()
+
+    def _is_moving(self) -> bool:
+        return not (self._over or self._is_spooling) and time.monotonic() - self._moved < MOVING_SECONDS
 
     def _pause(self, seconds: float) -> None:
         """Wait, but not longer than a moment once the end has begun."""

@@ -92,6 +92,16 @@ def test_the_console_is_told_once(tracker, capsys):
     assert "is kept in /spool until it does" in said
 
 
+def test_who_is_quicker_than_the_store_waits_for_it(tracker, monkeypatch):
+    """So that no long queue is left for the end; a store that doesn't answer is not waited for."""
+    monkeypatch.setattr(senders, "MOST_WAITING", 5)
+    sender = Sender(lambda *_: time.sleep(0.02), tracker.marked.append, where="tracker", kept="/spool")
+    sender.start()
+    put(sender, "x" * 50)
+    assert len(tracker.marked) >= 40
+    assert sender.close() == 0
+
+
 def test_the_end_does_not_wait_for_a_dead_store(tracker):
     """It is asked once more, then what is unsent is counted."""
     sender = tracker.sender()
