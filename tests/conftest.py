@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # for what the tests of several rooms share
 
 from database_server import free_port  # noqa: E402
+from faulty_proxy import faulty_proxy  # noqa: E402
 from mlflow_server import server_command  # noqa: E402
 
 SERVER_START_SECONDS = 300
@@ -54,6 +55,31 @@ def isolated_environment(monkeypatch, tmp_path_factory, session_cache):
         sys.modules["mlflow"].set_tracking_uri(None)
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture
+def beauty():
+    """Run the command line in a process of its own."""
+
+    def call(*arguments, **options):
+        command = [sys.executable, "-m", "beauty_mlflow", *map(str, arguments)]
+        return subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=False, **options)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def draw_sample(tmp_path_factory):
+    """Draw so many classes of so many pictures; return the folder."""
+    from beauty_mlflow.data.progress import silent_progress
+    from beauty_mlflow.data.sample import make_sample
+
+    def draw(classes, images):
+        folder = tmp_path_factory.mktemp("sample") / "boxes"
+        make_sample(folder, classes=classes, images=images, seed=0, progress=silent_progress)
+        return folder
+
+    return draw
 
 
 @pytest.fixture(scope="session")
@@ -138,6 +164,22 @@ def store_uri(request, monkeypatch):
     uri = request.getfixturevalue(f"{request.param}_uri")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     return uri
+
+
+@pytest.fixture
+def faults(server_uri, monkeypatch, request):
+    """The faults of the network between this test and a real server, in an experiment of the test's own."""
+    from beauty_mlflow.tracking.spool import sender
+
+    with faulty_proxy(server_uri) as (uri, faults):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", request.node.name)
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+        monkeypatch.setattr(sender, "FIRST_PAUSE_SECONDS", 0.05)
+        monkeypatch.setattr(sender, "LONGEST_PAUSE_SECONDS", 0.2)
+        yield faults
+        faults.heal()
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 import contextlib
 import http.client
-import threading
 import time
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from loopback import served
 
 HOP = {"connection", "transfer-encoding", "keep-alive"}
 
@@ -89,22 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
         del arguments
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        """A connection that broke is what the tests want."""
-
-
 @contextlib.contextmanager
 def faulty_proxy(target):
     """Start a proxy before a server; yield its address and its ``Faults``."""
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.target, server.faults = urlsplit(target), Faults()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", server.faults
-    finally:
-        server.shutdown()
-        server.server_close()
+    faults = Faults()
+    with served(_Handler, target=urlsplit(target), faults=faults) as host:
+        yield f"http://{host}", faults

@@ -24,10 +24,10 @@ from beauty_mlflow.cache.layout import (
     read_description,
     remove_folder,
 )
-from beauty_mlflow.cache.locks import Lock
 from beauty_mlflow.cache.rowfiles import Bytes, checksums_of, read_at
 from beauty_mlflow.cache.wording import in_words
 from beauty_mlflow.errors import CacheError
+from beauty_mlflow.locks import Lock
 
 
 class Damage(Exception):  # noqa: N818 - a reason that is turned into one of our errors or into a note

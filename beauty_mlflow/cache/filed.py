@@ -15,7 +15,7 @@ from pathlib import Path
 
 from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.layout import Place
-from beauty_mlflow.cache.locks import Lock
+from beauty_mlflow.locks import Lock
 from beauty_mlflow.temporary import abandoned, temporary_file
 
 KIND = "files"

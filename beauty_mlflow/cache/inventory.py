@@ -8,8 +8,8 @@ from pathlib import Path
 
 from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.cache.layout import ENTRY, LOCK, PARTIAL, REMOVED, Place, disk_bytes, read_description, remove_folder
-from beauty_mlflow.cache.locks import Lock, try_lock
 from beauty_mlflow.cache.wording import in_words
+from beauty_mlflow.locks import Lock, try_lock
 
 _FOLDER = re.compile(rf"(?P<name>(?P<kind>[a-z_]+)-[0-9a-f]{{32}})(?P<partial>{re.escape(PARTIAL)})?")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from beauty_mlflow.cache.inventory import Stored, scan, sweep
 from beauty_mlflow.cache.layout import LOCK, REMOVED, Place, entries_folder
-from beauty_mlflow.cache.locks import try_lock
 from beauty_mlflow.cache.sizes import size_text
 from beauty_mlflow.leftovers import Leftover
+from beauty_mlflow.locks import try_lock
 from beauty_mlflow.temporary import bytes_below
 
 PARTIAL, DAMAGED, DELETED, LOCKS = (

@@ -9,9 +9,9 @@ from pathlib import Path
 from beauty_mlflow.cache.contents import scan, sweep
 from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.layout import Place
-from beauty_mlflow.cache.locks import Lock
 from beauty_mlflow.cache.sizes import GB, size_text
 from beauty_mlflow.errors import CacheError
+from beauty_mlflow.locks import Lock
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from beauty_mlflow.cache.entries import Damage, Entry, open_entry
 from beauty_mlflow.cache.failures import explained
 from beauty_mlflow.cache.keys import Key
 from beauty_mlflow.cache.layout import LOCK, Place, remove_folder
-from beauty_mlflow.cache.locks import Lock, Note, Waiting, try_lock
 from beauty_mlflow.cache.wording import in_words
+from beauty_mlflow.locks import Lock, Note, Waiting, try_lock
 
 _WHOLE_CACHE = f"cache{LOCK}"
 

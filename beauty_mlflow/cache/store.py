@@ -12,7 +12,6 @@ from beauty_mlflow.cache.filed import FileBatch, verify_files
 from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.cache.layout import Place, entries_folder
-from beauty_mlflow.cache.locks import Lock, Note
 from beauty_mlflow.cache.making import Produce, make
 from beauty_mlflow.cache.progress import Progress, say, silent
 from beauty_mlflow.cache.room import Pruned, Usage, measure, prune, room_for_files
@@ -20,6 +19,7 @@ from beauty_mlflow.cache.shelf import Shelf
 from beauty_mlflow.cache.sizes import MB
 from beauty_mlflow.cache.verifying import verify_entry
 from beauty_mlflow.errors import CacheError
+from beauty_mlflow.locks import Lock, Note
 
 _ATTEMPTS = 3
 

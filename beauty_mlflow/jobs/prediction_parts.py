@@ -15,12 +15,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from beauty_mlflow.cache.locks import try_lock
 from beauty_mlflow.data.safe_tables import Cell, exact, write_table
 from beauty_mlflow.data.splits.outputs import writing
 from beauty_mlflow.errors import DataError, WorkError
 from beauty_mlflow.files import atomic_path, sync, write_text
 from beauty_mlflow.jobs.outputs import require_absent
+from beauty_mlflow.locks import try_lock
 from beauty_mlflow.serving.answers import Answer
 
 ROWS = 1024  # a part; what an interruption loses at most

@@ -1,6 +1,5 @@
 """What trainings have left of their state on this machine."""
 
-import fcntl
 import json
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -11,6 +10,7 @@ from typing import Any
 from beauty_mlflow.cache.sizes import size_text
 from beauty_mlflow.jobs.sessions import LOCK_FILE, SESSION_FILE, states_folder
 from beauty_mlflow.leftovers import Leftover
+from beauty_mlflow.locks import is_held
 from beauty_mlflow.temporary import bytes_below, remove
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import all_experiments, find_runs
@@ -39,7 +39,7 @@ def find(looking: StoreLeftovers, unsent: Collection[str], note: Note) -> list[L
     needed: list[Path] = []
     elsewhere: list[Path] = []
     for folder in folders:
-        if folder.name in unsent or _is_used(folder):
+        if folder.name in unsent or is_held(folder / LOCK_FILE):
             continue
         why = _why(looking, folder)
         if why is None:
@@ -85,22 +85,10 @@ def _store_of(folder: Path) -> str:
 
 
 def _remove(looking: StoreLeftovers, folder: Path) -> bool:
-    if _is_used(folder) or not _why(looking, folder):
+    if is_held(folder / LOCK_FILE) or not _why(looking, folder):
         return False
     remove(folder)
     return True
-
-
-def _is_used(folder: Path) -> bool:
-    """Return whether a process works on a state; the lock's file isn't made for that."""
-    try:
-        with (folder / LOCK_FILE).open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
 
 
 def _counted(folders: list[Path]) -> str:

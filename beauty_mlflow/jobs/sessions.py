@@ -21,6 +21,7 @@ from beauty_mlflow.jobs.opening import open_named, say_notes
 from beauty_mlflow.jobs.parameters import Summary, to_text
 from beauty_mlflow.jobs.sudden_ends import noted
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
+from beauty_mlflow.locks import try_lock
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.launcher import project_run_id
@@ -203,13 +204,14 @@ def _recall(folder: Path, run: Run, expected: type[TrainingParameters]) -> Wante
 @contextmanager
 def _only_one(folder: Path, run: Run) -> Iterator[None]:
     """Keep another process from working on the same state; the lock ends with the process, however that ends."""
-    with (folder / LOCK_FILE).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CheckpointError(f"Run {run.run_id} is still at work in another process; end that first.") from None
+    lock = try_lock(folder / LOCK_FILE, exclusive=True)
+    if lock is None:
+        raise CheckpointError(f"Run {run.run_id} is still at work in another process; end that first.")
+    try:
         with noted(folder):
             yield
+    finally:
+        lock.release()
 
 
 def _adopt(before: Path, folder: Path) -> None:

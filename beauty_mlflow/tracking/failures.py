@@ -56,6 +56,8 @@ def translated(action: str, remedy: str = "") -> Iterator[None]:
 def is_temporary(error: BaseException) -> bool:
     """Return whether what a tracker's library raised may be otherwise in a while."""
     match error:
+        case UnreachableError():
+            return True
         case requests.HTTPError() if error.response is not None:
             return error.response.status_code in _TEMPORARY_STATUSES
         case requests.RequestException() | OperationalError():

@@ -26,10 +26,8 @@ def models_of(client: Any, run_id: str) -> list[Any]:  # noqa: ANN401 - MLflow i
     Raises:
         TrackingError: The store doesn't answer.
     """
-    chosen = f"source_run_id = '{run_id}' AND name = '{names.MODEL}'"
     with translated(f"find the model of the run {run_id}"):
-        experiment = client.get_run(run_id).info.experiment_id
-        return list(client.search_logged_models([experiment], filter_string=chosen))
+        return _models_of(client, client.get_run(run_id))
 
 
 def ready_model_of(client: Any, run_id: str) -> str:  # noqa: ANN401 - MLflow is untyped
@@ -56,7 +54,8 @@ def upload_model(client: Any, run_id: str, package: Path, *, example: bytes) -> 
     """
     with translated(f"log the model of the run {run_id}"):
         digest = _digest(package)
-        known = models_of(client, run_id)
+        run = client.get_run(run_id)
+        known = _models_of(client, run)
         same = [model for model in known if model.tags.get(DIGEST) == digest and str(model.status) in (READY, PENDING)]
         logged = same[0] if same else None
         for leftover in known:
@@ -65,16 +64,14 @@ def upload_model(client: Any, run_id: str, package: Path, *, example: bytes) -> 
         if logged and str(logged.status) == READY:
             return str(logged.model_id)
         if logged is None:
-            experiment = client.get_run(run_id).info.experiment_id
+            experiment = run.info.experiment_id
             logged = client.create_logged_model(
                 experiment, names.MODEL, source_run_id=run_id, tags={DIGEST: digest}, model_type="image classifier"
             )
         try:
-            _link(client, run_id, logged.model_id)
+            _link(client, run, logged.model_id)
             _fill(client, run_id, logged, package, example)
             client.finalize_logged_model(logged.model_id, READY)
-        except UnreachableError:
-            raise
         except BaseException as error:
             if not is_temporary(error):
                 client.finalize_logged_model(logged.model_id, "FAILED")
@@ -82,10 +79,15 @@ def upload_model(client: Any, run_id: str, package: Path, *, example: bytes) -> 
     return str(logged.model_id)
 
 
-def _link(client: Any, run_id: str, model_id: str) -> None:  # noqa: ANN401 - MLflow is untyped
-    outputs = client.get_run(run_id).outputs  # SQL stores refuse the same link a second time
+def _models_of(client: Any, run: Any) -> list[Any]:  # noqa: ANN401 - MLflow is untyped
+    chosen = f"source_run_id = '{run.info.run_id}' AND name = '{names.MODEL}'"
+    return list(client.search_logged_models([run.info.experiment_id], filter_string=chosen))
+
+
+def _link(client: Any, run: Any, model_id: str) -> None:  # noqa: ANN401 - MLflow is untyped
+    outputs = run.outputs  # SQL stores refuse the same link a second time
     if model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
-        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+        client.log_outputs(run.info.run_id, [LoggedModelOutput(model_id, step=0)])
 
 
 def _fill(client: Any, run_id: str, logged: Any, package: Path, example: bytes) -> None:  # noqa: ANN401 - MLflow is untyped

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from beauty_mlflow.data.progress import silent_progress
-from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits.manifest import write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 
@@ -47,11 +46,9 @@ def fork_server(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def fault_pictures(tmp_path_factory):
-    """4 classes of 30 pictures."""
-    folder = tmp_path_factory.mktemp("faults") / "boxes"
-    make_sample(folder, classes=4, images=30, seed=0, progress=silent_progress)
-    return folder
+def fault_pictures(draw_sample):
+    """A sample that takes a while."""
+    return draw_sample(classes=4, images=30)
 
 
 @pytest.fixture(scope="session")

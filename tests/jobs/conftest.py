@@ -10,7 +10,6 @@ import pytest
 
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.progress import silent_progress
-from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits.manifest import write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.features.boundaries import boundaries
@@ -156,11 +155,9 @@ def finished_sweep(shared_sweep, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory):
-    """A small sample: 4 classes of 12 pictures."""
-    folder = tmp_path_factory.mktemp("sample") / "boxes"
-    make_sample(folder, classes=4, images=12, seed=0, progress=silent_progress)
-    return folder
+def pictures(draw_sample):
+    """A small sample."""
+    return draw_sample(classes=4, images=12)
 
 
 @pytest.fixture(scope="session")
@@ -210,17 +207,6 @@ def own_cache(monkeypatch, tmp_path):
 def finetuned(tiny):
     """The id of a finished run in the store that the test uses."""
     return dict(finetune(Finetune.parse(tiny)))["run_id"]
-
-
-@pytest.fixture
-def beauty():
-    """Run the command line in a process of its own."""
-
-    def call(*arguments, **options):
-        command = [sys.executable, "-m", "beauty_mlflow", *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
-
-    return call
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,11 @@
 """A git repository over HTTP on loopback, through git's own http-backend."""
 
-import contextlib
 import os
 import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from loopback import served
 
 
 class _Backend(BaseHTTPRequestHandler):
@@ -44,15 +44,6 @@ class _Backend(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@contextlib.contextmanager
 def git_server(folder):
-    """Serve the repositories in a folder to whoever asks; yield host and port."""
-    handler = type("Backend", (_Backend,), {"folder": str(folder)})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    """Serve the repositories in a folder to whoever asks: a context manager that yields host and port."""
+    return served(type("Backend", (_Backend,), {"folder": str(folder)}))

@@ -2,7 +2,6 @@ import re
 import time
 
 import pytest
-from faulty_proxy import faulty_proxy
 
 from beauty_mlflow.errors import ParameterError, WorkError
 from beauty_mlflow.jobs.finetune import Finetune
@@ -12,37 +11,25 @@ from beauty_mlflow.jobs.sync import run as sync
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.spool import sender as senders
 from beauty_mlflow.tracking.spool.journal import spool_folder
 from beauty_mlflow.tracking.spool.recorded import begin
 from beauty_mlflow.tracking.spool.sync import unsent_spools
 from beauty_mlflow.tracking.store import connect, offline_store
 
 
-@pytest.fixture
-def tracker(server_uri, monkeypatch, request):
-    """A real server behind a network whose faults the test chooses: the faults."""
-    with faulty_proxy(server_uri) as (uri, faults):
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", request.node.name)
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        monkeypatch.setattr(senders, "FIRST_PAUSE_SECONDS", 0.05)
-        yield faults
-
-
-def ended_while_down(tracker):
+def ended_while_down(faults):
     """A run that ended while the server was away; its id."""
     run = begin(connect(), "a run")
-    tracker.refuse = True
+    faults.refuse = True
     run.log_epoch(1, {"loss": 1.0})
     run.finish("FINISHED")
-    tracker.heal()
+    faults.heal()
     return run.run_id
 
 
-def test_what_was_unsent_is_sent(tracker, capsys):
+def test_what_was_unsent_is_sent(faults, capsys):
     """The run ends as it had, at the time that it had; a second call has nothing to do."""
-    run_id = ended_while_down(tracker)
+    run_id = ended_while_down(faults)
     assert "send them with: beauty sync" in capsys.readouterr().err
     assert Run.find(connect(), run_id).status == "RUNNING"
     time.sleep(1.1)
@@ -56,29 +43,29 @@ def test_what_was_unsent_is_sent(tracker, capsys):
     assert list(spool_folder().iterdir()) == []
 
 
-def test_a_server_that_is_still_down(tracker, monkeypatch):
+def test_a_server_that_is_still_down(faults, monkeypatch):
     """It is said, with the reason; what is unsent stays."""
-    run_id = ended_while_down(tracker)
-    tracker.refuse = True
+    run_id = ended_while_down(faults)
+    faults.refuse = True
     with pytest.raises(WorkError, match=rf"1 of 1 runs couldn't be sent: {run_id}: The tracking server .* can't be"):
         sync(Sync())
     assert [spool.run_id for spool in unsent_spools()] == [run_id]
 
 
-def test_a_sync_that_breaks_off_goes_on(tracker):
+def test_a_sync_that_breaks_off_goes_on(faults):
     """What has arrived isn't sent a second time."""
-    run_id = ended_while_down(tracker)
-    tracker.cut, tracker.only = True, lambda _, path: path.endswith("runs/update")
+    run_id = ended_while_down(faults)
+    faults.cut, faults.only = True, lambda _, path: path.endswith("runs/update")
     with pytest.raises(WorkError, match="couldn't be sent"):
         sync(Sync())
-    tracker.heal()
-    sent = len(tracker.requests)
+    faults.heal()
+    sent = len(faults.requests)
     sync(Sync())
     assert Run.find(connect(), run_id).status == "FINISHED"
-    assert not any(path.endswith("log-batch") for _, path in tracker.requests[sent:])
+    assert not any(path.endswith("log-batch") for _, path in faults.requests[sent:])
 
 
-def test_a_run_at_work_is_left_alone(tracker):
+def test_a_run_at_work_is_left_alone(faults):
     """Its own process sends what it logs."""
     run = begin(connect(), "a run")
     assert sync(Sync()) == [("sent", "0 runs"), ("still at work", "1 runs")]
@@ -87,9 +74,9 @@ def test_a_run_at_work_is_left_alone(tracker):
     run.finish("FINISHED")
 
 
-def test_discarding(tracker):
+def test_discarding(faults):
     """One run's, by its id; nothing else."""
-    run_id, other = ended_while_down(tracker), ended_while_down(tracker)
+    run_id, other = ended_while_down(faults), ended_while_down(faults)
     ((name, words),) = sync(Sync.parse({"run": run_id, "discard": "true"}))
     assert name == "discarded"
     assert re.fullmatch(rf"\d changes of run {run_id}, [\d,]+ bytes", words)
@@ -100,17 +87,17 @@ def test_discarding(tracker):
         Sync.parse({"discard": "true"})
 
 
-def test_an_offline_run_gets_its_id_later(tracker, capsys):
+def test_an_offline_run_gets_its_id_later(faults, capsys):
     """Not a request until sync, which makes the run once, at its own time, and its links lead to it."""
     run = begin(offline_store(), "a run", {"recipe": "thesis"})
     run.describe(f"Trains {run.link()}.", "beauty finetune")
     run.log_epoch(1, {"loss": 1.0})
     run.finish("FINISHED")
-    assert tracker.requests == []
-    tracker.cut, tracker.only = True, lambda _, path: path.endswith("runs/create")
+    assert faults.requests == []
+    faults.cut, faults.only = True, lambda _, path: path.endswith("runs/create")
     with pytest.raises(WorkError):
         sync(Sync())
-    tracker.heal()
+    faults.heal()
     sync(Sync())
     store = connect()
     (entity,) = store.client.search_runs([store.experiment_id])
@@ -125,10 +112,10 @@ def test_an_offline_run_gets_its_id_later(tracker, capsys):
 
 
 @pytest.mark.slow
-def test_an_offline_training_is_as_any_other(tracker, tiny):
+def test_an_offline_training_is_as_any_other(faults, tiny):
     """Trained without a server, then sent: figures, artifacts and the model are there; it was resumable meanwhile."""
     offline = dict(finetune(Finetune.parse({**tiny, "offline": "true"})))["run_id"]
-    assert tracker.requests == []
+    assert faults.requests == []
     sync(Sync())
     online = Run.find(connect(), dict(finetune(Finetune.parse(tiny)))["run_id"])
     found = Run.find(connect(), offline)

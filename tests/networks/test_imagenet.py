@@ -1,7 +1,6 @@
 import hashlib
 import http.server
 import socket
-import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
+from loopback import served
 
 from beauty_mlflow.errors import WeightsError
 from beauty_mlflow.networks import imagenet
@@ -93,12 +93,8 @@ def hub(distribution):
         def log_message(self, *_):
             """Keep the tests' output clean."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/{FILE_NAME}"
-        server.shutdown()
-        thread.join()
+    with served(Handler) as host:
+        yield f"http://{host}/{FILE_NAME}"
 
 
 @pytest.fixture

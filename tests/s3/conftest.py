@@ -1,5 +1,4 @@
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from s3_place import KEYS, OPTIONS, Place  # noqa: E402
 from s3_proxy import Proxy  # noqa: E402
 
 from beauty_mlflow.data.progress import silent_progress  # noqa: E402
-from beauty_mlflow.data.sample import make_sample  # noqa: E402
 from beauty_mlflow.data.splits.manifest import write_split  # noqa: E402
 from beauty_mlflow.data.splits.splitting import split_data  # noqa: E402
 
@@ -45,11 +43,9 @@ def s3(moto, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory):
-    """A small sample: 3 classes of 8 pictures."""
-    folder = tmp_path_factory.mktemp("sample") / "boxes"
-    make_sample(folder, classes=3, images=8, seed=0, progress=silent_progress)
-    return folder
+def pictures(draw_sample):
+    """A small sample."""
+    return draw_sample(classes=3, images=8)
 
 
 @pytest.fixture(scope="session")
@@ -80,16 +76,5 @@ def empty_cache(s3):
 
     def call():
         shutil.rmtree(s3.cache, ignore_errors=True)
-
-    return call
-
-
-@pytest.fixture
-def beauty():
-    """Run the command line in a process of its own."""
-
-    def call(*arguments, **options):
-        command = [sys.executable, "-m", "beauty_mlflow", *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
 
     return call

@@ -5,7 +5,6 @@ before the next step of the work), ``files/`` (what is to be uploaded) and ``sen
 """
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -17,6 +16,8 @@ from typing import IO
 
 from beauty_mlflow.errors import WorkError
 from beauty_mlflow.files import state_folder, sync, write_text
+from beauty_mlflow.locks import is_held, try_lock
+from beauty_mlflow.temporary import bytes_below
 from beauty_mlflow.tracking.changes import CHANGE, Change, LoggedFile, LoggedImage, LoggedModel
 
 LIMIT = "BEAUTY_SPOOL_GB"
@@ -73,19 +74,24 @@ class Journal:
         self.folder = folder
         with self._explained("opened"):
             (folder / _FILES).mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / _LOCK).open("w")
+            lock = try_lock(folder / _LOCK, exclusive=True)
+            if lock is None:
+                raise WorkError(f"Another process is at work on what {folder} holds; end that first.")
+            self._lock = lock
             try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                self._lock.close()
-                raise WorkError(f"Another process is at work on what {folder} holds; end that first.") from None
-            if header and not (folder / _HEADER).exists():
-                self.write_header(header)
-            self.header = read_header(folder)
-            self._cut_torn_line()
-            self._stream: IO[bytes] = (folder / _JOURNAL).open("ab")
-            self._sent = read_sent(folder)
-            self._last = max([self._sent, *(number for number, _ in _lines(folder))])
+                self._open(header)
+            except BaseException:
+                lock.release()
+                raise
+
+    def _open(self, header: Header | None) -> None:
+        if header and not has_header(self.folder):
+            self.write_header(header)
+        self.header = read_header(self.folder)
+        self._cut_torn_line()
+        self._stream: IO[bytes] = (self.folder / _JOURNAL).open("ab")
+        self._sent = read_sent(self.folder)
+        self._last = max([self._sent, *(number for number, _ in _lines(self.folder))])
 
     @property
     def key(self) -> str:
@@ -148,7 +154,7 @@ class Journal:
     def close(self) -> None:
         """Let go of the folder; it stays where something is unsent."""
         self._stream.close()
-        self._lock.close()
+        self._lock.release()
 
     def remove(self) -> None:
         """Delete the folder."""
@@ -160,7 +166,7 @@ class Journal:
         if not isinstance(change, LoggedFile | LoggedImage | LoggedModel):
             return change
         sources = [change.path, *([change.example] if isinstance(change, LoggedModel) else [])]
-        self._require_room(sum(size_of(source) for source in sources))
+        self._require_room(sum(bytes_below(source) for source in sources))
         folder = self._files_of(number)
         folder.mkdir()
         try:
@@ -181,7 +187,7 @@ class Journal:
 
     def _require_room(self, wanted: int) -> None:
         limit = float(os.environ.get(LIMIT, DEFAULT_LIMIT_GB)) * 1e9
-        if wanted > SMALL_BYTES and size_of(spool_folder()) + wanted > limit:
+        if wanted > SMALL_BYTES and bytes_below(spool_folder()) + wanted > limit:
             raise OSError(errno.EDQUOT, f"the spool would exceed {limit / 1e9:g} GB ({LIMIT})")
 
     def _files_of(self, number: int) -> Path:
@@ -245,28 +251,14 @@ def read_sent(folder: Path) -> int:
 
 def is_locked(folder: Path) -> bool:
     """Return whether a process is at work on a spool."""
-    try:
-        with (folder / _LOCK).open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
+    return is_held(folder / _LOCK)
 
 
 def count_unsent(folder: Path) -> tuple[int, int]:
     """Return how many changes of a spool are unsent, and the bytes that they take."""
     sent = read_sent(folder)
     lines = [number for number, _ in _lines(folder) if number > sent]
-    return len(lines), size_of(folder / _FILES) + size_of(folder / _JOURNAL)
-
-
-def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all below a folder."""
-    if path.is_file():
-        return path.stat().st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return len(lines), bytes_below(folder / _FILES) + bytes_below(folder / _JOURNAL)
 
 
 def _lines(folder: Path) -> Iterator[tuple[int, object]]:

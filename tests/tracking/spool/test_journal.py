@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beauty_mlflow.errors import WorkError
+from beauty_mlflow.temporary import bytes_below
 from beauty_mlflow.tracking.changes import (
     CHANGE,
     Batch,
@@ -19,7 +20,7 @@ from beauty_mlflow.tracking.changes import (
 )
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.spool import journal as journals
-from beauty_mlflow.tracking.spool.journal import Header, Journal, count_unsent, is_locked, size_of
+from beauty_mlflow.tracking.spool.journal import Header, Journal, count_unsent, is_locked
 
 HEADER = Header("https://tracker", "beauty", "1", "a" * 32)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -156,7 +157,7 @@ def test_the_spool_is_bounded(journal, tmp_path, monkeypatch):
     with pytest.raises(WorkError, match=r"the spool would exceed 0.001 GB \(BEAUTY_SPOOL_GB\)\. Make room"):
         journal.append(LoggedFile(path=path))
     assert journal.unsent() == []
-    assert size_of(journal.folder / "files") == 0
+    assert bytes_below(journal.folder / "files") == 0
     assert journal.append(Untag(name="small"))[0] == 1
 
 
@@ -166,7 +167,7 @@ def test_a_long_run_takes_no_more_room(journal, folder, monkeypatch):
     for number in range(1, 200):
         assert journal.append(Untag(name="x" * 50))[0] == number
         journal.mark_sent(number)
-        assert size_of(folder) < 5000
+        assert bytes_below(folder) < 5000
     journal.close()
     again = Journal(folder)
     assert again.unsent() == []

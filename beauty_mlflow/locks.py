@@ -1,6 +1,6 @@
 """Locks between processes, which the kernel drops when their holder dies.
 
-Whoever holds an entry's lock shared may read it, whoever holds it exclusively may make or remove it.
+Whoever holds a thing's lock shared may read it, whoever holds it exclusively may make, change or remove it.
 """
 
 import fcntl
@@ -54,6 +54,23 @@ def try_lock(path: Path, *, exclusive: bool) -> Lock | None:
             os.close(handle)
             raise
         os.close(handle)  # its file was discarded meanwhile, and nobody who comes next would see this lock
+
+
+def is_held(path: Path) -> bool:
+    """Return whether anybody holds a lock; its file isn't made for that."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:  # another user's, perhaps
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 class Waiting:
