@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,16 @@ def file_digest(path: Path) -> str:
     """Return a file's sha256 (hex), in bounded memory."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def nearest_existing(folder: Path) -> Path:
+    """Return the folder, or where it isn't made yet the nearest one above that is there."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def free_bytes(folder: Path) -> int:
+    """Return what is free on the disk that a folder is on, or would be."""
+    return shutil.disk_usage(nearest_existing(folder)).free
 
 
 def cache_folder() -> Path:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+Note = Callable[[str], None]  # takes a sentence about what can't be told
+
 
 @dataclass(frozen=True)
 class Leftover:

@@ -4,10 +4,9 @@ import platform
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-if TYPE_CHECKING:
-    import psutil
+import psutil
 
 _PROCESSES, _HOSTS_PROCESSES = Path("/proc/self/ns/pid"), "pid:[4026531836]"
 _TICK = 0.01  # seconds: how exactly a process's start is known
@@ -30,15 +29,11 @@ class Process:
     @classmethod
     def this(cls) -> Self:
         """Return who asks."""
-        import psutil
-
         process = psutil.Process()
         return cls(this_host(), process.pid, _started(process))
 
     def lives(self) -> bool:
         """Return whether the process is there, on this very machine."""
-        import psutil
-
         try:
             process = psutil.Process(self.process)
             same = abs(_started(process) - self.started) < _TICK
@@ -56,7 +51,5 @@ def this_host() -> str:
     return name
 
 
-def _started(process: "psutil.Process") -> float:
-    import psutil
-
+def _started(process: psutil.Process) -> float:
     return process.create_time() - psutil.boot_time()  # both move as the clock is set

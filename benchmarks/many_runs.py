@@ -29,7 +29,7 @@ from typing import Any
 import psutil
 from machine import facts, table, write_json
 from many_runs_store import STUDY, TRIALS, Filled, fill, quiet
-from postgresql_server import find_programs, postgresql_server
+from postgresql_server import installed, postgresql_server, sqlalchemy_url
 from tracking_server import make_tables, tracking_server
 
 from beauty_mlflow.errors import RefusedError
@@ -64,7 +64,7 @@ def opened(kind: str, folder: Path) -> Iterator[Place]:
     """Yield an empty store of a kind."""
     if kind == "postgresql":
         with postgresql_server() as plain:
-            url = plain.replace("postgresql:", "postgresql+psycopg:")
+            url = sqlalchemy_url(plain)
             with tracking_server(folder, url) as uri:
                 yield Place(uri, url)
         return
@@ -134,10 +134,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the result")
     given = parser.parse_args()
     count = given.runs or (QUICK_RUNS if given.quick else RUNS)
-    stores = given.stores or (["sqlite"] if given.quick else list(STORES))
-    if not find_programs() and not given.stores and "postgresql" in stores:
-        stores.remove("postgresql")
-        print("PostgreSQL isn't installed (apt-get install postgresql): left out", file=sys.stderr)
+    stores = given.stores or (["sqlite"] if given.quick else installed(STORES))
     report: dict[str, Any] = {"machine": facts(), "runs": count, "stores": {}}
     for kind in stores:
         with tempfile.TemporaryDirectory() as folder, opened(kind, Path(folder)) as place:

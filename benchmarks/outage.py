@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from machine import BenchmarkError, facts, spread, table, write_json
-from tracking_server import make_tables, tracking_server
+from tracking_server import make_tables, process_of, tracking_server
 
 ANSWERS, HANGS, GONE = "answers", "hangs", "is gone"
 NOTHING = "nothing is logged"
@@ -59,7 +58,7 @@ def _measure(folder: Path, database: Path, epochs: int, sides: dict[str, list[fl
 
     with tracking_server(folder, database) as uri:
         os.environ["MLFLOW_TRACKING_URI"] = uri
-        group = os.getpgid(_listening(uri))
+        group = process_of(uri)
         sides[NOTHING].append(_seconds(epochs, lambda _: None))
         for side in (ANSWERS, HANGS, GONE):
             run = begin(connect(), side)
@@ -90,14 +89,6 @@ def _seconds(epochs: int, log: Callable[[int], None]) -> float:
             matrix @ matrix
         log(epoch)
     return (time.perf_counter() - begun) / epochs
-
-
-def _listening(uri: str) -> int:
-    port = int(uri.rpartition(":")[2])
-    found = [one.pid for one in psutil.net_connections("tcp") if one.status == "LISTEN" and one.laddr.port == port]
-    if not found or found[0] is None:
-        raise BenchmarkError(f"the process that listens at {uri} can't be found: run this as its user")
-    return int(found[0])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,9 +4,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,6 +60,19 @@ def find_programs() -> Path | None:
     """Return the folder of PostgreSQL's programs; Debian's aren't on the path."""
     found = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
     return Path(found).resolve().parent if found else None
+
+
+def installed(stores: Sequence[str]) -> list[str]:
+    """Return the stores but for PostgreSQL where that isn't installed, which is then said."""
+    if find_programs() or "postgresql" not in stores:
+        return list(stores)
+    print("PostgreSQL isn't installed (apt-get install postgresql): left out", file=sys.stderr)
+    return [store for store in stores if store != "postgresql"]
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Return a database's URL as SQLAlchemy takes it: with the driver that is installed here, psycopg."""
+    return url.replace("postgresql:", "postgresql+psycopg:")
 
 
 def _other_user() -> dict[str, object]:

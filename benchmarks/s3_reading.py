@@ -10,8 +10,6 @@ last, which finds what the second has fetched.
 import argparse
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,8 +21,9 @@ from statistics import median
 
 import boto3
 import numpy as np
-from machine import facts, table, write_json
+from machine import BenchmarkError, facts, table, write_json
 from PIL import Image
+from tracking_server import free_port, server_of
 
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sources.locations import locate
@@ -33,7 +32,6 @@ from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 
 CLASSES, SIDE = 6, 128  # pixels: some 15 KB a picture
 URI = "s3://pictures/boxes"
-START_SECONDS = 120
 
 
 def main() -> None:
@@ -47,9 +45,12 @@ def main() -> None:
             "AWS_DEFAULT_REGION": "us-east-1",
             "BEAUTY_CACHE_DIR": str(folder / "cache"),
         }
-        with _server(given.latency):
-            manifest = _prepare(folder, given.pictures)
-            rates = _measure(manifest, folder / "cache", given.turns)
+        try:
+            with _server(folder, given.latency):
+                manifest = _prepare(folder, given.pictures)
+                rates = _measure(manifest, folder / "cache", given.turns)
+        except BenchmarkError as error:
+            sys.exit(f"error: {error}")
     print(table(["side", "pictures/s", "least", "most"], [_row(side, found) for side, found in rates.items()]))
     if given.json:
         write_json(given.json, {"machine": facts(), "latency": given.latency, "pictures_per_second": rates})
@@ -96,22 +97,13 @@ def _prepare(folder: Path, pictures: int) -> Path:
 
 
 @contextmanager
-def _server(latency: float) -> Iterator[None]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    words = f"import s3_server; s3_server.serve({port}, {latency})"
-    server = subprocess.Popen([sys.executable, "-c", words], cwd=Path(__file__).parent)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            if time.monotonic() > deadline or server.poll() is not None:
-                sys.exit("the S3 server didn't start")
-            time.sleep(0.1)
-        os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
+def _server(folder: Path, latency: float) -> Iterator[None]:
+    port = free_port()
+    command = [sys.executable, "-c", f"import s3_server; s3_server.serve({port}, {latency})"]
+    path = str(Path(__file__).parent)
+    with server_of(command, port, folder, ready="/moto-api/", PYTHONPATH=path) as uri:
+        os.environ["AWS_ENDPOINT_URL"] = uri
         yield
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def _row(side: str, rates: list[float]) -> list[str]:

@@ -32,8 +32,8 @@ from typing import Any
 import numpy as np
 import psutil
 from machine import BenchmarkError, facts, table, write_json
-from postgresql_server import find_programs, postgresql_server
-from tracking_server import make_tables, tracking_server
+from postgresql_server import installed, postgresql_server, sqlalchemy_url
+from tracking_server import make_tables, process_of, tracking_server
 
 from beauty_mlflow.errors import BeautyError, PrunedError, WorkError
 from beauty_mlflow.tracking import names
@@ -235,7 +235,7 @@ def unsent() -> list[str]:
 def opened(kind: str, folder: Path) -> Iterator[tuple[str, int]]:
     """Yield the address and the process of an empty server with that kind of store."""
     if kind == "postgresql":
-        with postgresql_server() as url, _served(folder, url.replace("postgresql:", "postgresql+psycopg:")) as server:
+        with postgresql_server() as url, _served(folder, sqlalchemy_url(url)) as server:
             yield server
         return
     with _served(folder, make_tables(folder / "template.db")) as server:
@@ -244,11 +244,8 @@ def opened(kind: str, folder: Path) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def _served(folder: Path, database: Path | str) -> Iterator[tuple[str, int]]:
-    before = set(_below(os.getpid()))
     with tracking_server(folder / "server", database) as uri:
-        children = {child.pid for child in psutil.Process().children()}
-        (process,) = children - before
-        yield uri, process
+        yield uri, process_of(uri)
 
 
 def main() -> None:
@@ -264,10 +261,7 @@ def main() -> None:
     size = Size(given.writers, QUARTERS, 50) if given.quick else Size(given.writers, given.runs, given.epochs)
     if size.runs % QUARTERS:
         parser.error(f"--runs must be a multiple of {QUARTERS}")
-    stores = given.stores or (["sqlite"] if given.quick else list(STORES))
-    if not given.stores and "postgresql" in stores and not find_programs():
-        stores.remove("postgresql")
-        print("PostgreSQL isn't installed (apt-get install postgresql): left out", file=sys.stderr)
+    stores = given.stores or (["sqlite"] if given.quick else installed(STORES))
     report: dict[str, Any] = {"machine": facts(), "size": asdict(size), "stores": {}}
     wrong = []
     for kind in stores:

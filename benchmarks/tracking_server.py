@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from machine import BenchmarkError
 
 START_SECONDS = 300
@@ -45,13 +46,16 @@ def make_tables(path: Path) -> Path:
 
 
 @contextmanager
-def server_of(command: list[str], port: int, folder: Path, **environment: str) -> Iterator[str]:
-    """Run a command that serves on a port of loopback and answers at /health; yield its address.
+def server_of(
+    command: list[str], port: int, folder: Path, *, ready: str = "/health", **environment: str
+) -> Iterator[str]:
+    """Run a command that serves on a port of loopback; yield its address once it answers.
 
     Args:
         command: What to start; its whole process group is ended.
         port: Where it listens.
         folder: Where it runs; its log is server.log there.
+        ready: The path of an address that is answered with a status below 400.
         environment: Beyond this process's.
 
     Raises:
@@ -69,7 +73,7 @@ def server_of(command: list[str], port: int, folder: Path, **environment: str) -
             start_new_session=True,
         )
         try:
-            _wait(uri, server, log)
+            _wait(f"{uri}{ready}", server, log)
             yield uri
         finally:
             _end(server)
@@ -94,11 +98,21 @@ def free_port() -> int:
     return port
 
 
-def _wait(uri: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+def process_of(uri: str) -> int:
+    """Return the number of the process that this one has started as the server at an address.
+
+    It leads the group of all that serve there.
+    """
+    port = uri.rpartition(":")[2]
+    (found,) = (child.pid for child in psutil.Process().children() if port in child.cmdline())
+    return int(found)
+
+
+def _wait(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            urllib.request.urlopen(f"{uri}/health", timeout=5).close()  # noqa: S310 - our own server
+            urllib.request.urlopen(address, timeout=5).close()  # noqa: S310 - our own server
         except OSError:
             time.sleep(0.2)
         else:

@@ -1,13 +1,10 @@
 """What every room's tests share: an environment of their own, and the three kinds of store."""
 
-import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
-import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,11 +13,9 @@ from hypothesis import settings
 HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # for what the tests of several rooms share
 
-from database_server import free_port  # noqa: E402
 from faulty_proxy import faulty_proxy  # noqa: E402
-from mlflow_server import server_command  # noqa: E402
+from mlflow_server import plain_environment, running, server_command  # noqa: E402
 
-SERVER_START_SECONDS = 300
 # MLflow keeps a pool of open connections to each SQLite file for the life of the process
 POOL = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
 
@@ -121,7 +116,7 @@ def sqlite_template(tmp_path_factory):
     """An SQLite store with its tables made: copying it saves two seconds a test."""
     path = tmp_path_factory.mktemp("template") / "mlflow.db"
     script = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
-    subprocess.run([sys.executable, "-c", script, f"sqlite:///{path}"], check=True, env=_plain_environment())
+    subprocess.run([sys.executable, "-c", script, f"sqlite:///{path}"], check=True, env=plain_environment())
     return path
 
 
@@ -141,9 +136,28 @@ def file_uri(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def running():
-    """A context manager that starts a server; see ``_running``."""
-    return _running
+def lasting_store(tmp_path_factory, sqlite_template, session_cache):
+    """A context manager for fixtures that several tests share: runs go to a store of their own, whose URI it yields."""
+
+    @contextmanager
+    def opened(name):
+        folder = tmp_path_factory.mktemp(name)
+        shutil.copy(sqlite_template, folder / "mlflow.db")
+        uri = f"sqlite:///{folder / 'mlflow.db'}"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MLFLOW_TRACKING_URI", uri)
+            patch.setenv(POOL, "NullPool")
+            patch.setenv("BEAUTY_CACHE_DIR", str(session_cache))
+            patch.setenv("BEAUTY_STATE_DIR", str(folder / "state"))
+            yield uri
+
+    return opened
+
+
+@pytest.fixture(scope="session", name="running")
+def running_server():
+    """A context manager that starts a server; see ``mlflow_server.running``."""
+    return running
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +166,7 @@ def server_uri(tmp_path_factory, sqlite_template):
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(sqlite_template, folder / "mlflow.db")
 
-    with _running(server_command(folder), folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
+    with running(server_command(folder), folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
         yield uri
 
 
@@ -187,53 +201,3 @@ def local_store(sqlite_uri, monkeypatch):
     """The quickest store alone, for tests that aren't about stores."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
     return sqlite_uri
-
-
-def _plain_environment():
-    return {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "BEAUTY_"))}
-
-
-@contextlib.contextmanager
-def _running(command, folder, *, port=None, ready="/health", **environment):
-    """Start a server on a free port of loopback, yield its address once it answers, and end its process group.
-
-    ``command`` makes the command line from the port; the server's log is server.log in ``folder``, where it runs.
-    """
-    port = str(port or free_port())
-    uri = f"http://127.0.0.1:{port}"
-    log = folder / "server.log"
-    with log.open("wb") as stream:
-        server = subprocess.Popen(
-            command(port),
-            cwd=folder,
-            env={**_plain_environment(), **environment},
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            _wait_until_healthy(f"{uri}{ready}", server, log)
-            yield uri
-        finally:
-            _end_group(server)
-
-
-def _wait_until_healthy(address, server, log):
-    deadline = time.monotonic() + SERVER_START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()  # noqa: S310 - our own server
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail(f"the server didn't start: {log.read_text()[-2000:]}")
-
-
-def _end_group(server):
-    os.killpg(server.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(20)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(server.pid, signal.SIGKILL)  # workers that outlived their parent
-    server.wait()

@@ -4,6 +4,8 @@ import threading
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 
+POLL_SECONDS = 0.02  # half of it is what each end waits for
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -21,7 +23,7 @@ def served(handler, **attributes):
     with _Server(("127.0.0.1", 0), handler) as server:
         for name, value in attributes.items():
             setattr(server, name, value)
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=[POLL_SECONDS])
         thread.start()
         try:
             yield f"127.0.0.1:{server.server_port}"

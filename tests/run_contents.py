@@ -1,7 +1,6 @@
 """Doing to a run what a training does, and what the store has of it then."""
 
 import random
-import time
 
 import numpy as np
 
@@ -15,13 +14,6 @@ DATASET = Dataset("boxes/val", "0" * 32, "val", "/data/boxes", 10, 2)
 
 def figures(epoch):
     return {name: epoch + position / 8 for position, name in enumerate(names.EPOCH_METRICS)}
-
-
-def until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def do_everything(run, folder, *, between=lambda _: None):
@@ -44,7 +36,10 @@ def do_everything(run, folder, *, between=lambda _: None):
 
 
 def content(run_id, uri):
-    """What the store has of a run: every value of every metric with its step, and all else but times and addresses."""
+    """What the store has of a run: every value of every metric with its step, and all else but times and addresses.
+
+    The ids of the run and of its experiment aren't in it.
+    """
     client = connect(uri=uri).client
     run = client.get_run(run_id)
     histories = {
@@ -52,7 +47,8 @@ def content(run_id, uri):
         for name in run.data.metrics
         if not name.startswith(names.SYSTEM_PREFIX)
     }
-    tags = {name: value for name, value in run.data.tags.items() if name != "mlflow.runName"}
+    experiment = f"#/experiments/{run.info.experiment_id}/"
+    tags = [(name, value) for name, value in run.data.tags.items() if name != "mlflow.runName"]
     artifacts = {
         entry.path: entry.file_size for folder in ("figures", "raw") for entry in client.list_artifacts(run_id, folder)
     }
@@ -61,7 +57,7 @@ def content(run_id, uri):
         "status": run.info.status,
         "metrics": histories,
         "parameters": run.data.params,
-        "tags": {name: value.replace(run_id, "ID") for name, value in tags.items()},
+        "tags": {name: value.replace(run_id, "ID").replace(experiment, "#/experiments/ID/") for name, value in tags},
         "inputs": [(one.dataset.name, one.tags[0].value) for one in run.inputs.dataset_inputs],
         "artifacts": artifacts,
         "images": images,

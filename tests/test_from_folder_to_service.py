@@ -1,22 +1,18 @@
 """docs/from-folder-to-service.md, its commands run in the page's order as a reader would run them."""
 
-import contextlib
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
+from mlflow_server import end, wait_until_it_answers
 from pages import page, steps
 
 PAGE = page("from-folder-to-service.md")
 SERVER = "mlflow models serve"
-START_SECONDS = 300
 
 
 @pytest.mark.slow
@@ -80,19 +76,8 @@ class Shell:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_SECONDS
-        ping = re.search(r"http://\S+/ping", PAGE)[0]
-        while time.monotonic() < deadline and self.server.poll() is None:
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(ping, timeout=5).close()  # noqa: S310 - our own server
-                return
-            time.sleep(0.5)
-        pytest.fail(f"the server didn't start: {(self.folder / 'server.log').read_text()[-2000:]}")
+        wait_until_it_answers(self.server, re.search(r"http://\S+/ping", PAGE)[0], self.folder)
 
     def close(self):
         if self.server:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.server.pid, signal.SIGTERM)
-                self.server.wait(20)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.server.pid, signal.SIGKILL)
+            end(self.server)

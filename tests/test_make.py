@@ -3,13 +3,13 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
+from database_server import free_port
 
 ROOT = Path(__file__).parents[1]
 MAKE = ["make", "--no-print-directory"]  # make test is itself a make
@@ -43,9 +43,7 @@ def test_demo_on_a_fresh_copy(tmp_path):
 
 
 def assert_ui_shows_the_run(copy, environment, run_id):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [*MAKE, "ui", f"PORT={port}"]
     with subprocess.Popen(command, cwd=copy, env=environment, start_new_session=True) as server:
         try:

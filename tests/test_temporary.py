@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ageing import grow_old
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,13 +52,6 @@ def writer(tmp_path, monkeypatch):
     yield process
     process.kill()
     process.communicate()
-
-
-def grow_old(*folders):
-    """As if some seconds had passed."""
-    for folder in folders:
-        for path in folder.rglob("*"):
-            os.utime(path, (time.time() - 10,) * 2)
 
 
 def test_what_a_living_process_writes_is_left_alone(writer, tmp_path):

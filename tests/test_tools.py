@@ -9,11 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from database_server import free_port
+from waiting import until
 
 TOOLS = Path(__file__).parents[1] / "tools"
 
@@ -66,16 +67,10 @@ def test_every_place_in_a_pictures_address_is_known():
 @pytest.fixture
 def ui(local_store):
     """The port of `make ui`'s server on an empty store, and its process; whatever it starts ends with it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, TOOLS / "ui.py", f"--port={port}"]
     with subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
-        deadline = time.monotonic() + 300
-        while not answers(port):
-            assert server.poll() is None, server.stderr.read()
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        until(lambda: answers(port), seconds=300, pause=0.2, process=server)
         yield port, server
         os.killpg(server.pid, signal.SIGTERM)
 

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterable
+from functools import cached_property
 from threading import Lock
 
 from beauty_mlflow.cache.filed import has_file, read_file, touch_file, write_file
@@ -67,11 +68,17 @@ class Files:
         self._granted -= size
         return True
 
+    @cached_property
+    def _limited(self) -> Cache:
+        """The cache with its limit, swept; for both it is looked through, so not before the first writing."""
+        cache = open_cache(self._cache_gb)
+        cache.sweep()
+        return cache
+
     def _ask(self, size: int, *, evict: bool) -> None:
         try:
-            cache = open_cache(self._cache_gb)
-            wanted = max(size, min(_MOST, (cache.budget_bytes or 0) // _SHARE))
-            self._granted = cache.room_for_files(wanted, self._began if evict else None)
+            wanted = max(size, min(_MOST, (self._limited.budget_bytes or 0) // _SHARE))
+            self._granted = self._limited.room_for_files(wanted, self._began if evict else None)
         except CacheError as error:
             self._refuse(f"can't be used ({error})", evict=evict)
         if self._granted < size:

@@ -9,7 +9,7 @@ from pathlib import Path
 from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.cache.layout import ENTRY, LOCK, PARTIAL, REMOVED, Place, disk_bytes, read_description, remove_folder
 from beauty_mlflow.cache.wording import in_words
-from beauty_mlflow.locks import Lock, try_lock
+from beauty_mlflow.locks import Lock, is_held, try_lock
 
 _FOLDER = re.compile(rf"(?P<name>(?P<kind>[a-z_]+)-[0-9a-f]{{32}})(?P<partial>{re.escape(PARTIAL)})?")
 
@@ -57,10 +57,7 @@ class Stored:
 
     def in_use(self) -> bool:
         """Return whether somebody reads or makes it."""
-        lock = self.try_take()
-        if lock:
-            lock.release()
-        return lock is None
+        return is_held(self.place.lock)
 
     def remove(self, lock: Lock) -> None:
         """Remove it and its lock's file; the lock is ours."""

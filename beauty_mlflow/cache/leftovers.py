@@ -1,7 +1,6 @@
 """What killed processes have left in the cache."""
 
 import shutil
-import time
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from beauty_mlflow.cache.inventory import Stored, scan, sweep
 from beauty_mlflow.cache.layout import LOCK, REMOVED, Place, entries_folder
 from beauty_mlflow.cache.sizes import size_text
 from beauty_mlflow.leftovers import Leftover
-from beauty_mlflow.locks import try_lock
+from beauty_mlflow.locks import is_held
 from beauty_mlflow.temporary import bytes_below
 
 PARTIAL, DAMAGED, DELETED, LOCKS = (
@@ -75,13 +74,10 @@ def _locks(folder: Path) -> list[Leftover]:
         sweep(folder)
         return True
 
-    oldest = min((path.stat().st_mtime for path in unused), default=time.time())
+    oldest = min(path.stat().st_mtime for path in unused)
     return [Leftover(LOCKS, str(folder), "remove them", mend, since=oldest, details=f"{len(unused)} files")]
 
 
 def _is_unused(path: Path) -> bool:
     place = Place(path.parent, path.name.removesuffix(LOCK))
-    lock = None if place.whole.exists() or place.partial.exists() else try_lock(path, exclusive=True)
-    if lock:
-        lock.release()
-    return lock is not None
+    return not (place.whole.exists() or place.partial.exists() or is_held(path))

@@ -1,7 +1,5 @@
 """How large the cache may become."""
 
-import shutil
-
 from beauty_mlflow.cache.sizes import GB
 from beauty_mlflow.cache.store import Cache
 
@@ -12,7 +10,5 @@ def open_cache(gb: float) -> Cache:
     """Return the cache, limited to so many GB; 0 is a fifth of what is free on its disk, its own files counted in."""
     if gb:
         return Cache(budget_bytes=int(gb * GB))
-    cache = Cache()
-    folder = next(folder for folder in (cache.folder, *cache.folder.parents) if folder.exists())
-    free = shutil.disk_usage(folder).free + cache.usage().bytes
-    return Cache(budget_bytes=free // _SHARE)
+    usage = Cache().usage()
+    return Cache(budget_bytes=(usage.disk_free + usage.bytes) // _SHARE)

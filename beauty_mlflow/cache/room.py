@@ -1,16 +1,16 @@
 """Keeping the cache within its budget and its disk. All of this happens under the lock of the whole cache."""
 
-import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from beauty_mlflow.cache.contents import scan, sweep
+from beauty_mlflow.cache.contents import listed, scan, sweep
 from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.layout import Place
 from beauty_mlflow.cache.sizes import GB, size_text
 from beauty_mlflow.errors import CacheError
+from beauty_mlflow.files import free_bytes
 from beauty_mlflow.locks import Lock
 
 
@@ -49,7 +49,7 @@ def measure(folder: Path, budget: int | None) -> Usage:
     """Return how large the cache is."""
     stored = scan(folder)
     used = sum(one.full_size for one in stored if one.in_use())
-    return Usage(sum(one.size for one in stored), used, _free(folder), budget)
+    return Usage(sum(one.size for one in stored), used, free_bytes(folder), budget)
 
 
 def make_room(folder: Path, wanted: Mapping[Place, int], budget: int | None) -> list[Stored]:
@@ -75,7 +75,7 @@ def make_room(folder: Path, wanted: Mapping[Place, int], budget: int | None) -> 
         kept = sum(one.full_size for one in busy)
         removable = sum(one.size for one, _ in free)
         coming = sum(one.full_size - one.size for one in busy)
-        over_disk = needed - begun + coming - _free(folder)
+        over_disk = needed - begun + coming - free_bytes(folder)
         over_budget = needed + kept + removable - budget if budget is not None else over_disk
         if over_budget > removable and budget is not None:
             raise CacheError(_over_budget(needed, kept, budget, over_budget - removable))
@@ -85,7 +85,7 @@ def make_room(folder: Path, wanted: Mapping[Place, int], budget: int | None) -> 
 
 
 def room_for_files(folder: Path, wanted: int, budget: int | None, unused_since: float | None) -> int:
-    """Make room for files, as far as that goes.
+    """Make room for files, as far as that goes; what is stale is only swept where the disk is short.
 
     Args:
         folder: The cache's.
@@ -96,10 +96,12 @@ def room_for_files(folder: Path, wanted: int, budget: int | None, unused_since: 
     Returns:
         Bytes that they can take, at most those wanted.
     """
-    sweep(folder)
     stored = scan(folder)
     full = sum(one.full_size for one in stored)
-    free = _free(folder) - (full - sum(one.size for one in stored))
+    coming = full - sum(one.size for one in stored)
+    if free_bytes(folder) - coming < wanted:
+        sweep(folder)
+    free = free_bytes(folder) - coming
     spare = free if budget is None else min(free, budget - full)
     if spare < wanted and unused_since is not None:
         with ExitStack() as held:
@@ -115,8 +117,9 @@ def prune(folder: Path, keep: int, kind: str) -> Pruned:
     with ExitStack() as held:
         free, busy = _take(stored, held)
         gone = _remove_until(free, sum(one.size for one in stored) - keep)
-    fits = [(one, f"fits in the {size_text(keep)} to keep") for one, _ in free if one not in gone]
-    return Pruned(gone, [*((one, "in use") for one in busy), *fits])
+    fits = listed([one for one, _ in free if one not in gone])
+    why = f"fits in the {size_text(keep)} to keep"
+    return Pruned(listed(gone), [*((one, "in use") for one in busy), *((one, why) for one in fits)])
 
 
 def _take(stored: list[Stored], held: ExitStack) -> tuple[list[tuple[Stored, Lock]], list[Stored]]:
@@ -141,11 +144,6 @@ def _remove_until(free: list[tuple[Stored, Lock]], over: int) -> list[Stored]:
         gone.append(one)
         over -= one.size
     return gone
-
-
-def _free(folder: Path) -> int:
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    return shutil.disk_usage(there).free
 
 
 def _over_budget(needed: int, kept: int, budget: int, short: int) -> str:

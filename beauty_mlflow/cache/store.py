@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
-from beauty_mlflow.cache.contents import listed, scan
+from beauty_mlflow.cache.contents import listed, scan, sweep
 from beauty_mlflow.cache.entries import Entry
 from beauty_mlflow.cache.failures import explained
 from beauty_mlflow.cache.filed import FileBatch, verify_files
@@ -17,7 +16,7 @@ from beauty_mlflow.cache.progress import Progress, say, silent
 from beauty_mlflow.cache.room import Pruned, Usage, measure, prune, room_for_files
 from beauty_mlflow.cache.shelf import Shelf
 from beauty_mlflow.cache.sizes import MB
-from beauty_mlflow.cache.verifying import verify_entry
+from beauty_mlflow.cache.verifying import Megabytes, verify_entry
 from beauty_mlflow.errors import CacheError
 from beauty_mlflow.locks import Lock, Note
 
@@ -120,8 +119,16 @@ class Cache:
             CacheError: The folder can't be used.
         """
         with self._shelf.alone():
-            pruned = prune(self.folder, keep_bytes, kind)
-        return replace(pruned, gone=listed(pruned.gone))
+            return prune(self.folder, keep_bytes, kind)
+
+    def sweep(self) -> None:
+        """Remove what interrupted removals, and files that were half written, have left.
+
+        Raises:
+            CacheError: The folder can't be used.
+        """
+        with self._shelf.alone():
+            sweep(self.folder)
 
     def verify(self, kind: str = "", progress: Progress = silent) -> tuple[list[Stored], list[str]]:
         """Read every whole entry of a kind (empty: of all); damaged ones are removed.
@@ -133,18 +140,19 @@ class Cache:
             CacheError: The folder can't be used.
         """
         with explained(self.folder):
-            whole = [one for one in listed(scan(self.folder, kind)) if one.whole]
+            whole = [one for one in scan(self.folder, kind) if one.whole]
         problems: list[str] = []
         with progress("Verifying, MB", sum(one.size for one in whole) // MB) as bar:
+            done = Megabytes(bar)
             for one in whole:
                 if isinstance(one, FileBatch):
                     problems += verify_files(one)
-                    bar.update(one.size // MB)
+                    done.add(one.size)
                     continue
                 entry = self._shelf.open(one.place, problems.append)
                 if entry:
-                    problems += verify_entry(entry, bar)
-        return whole, problems
+                    problems += verify_entry(entry, done)
+        return listed(whole), problems
 
     def _open_or_lock(
         self, wanted: Mapping[Key, Rows], entries: dict[Key, Entry], opened: ExitStack, locks: ExitStack

@@ -7,14 +7,27 @@ from beauty_mlflow.cache.sizes import MB
 from beauty_mlflow.errors import CacheError
 
 
-def verify_entry(entry: Entry, bar: ProgressBar) -> list[str]:
+class Megabytes:
+    """Counts bytes on a bar of MB, without losing any by rounding."""
+
+    def __init__(self, bar: ProgressBar) -> None:
+        self._bar = bar
+        self._bytes = 0
+
+    def add(self, size: int) -> None:
+        """Count so many bytes more as done."""
+        before = self._bytes // MB
+        self._bytes += size
+        self._bar.update(self._bytes // MB - before)
+
+
+def verify_entry(entry: Entry, done: Megabytes) -> list[str]:
     """Read every row of an entry that was just opened, and close it.
 
     Returns:
         What is wrong with it, in a sentence; nothing where all is well.
     """
     step = rows_at_once(entry.rows.row_bytes)
-    told = 0
     with entry:
         for start in range(0, entry.rows.count, step):
             end = min(start + step, entry.rows.count)
@@ -22,6 +35,5 @@ def verify_entry(entry: Entry, bar: ProgressBar) -> list[str]:
                 entry.read(np.arange(start, end))
             except CacheError as error:
                 return [str(error)]
-            bar.update(end * entry.rows.row_bytes // MB - told)
-            told = end * entry.rows.row_bytes // MB
+            done.add((end - start) * entry.rows.row_bytes)
     return []

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from beauty_mlflow.data.progress import Progress, silent_progress
-from beauty_mlflow.data.sources.locations import Location, readers
+from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.suspects import Suspects, find_suspects
 
@@ -37,11 +37,6 @@ class Evaluated:
     def suspects(self) -> Suspects:
         """The pictures worth a look; several evaluators show them."""
         return find_suspects(self.table, trained_on=self.trained_on)
-
-    @property
-    def readers(self) -> int | None:
-        """How many threads should read them at once; None is one a core."""
-        return readers(self.data) if self.data else None
 
     def files(self, rows: Iterable[int]) -> list[Location]:
         """Return the pictures' files by their rows, for evaluators that are asked only where there is ``data``."""

@@ -11,9 +11,10 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
+from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.regular import read_file
-from beauty_mlflow.data.sources.locations import Location
+from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError, PictureError, TrackingError, UnreachableError
 from beauty_mlflow.jobs.evaluated_before import tables_of
@@ -197,10 +198,13 @@ def _ancestors(store: Store, training: Run, known: frozenset[str] = frozenset())
 
 
 def _read(split: Split, rows: pd.DataFrame) -> list[bytes]:
-    return [_read_one(split.folder / path, digest) for path, digest in zip(rows["path"], rows["sha256"], strict=True)]
+    files = [(split.folder / path, digest) for path, digest in zip(rows["path"], rows["sha256"], strict=True)]
+    threads = readers(split.folder)
+    return [*(map(_read_one, files) if threads is None else map_threads(_read_one, files, threads))]
 
 
-def _read_one(path: Location, digest: str) -> bytes:
+def _read_one(file: tuple[Location, str]) -> bytes:
+    path, digest = file
     try:
         content = read_file(path)
     except PictureError as error:

@@ -1,7 +1,6 @@
 """Whether this machine has what the other commands need. TensorFlow is imported only where there is a GPU."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Literal
 
 from beauty_mlflow.cache.sizes import GB, size_text
 from beauty_mlflow.errors import BeautyError
-from beauty_mlflow.files import cache_folder, state_folder
+from beauty_mlflow.files import cache_folder, free_bytes, nearest_existing, state_folder
 from beauty_mlflow.hardware import cores, gpus
 from beauty_mlflow.installation import TENSORFLOW, Installation, look_at_installation
 from beauty_mlflow.networks.availability import find_weights
@@ -81,8 +80,7 @@ def check_disks(store: Path | None) -> list[Check]:
 
 
 def _disk(name: str, folder: Path) -> Check:
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free
+    there, free = nearest_existing(folder), free_bytes(folder)
     if not os.access(there, os.W_OK | os.X_OK):
         return Check(f"disk, {name}", "wrong", f"{there} isn't writable")
     state: State = "wrong" if free < NONE else "note" if free < LITTLE else "ok"

@@ -22,7 +22,7 @@ from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.models import download, fetch_model, locate_model, training_run_of
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.spool.recorded import record
+from beauty_mlflow.tracking.spool.recorded import begin
 from beauty_mlflow.tracking.store import Store, connect
 
 
@@ -42,7 +42,7 @@ def evaluate_logged(parameters: Evaluate) -> Summary:
     subject = _grouped(_subject(training, parameters, description.classes), parameters.groups)
     subject.announce()
     second = _second(store, parameters, subject) if parameters.beside else None
-    run = record(Run.open(replace(store, experiment_id=training.experiment_id), f"evaluate {description.network}"))
+    run = begin(replace(store, experiment_id=training.experiment_id), f"evaluate {description.network}")
     with tracked(run):
         run.log_parameters(parameters.as_text())
         run.set_tags({names.EVALUATES: training.run_id, names.FINGERPRINT: subject.split.fingerprint})

@@ -1,6 +1,6 @@
 """What crashes have left, asked of every room, and mending it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,12 @@ from beauty_mlflow.errors import BeautyError
 from beauty_mlflow.files import cache_folder, state_folder
 from beauty_mlflow.jobs.session_leftovers import find as find_states
 from beauty_mlflow.jobs.syncing import sync
-from beauty_mlflow.leftovers import Leftover
+from beauty_mlflow.leftovers import Leftover, Note
 from beauty_mlflow.search.leftovers import find as find_trials
 from beauty_mlflow.search.storages import Storage
 from beauty_mlflow.temporary import abandoned, abandoned_beside, abandoned_homes, remove
 from beauty_mlflow.tracking.leftovers import StoreLeftovers
+from beauty_mlflow.tracking.spool.journal import spool_folder
 from beauty_mlflow.tracking.spool.sync import Unsent, unbegun_spools, unsent_spools
 from beauty_mlflow.tracking.store import Store, project_root, store_folder
 
@@ -109,7 +110,7 @@ def _mend(one: Leftover) -> str:
         return str(error)
 
 
-def _spools(_: Places, note: Callable[[str], None]) -> list[Leftover]:
+def _spools(_: Places, note: Note) -> list[Leftover]:
     spools = unsent_spools()
     alive = sum(spool.alive for spool in spools)
     if alive:
@@ -135,28 +136,29 @@ def _remove_unbegun(folder: Path) -> bool:
 
 
 def _send(key: str) -> bool:
-    return bool(sync(key))
+    sync(key)
+    return not (spool_folder() / key).exists()
 
 
-def _tracked(places: Places, note: Callable[[str], None]) -> Iterator[Leftover]:
+def _tracked(places: Places, note: Note) -> Iterator[Leftover]:
     if places.store is None:
         return
     spools = [spool for spool in unsent_spools() if spool.changes or spool.alive]
     unsent = {name for spool in spools for name in (spool.run_id, spool.folder.name)}
     looking = StoreLeftovers(places.store, unsent, places.silent_hours, note)
     yield from looking.find()
-    yield from find_states(looking, unsent, note)
+    yield from find_states(looking)
 
 
-def _trials(places: Places, note: Callable[[str], None]) -> list[Leftover]:
+def _trials(places: Places, note: Note) -> list[Leftover]:
     return find_trials(places.storage, note) if places.storage else []
 
 
-def _cache(_: Places, __: Callable[[str], None]) -> list[Leftover]:
+def _cache(_: Places, __: Note) -> list[Leftover]:
     return find_in_cache()
 
 
-def _temporary(places: Places, _: Callable[[str], None]) -> Iterator[Leftover]:
+def _temporary(places: Places, _: Note) -> Iterator[Leftover]:
     store = places.store and store_folder(places.store.uri)
     beside = {folder.resolve() for folder in (Path.cwd(), project_root(), *([store] if store else []))}
     below = {folder.resolve() for folder in (cache_folder(), state_folder(), *places.folders)}

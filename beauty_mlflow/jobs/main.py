@@ -1,7 +1,7 @@
 from pydantic import Field, model_validator
 
 from beauty_mlflow.jobs.finetune import DEFAULT_BLOCKS, Finetune, finetune_in
-from beauty_mlflow.jobs.parameters import Count, ExistingPath, Job, Parameters, Seed, Summary
+from beauty_mlflow.jobs.parameters import Count, ExistingPath, Job, Parameters, Seed, Summary, Switch
 from beauty_mlflow.jobs.training_parameters import NetworkName, Weights
 
 _FINETUNE = Finetune.model_fields
@@ -18,7 +18,7 @@ class Main(Parameters):
     epochs: Count = Field(100, description=_FINETUNE["epochs"].description)
     weights: Weights = Field("auto", description=_FINETUNE["weights"].description)
     seed: Seed = Field(0, description=_FINETUNE["seed"].description)
-    offline: bool = Field(False, description=_FINETUNE["offline"].description)
+    offline: Switch = Field(False, description=_FINETUNE["offline"].description)
 
     @model_validator(mode="after")
     def _finetune_accepts(self) -> "Main":

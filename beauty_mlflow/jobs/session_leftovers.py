@@ -1,34 +1,27 @@
 """What trainings have left of their state on this machine."""
 
 import json
-from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from beauty_mlflow.cache.sizes import size_text
 from beauty_mlflow.jobs.sessions import LOCK_FILE, SESSION_FILE, states_folder
 from beauty_mlflow.leftovers import Leftover
 from beauty_mlflow.locks import is_held
 from beauty_mlflow.temporary import bytes_below, remove
-from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.finding import all_experiments, find_runs
 from beauty_mlflow.tracking.leftovers import StoreLeftovers
 from beauty_mlflow.tracking.redaction import redact
+from beauty_mlflow.tracking.searches import begun_offline
 
 STATE = "state of a run that nobody goes on with"
 
-Note = Callable[[str], None]
 
-
-def find(looking: StoreLeftovers, unsent: Collection[str], note: Note) -> list[Leftover]:
+def find(looking: StoreLeftovers) -> list[Leftover]:
     """Return the states that no run needs; ``note`` hears of those that are kept.
 
     Args:
         looking: Knows the store.
-        unsent: Ids of runs whose last changes are still to be sent.
-        note: Takes sentences.
 
     Raises:
         TrackingError: The store doesn't answer.
@@ -39,7 +32,7 @@ def find(looking: StoreLeftovers, unsent: Collection[str], note: Note) -> list[L
     needed: list[Path] = []
     elsewhere: list[Path] = []
     for folder in folders:
-        if folder.name in unsent or is_held(folder / LOCK_FILE):
+        if folder.name in looking.unsent or is_held(folder / LOCK_FILE):
             continue
         why = _why(looking, folder)
         if why is None:
@@ -51,15 +44,17 @@ def find(looking: StoreLeftovers, unsent: Collection[str], note: Note) -> list[L
         else:
             needed.append(folder)
     if needed:
-        note(f"{_counted(needed)}: their runs can go on, by the parameter resume. Who deletes such a run frees it")
+        looking.note(
+            f"{_counted(needed)}: their runs can go on, by the parameter resume. Who deletes such a run frees it"
+        )
     if elsewhere:
-        note(f"{_counted(elsewhere)}: their runs aren't in this store. Look at theirs by MLFLOW_TRACKING_URI")
+        looking.note(f"{_counted(elsewhere)}: their runs aren't in this store. Look at theirs by MLFLOW_TRACKING_URI")
     return found
 
 
 def _why(looking: StoreLeftovers, folder: Path) -> str | None:
     """Return why nobody needs a state; empty where somebody may, None where that can't be told from this store."""
-    run = looking.run(folder.name) or _offline(looking, folder.name)
+    run = looking.run(folder.name) or begun_offline(looking.store.client, folder.name)
     if run is None:
         return "its run is gone" if _store_of(folder) == redact(looking.store.uri) else None
     if not looking.is_dead(run):
@@ -69,12 +64,6 @@ def _why(looking: StoreLeftovers, folder: Path) -> str | None:
     if str(run.info.status) == "FINISHED":
         return "its run is finished"
     return "" if (folder / SESSION_FILE).is_file() else "it doesn't say what to do"
-
-
-def _offline(looking: StoreLeftovers, key: str) -> Any | None:  # noqa: ANN401 - MLflow's entity
-    """Return the run that was called so until the store gave it an id."""
-    inside = list(all_experiments(looking.store).values())
-    return next(find_runs(looking.store, inside, {names.OFFLINE: key}, page=1), None)
 
 
 def _store_of(folder: Path) -> str:

@@ -3,7 +3,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from beauty_mlflow.jobs.model_names import RUN_ID
-from beauty_mlflow.jobs.parameters import Job, Parameters, Summary
+from beauty_mlflow.jobs.parameters import Job, Parameters, Summary, Switch
 
 
 def _run_id(value: str) -> str:
@@ -19,7 +19,7 @@ class Sync(Parameters):
     job = "sync"
 
     run: Annotated[str, AfterValidator(_run_id)] = Field("", description="Only this run; empty is every one.")
-    discard: bool = Field(False, description="Delete what `run` has left unsent instead, for good.")
+    discard: Switch = Field(False, description="Delete what `run` has left unsent instead, for good.")
 
     @model_validator(mode="after")
     def _discards_one(self) -> "Sync":

@@ -1,6 +1,5 @@
 """Sending what runs have left unsent, store by store."""
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,6 +8,7 @@ from beauty_mlflow.errors import BeautyError, ParameterError, WorkError
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.tracking.redaction import HIDDEN, redact
+from beauty_mlflow.tracking.spool.journal import Journal
 from beauty_mlflow.tracking.spool.sync import Unsent, send, unsent_spools
 from beauty_mlflow.tracking.store import Store, connect, offline_store
 
@@ -52,7 +52,7 @@ def discard(run_id: str) -> Summary:
     (spool,) = _chosen(run_id)
     if spool.alive:
         raise ParameterError(f"Run {run_id} is still at work in a process, which sends its changes; end that first.")
-    shutil.rmtree(spool.folder)
+    Journal(spool.folder).remove()
     return [("discarded", f"{spool.changes} changes of run {run_id}, {spool.bytes:,} bytes")]
 
 

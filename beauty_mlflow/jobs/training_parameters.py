@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from beauty_mlflow.jobs.model_names import RUN_ID
-from beauty_mlflow.jobs.parameters import Count, ExistingPath, Parameters, Seed, known, recalled
+from beauty_mlflow.jobs.parameters import Count, ExistingPath, Parameters, Seed, Switch, known, recalled
 from beauty_mlflow.networks.table import NETWORKS, get_network
 from beauty_mlflow.training.recipes import OPTIMIZERS, RECIPES
 
@@ -131,7 +131,7 @@ class TrainingParameters(Parameters):
     resume: Annotated[str, AfterValidator(_run_id)] = Field(
         "", description="The id of an interrupted run to go on with, with that run's own parameters."
     )
-    offline: bool = Field(
+    offline: Switch = Field(
         False, description="Ask nothing of the tracking store: the run is kept on this machine until `beauty sync`."
     )
 

@@ -19,6 +19,7 @@ from beauty_mlflow.search.executors.pipe import PipeListener
 from beauty_mlflow.shortages import explain
 from beauty_mlflow.temporary import temporary_home
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.epochs import sums_of
 from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.runs import Run
@@ -54,7 +55,7 @@ def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
         has_checked=True,
         started=listener.started,
         epoch=listener.epoch,
-        keeps_model=lambda metrics: listener.keeps_model({**metrics, names.SECONDS: _seconds(done[-1].run)}),
+        keeps_model=listener.keeps_model,
     )
     try:
         in_session(parameters, parameters.command(), follow, follower=follower)  # type: ignore[arg-type]
@@ -73,7 +74,8 @@ def figures_of(run: Run) -> Mapping[str, float]:
     """Return what a finished trial's run came to: ``names.OBJECTIVES``, and more."""
     known = run.parameters()
     sizes = {name: float(known[name]) for name in (names.PARAMETERS_TOTAL, names.PARAMETERS_TRAINABLE)}
-    return {**run.metrics(), **sizes, names.SECONDS: _seconds(run)}
+    metrics = run.metrics()
+    return {**metrics, **sizes, names.SECONDS: sums_of(run, metrics)[names.SECONDS]}
 
 
 def _close_earlier(tags: Mapping[str, str], continues: str) -> None:
@@ -103,10 +105,6 @@ def _with_state(current: Session, work: Any) -> Summary:  # noqa: ANN401 - a fun
         raise
     current.run.set_tags({names.TRIAL_STATE: "COMPLETE"})
     return summary
-
-
-def _seconds(run: Run) -> float:
-    return sum(run.metric_history("epoch_seconds").values())
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Trials that dead workers have left RUNNING."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -9,15 +9,13 @@ from optuna.exceptions import OptunaError
 from sqlalchemy.exc import SQLAlchemyError
 
 from beauty_mlflow.errors import StorageError
-from beauty_mlflow.leftovers import Leftover
+from beauty_mlflow.leftovers import Leftover, Note
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State
 from beauty_mlflow.search.storages import Storage, reason_of
 from beauty_mlflow.search.studies import IDENTITY
 
 TRIAL = "trial without a worker"
-
-Note = Callable[[str], None]
 
 
 def find(storage: Storage, note: Note) -> list[Leftover]:

@@ -68,6 +68,11 @@ def is_temporary(error: BaseException) -> bool:
             return False
 
 
+def is_missing(error: MlflowException) -> bool:
+    """Return whether the store said that it doesn't have what was asked for."""
+    return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")
+
+
 def shorten(text: str, limit: int) -> str:
     """Cut a text to ``limit`` characters, saying how many there were."""
     if len(text) <= limit:

@@ -1,6 +1,6 @@
 """Finding runs by what they hold."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,11 +8,11 @@ from mlflow.entities import ViewType
 
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.searches import PAGE, every_page
 from beauty_mlflow.tracking.store import Store
 
-PAGE, FEW = 1000, 10
+FEW = 10
 REFERENCE = "beauty-thesis-2018"  # the figures of a publication, not runs of ours
 
 OLDEST_FIRST = "attributes.start_time ASC"
@@ -27,7 +27,7 @@ def find_runs(
     order: Sequence[str] = (OLDEST_FIRST,),
     what: str = "runs",
     view: int = ViewType.ACTIVE_ONLY,
-    page: int = 0,
+    page: int = PAGE,
 ) -> Iterator[Any]:
     """Yield MLflow's entities of the runs in these experiments that have these tags and meet MLflow's conditions.
 
@@ -83,18 +83,6 @@ def all_experiments(store: Store) -> dict[str, str]:
     """Return every experiment's id by its name."""
     listed = every_page(store.client.search_experiments, "list the experiments")
     return {one.name: str(one.experiment_id) for one in listed}
-
-
-def every_page(search: Callable[..., Any], action: str, size: int = 0) -> Iterator[Any]:
-    """Yield everything that one of MLflow's searches finds, ``size`` at a time; ``action`` is what an error says."""
-    token = None
-    while True:
-        with translated(action):
-            page = search(max_results=size or PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def best_trained(store: Store, inside: Sequence[str], study: str = "") -> Run:

@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,16 +13,16 @@ from typing import Any
 
 from mlflow.exceptions import MlflowException
 
-from beauty_mlflow.leftovers import Leftover
+from beauty_mlflow.leftovers import Leftover, Note
 from beauty_mlflow.temporary import remove
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.failures import translated
-from beauty_mlflow.tracking.finding import all_experiments, every_page, find_runs
+from beauty_mlflow.tracking.failures import is_missing, translated
+from beauty_mlflow.tracking.finding import find_runs
+from beauty_mlflow.tracking.model_upload import PENDING
 from beauty_mlflow.tracking.owners import hosts_of, life_of, processes_of
 from beauty_mlflow.tracking.registry import Registry
+from beauty_mlflow.tracking.searches import every_page
 from beauty_mlflow.tracking.store import Store, store_path
-
-Note = Callable[[str], None]
 
 RUN, MODEL, MOVE, UPLOAD = (
     "run without a process",
@@ -31,8 +31,6 @@ RUN, MODEL, MOVE, UPLOAD = (
     "half of an uploaded file",
 )
 DIED = "its process died; found by `beauty doctor`"
-MISSING = "RESOURCE_DOES_NOT_EXIST"
-PENDING = "PENDING"
 _UPLOADS = ".artifact.uploading."  # MLflow's name of a file until it is whole
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 _HOUR = 3600
@@ -62,13 +60,14 @@ class StoreLeftovers:
         Raises:
             TrackingError: The store doesn't answer.
         """
-        experiments = list(all_experiments(self.store).values())
+        listed = list(every_page(self.store.client.search_experiments, "list the experiments"))
+        experiments = [str(one.experiment_id) for one in listed]
         moves = list(self._moves())
         unfinished = list(find_runs(self.store, experiments, {}, "attributes.status != 'FINISHED'"))
         moving = {run_id for run_id, _ in moves}
         runs = self._runs([run for run in unfinished if run.info.run_id not in moving])
         models = self._models(experiments, [run.info.run_id for run in unfinished if self.is_dead(run)])
-        return [*(move for _, move in moves), *runs, *models, *self._uploads(experiments)]
+        return [*(move for _, move in moves), *runs, *models, *self._uploads(listed)]
 
     def is_dead(self, run: Any) -> bool:  # noqa: ANN401 - MLflow's entity
         """Return whether nobody works on a run any more, by its status or its processes."""
@@ -83,7 +82,7 @@ class StoreLeftovers:
             try:
                 return self.store.client.get_run(run_id)
             except MlflowException as error:
-                if error.error_code != MISSING:
+                if not is_missing(error):
                     raise
                 return None
 
@@ -165,10 +164,9 @@ class StoreLeftovers:
                 remedy = "complete it, or drop it" if run else f"remove the model's tag {names.PROMOTION_MOVE}"
                 yield run_id, Leftover(MOVE, f"of '{model.name}', by the run {run_id or '?'}", remedy, mend)
 
-    def _uploads(self, experiments: Sequence[str]) -> Iterator[Leftover]:
+    def _uploads(self, experiments: Iterable[Any]) -> Iterator[Leftover]:
         for experiment in experiments:
-            with translated(f"read the experiment {experiment}"):
-                root = store_path(self.store.client.get_experiment(experiment).artifact_location)
+            root = store_path(experiment.artifact_location)
             for path in _files(root) if root else ():
                 owner = path.relative_to(root).parts  # type: ignore[arg-type]
                 if self._is_abandoned(self._run_of(owner)):
@@ -196,7 +194,7 @@ class StoreLeftovers:
             try:
                 return str(self.store.client.get_logged_model(model).source_run_id)
             except MlflowException as error:
-                if error.error_code != MISSING:
+                if not is_missing(error):
                     raise
                 return ""
 

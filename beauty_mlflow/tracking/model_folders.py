@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import yaml
-
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.serving.package import DESCRIPTION_FILE
+from beauty_mlflow.serving.versions import MODEL_RECORD, read_yaml
 from beauty_mlflow.tracking.failures import shorten
 from beauty_mlflow.tracking.packaging import LOADER
 
-MODEL_RECORD = "MLmodel"
 LOADERS = (LOADER, "beauty_mlflow.serving.pyfunc")  # the second is that of the first models
 
 
@@ -38,9 +36,8 @@ def package_in(folder: Path, uri: str) -> Path:
 
 def _flavor(folder: Path) -> dict[str, object]:
     try:
-        record = yaml.safe_load((folder / MODEL_RECORD).read_text("utf-8"))
-        flavor = record["flavors"]["python_function"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError, yaml.YAMLError):
+        flavor = read_yaml(folder / MODEL_RECORD)["flavors"]["python_function"]  # type: ignore[index]
+    except (LookupError, TypeError):
         return {}
     return flavor if isinstance(flavor, dict) else {}
 

@@ -102,10 +102,11 @@ def _fill(client: Any, run_id: str, logged: Any, package: Path, example: bytes) 
         folder = Path(temporary) / names.MODEL
         build(folder, package, example=example, model=model)
         paths = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
-        for target in missing(repository, paths):  # file by file: a whole folder may arrive in part
+        sent = missing(repository, paths)
+        for target in sent:  # file by file: a whole folder may arrive in part
             below = target.parent.as_posix()
             client.log_model_artifact(logged.model_id, str(paths[target]), None if below == "." else below)
-        wrong = missing(repository, paths)
+        wrong = missing(repository, {target: paths[target] for target in sent})
     if wrong:
         listed = ", ".join(target.as_posix() for target in wrong)
         raise UnreachableError(f"The model {logged.model_id} didn't arrive whole: {listed}; it has to be sent again.")

@@ -12,15 +12,15 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.files import write_text
+from beauty_mlflow.serving.versions import MODEL_RECORD, REGISTERED_NOTE
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import translated
-from beauty_mlflow.tracking.model_folders import LOADERS, MODEL_RECORD, loader_of, package_in
+from beauty_mlflow.tracking.model_folders import LOADERS, loader_of, package_in
 from beauty_mlflow.tracking.model_upload import READY
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 
-REGISTERED_NOTE = "registered_model_meta"  # MLflow leaves the same beside a registered model that it fetches
 FORMS = "a run id, runs:/<run id>/model, models:/<name>/<version>, models:/<name>@<alias> or models:/<model id>"
 
 _RUN = re.compile(rf"(?:runs:/)?(?P<run>[0-9a-f]{{32}})(?:/{names.MODEL}/?)?")

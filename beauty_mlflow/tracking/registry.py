@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.failures import is_missing, translated
 from beauty_mlflow.tracking.models import Located
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store, alone
@@ -260,7 +260,7 @@ class Registry:
             try:
                 return self._client.get_registered_model(self.name)
             except MlflowException as error:
-                if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                if not is_missing(error):
                     raise
                 return None
 

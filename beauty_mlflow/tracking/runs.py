@@ -18,12 +18,13 @@ from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.delivery import RUNNING, deliver
 from beauty_mlflow.tracking.ending import end_badly, warn
 from beauty_mlflow.tracking.experiments import introduce
-from beauty_mlflow.tracking.failures import is_temporary, translated
+from beauty_mlflow.tracking.failures import is_missing, translated
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.model_upload import models_of, ready_model_of, upload_model
 from beauty_mlflow.tracking.owners import own_tag
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.run_state import RunState
+from beauty_mlflow.tracking.searches import begun_offline
 from beauty_mlflow.tracking.source import describe, source_tags
 from beauty_mlflow.tracking.store import Store, connect
 from beauty_mlflow.tracking.system import Sample, Sampler
@@ -264,13 +265,10 @@ def _entity_of(client: Any, run_id: str) -> Any:  # noqa: ANN401 - MLflow is unt
     try:
         return client.get_run(run_id)
     except MlflowException as error:
-        if is_temporary(error):
+        found = begun_offline(client, run_id) if is_missing(error) else None
+        if found is None:
             raise
-        inside = [str(one.experiment_id) for one in client.search_experiments()]
-        found = client.search_runs(inside, f"tags.`{names.OFFLINE}` = '{run_id}'", max_results=1)
-        if not found:
-            raise
-        return found[0]
+        return found
 
 
 def close_failed(run_id: str, reason: str, *, killed: bool) -> None:

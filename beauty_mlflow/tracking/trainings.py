@@ -13,7 +13,6 @@ from beauty_mlflow.tracking.epochs import finite, sums_of
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.finding import (
     NEWEST_FIRST,
-    PAGE,
     all_experiments,
     child_entities,
     experiments,
@@ -21,6 +20,7 @@ from beauty_mlflow.tracking.finding import (
 )
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.searches import PAGE
 from beauty_mlflow.tracking.store import Store
 
 TEST = "test"
@@ -145,7 +145,7 @@ def _named(store: Store, run_ids: Sequence[str]) -> Iterator[Any]:
     for run_id in run_ids:
         entity = entities.get(run_id) or Run.find(store, run_id).entity()  # which says what is wrong with it
         if _is_sweep(entity.data.tags):
-            yield from child_entities(store, Run(store, run_id))
+            yield from child_entities(store, Run(store, entity.info.run_id))
         else:
             yield entity
 

@@ -3,10 +3,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from mlflow_server import plain_environment
+from waiting import until
 
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.splits.manifest import write_split
@@ -25,21 +26,16 @@ DISK_BYTES = 256 * 2**20
 def fork_server(tmp_path_factory):
     """The folder of a process that has imported everything and forks the commands."""
     folder = tmp_path_factory.mktemp("forks")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "BEAUTY_"))}
     script = HERE / "fork_server.py"
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
             [sys.executable, script, folder],
-            env={**environment, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env=plain_environment(TF_CPP_MIN_LOG_LEVEL="3"),
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_SECONDS
-    while not (folder / "socket").exists():
-        assert server.poll() is None, (folder / "log").read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until((folder / "socket").exists, seconds=START_SECONDS, pause=0.1, process=server, log=folder / "log")
     yield folder
     os.killpg(server.pid, signal.SIGKILL)
     server.wait()
@@ -59,12 +55,19 @@ def fault_manifest(fault_pictures):
     return path
 
 
+@pytest.fixture(scope="session")
+def place_folder(tmp_path_factory):
+    """Where all places are, one after the other: a store knows its path, and what is prepared is so for all tests."""
+    return tmp_path_factory.mktemp("place")
+
+
 @pytest.fixture
-def make_place(tmp_path, fork_server, fault_pictures, fault_manifest, sqlite_template):
-    """Make a place whose store has its tables; rooms may be elsewhere."""
+def make_place(place_folder, fork_server, fault_pictures, fault_manifest, sqlite_template):
+    """Make a place with nothing in it but a store that has its tables; rooms may be elsewhere."""
 
     def make(**elsewhere):
-        place = Place(tmp_path, fork_server, fault_manifest, fault_pictures, elsewhere)
+        place = Place(place_folder, fork_server, fault_manifest, fault_pictures, elsewhere)
+        place.empty()
         shutil.copy(sqlite_template, place / "store" / "mlflow.db")
         return place
 

@@ -99,17 +99,30 @@ class Place:
         with self.started(arguments, **limits) as (_, ended):
             return ended()
 
-    def keep(self, name):
-        """Keep the rooms as they are under a name."""
+    def prepare(self, work):
+        """Let the rooms be as a work finds them; what is done for that is done once for all works that need it."""
+        kept = self._kept(work)
+        if kept.exists():
+            self.put_back(work)
+            return
+        work.prepare(self)
         for room in ROOMS:
-            shutil.copytree(self / room, self.folder / "kept" / name / room, symlinks=True)
+            shutil.copytree(self / room, kept / room, symlinks=True)
 
-    def put_back(self, name):
-        """Let the rooms be what was kept; they stay the same folders."""
+    def put_back(self, work):
+        """Let the rooms be as a work found them; they stay the same folders."""
+        self.empty()
+        for room in ROOMS:
+            shutil.copytree(self._kept(work) / room, self / room, symlinks=True, dirs_exist_ok=True)
+
+    def _kept(self, work):
+        return self.folder / "kept" / work.prepare.__name__
+
+    def empty(self):
+        """Let nothing be in the rooms."""
         for room in ROOMS:
             for path in (self / room).iterdir():
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-            shutil.copytree(self.folder / "kept" / name / room, self / room, symlinks=True, dirs_exist_ok=True)
 
     def runs(self, **tags):
         """Return MLflow's entities of the runs with these tags, oldest first."""

@@ -4,15 +4,15 @@ What is written lies on a small file system that something else fills but for a 
 """
 
 import pytest
-from works import WORKS, Training, Work, options
+from arguments import options
+from works import WORKS, Work, train
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.timeout(1200)]
 SHARES = (0.0, 0.5)  # of what the work needs
 
 
 class Predicting(Work):
-    def prepare(self, place):
-        place.run(Training().arguments(place)).require()
+    prepare = staticmethod(train)
 
     def arguments(self, place):
         (model,) = place.runs()
@@ -50,14 +50,13 @@ WORKS_BY_ROOM = [
 def test_a_full_disk(work, room, small_disk, make_place):
     """Whatever share there is of what the work needs."""
     place = make_place(**{room: small_disk.folder / room})
-    work.prepare(place)
-    place.keep("before")
+    place.prepare(work)
     before = small_disk.used
     place.run(work.arguments(place)).require()
     exact, numbers = work.result(place)
     need = small_disk.used - before
     for share in SHARES:
-        place.put_back("before")
+        place.put_back(work)
         small_disk.leave(int(share * need))
         done = place.run(work.arguments(place))
         print(share, need, done.status, done.said)  # noqa: T201 - pytest shows it where the test fails

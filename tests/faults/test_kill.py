@@ -8,9 +8,12 @@ import random
 import signal
 import time
 from contextlib import suppress
+from functools import partial
 
 import psutil
 import pytest
+from places import PATIENCE
+from waiting import until
 from works import WORKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -26,11 +29,16 @@ def kill_all(number):
         one.kill()
 
 
+def wait_for_beginning(work, place, process):
+    """Return once the part of the work that is looked at has begun, or the command has ended."""
+    begun = partial(work.has_begun, place)
+    until(lambda: begun() or not psutil.pid_exists(process.number), seconds=PATIENCE, pause=0.001)
+
+
 def undisturbed(work, place):
     """Return what the work comes to, and for how many seconds it lasts once it has begun."""
-    with place.started(work.arguments(place)) as (_, ended):
-        while not work.has_begun(place):
-            time.sleep(0.001)
+    with place.started(work.arguments(place)) as (process, ended):
+        wait_for_beginning(work, place, process)
         begun = time.monotonic()
         ended().require()
         return work.result(place), time.monotonic() - begun
@@ -39,8 +47,7 @@ def undisturbed(work, place):
 def killed(work, place, command, wait):
     """Run a command and kill it after a while; return what it said, and whether the kill came in time."""
     with place.started(command) as (process, ended):
-        while not work.has_begun(place) and psutil.pid_exists(process.number):
-            time.sleep(0.001)
+        wait_for_beginning(work, place, process)
         time.sleep(wait)
         with suppress(psutil.NoSuchProcess):
             kill_all(process.number)
@@ -54,11 +61,10 @@ def test_killed_at_random_moments(name, place):
     """What goes on is killed as well, up to three times; then it is left in peace, and comes to the same."""
     work, moments, kills = WORKS[name], random.Random(f"{SEED} {name}"), 0
     print(f"KILL_SEED={SEED}")  # noqa: T201 - pytest shows it where the test fails
-    work.prepare(place)
-    place.keep(name)
+    place.prepare(work)
     (exact, numbers), seconds = undisturbed(work, place)
     while kills < KILLS:
-        place.put_back(name)
+        place.put_back(work)
         command, said = work.arguments(place), ""
         for _ in range(moments.randint(1, min(MOST_IN_A_ROW, KILLS - kills))):
             wait = moments.uniform(0, seconds)
@@ -95,12 +101,11 @@ CALLS = [
 def test_killed_between_any_two_steps_of_a_promotion(place):
     """Windows that a random moment hardly ever hits: aliases, version and audit agree after the next start."""
     work = WORKS["promotion"]
-    work.prepare(place)
-    place.keep("before")
+    place.prepare(work)
     place.run(work.arguments(place)).require()
     exact, numbers = work.result(place)
     for call in CALLS:
-        place.put_back("before")
+        place.put_back(work)
         assert place.run(work.arguments(place), dies_before=call).status == -signal.SIGKILL, call
         work.look(place)
         place.run(work.arguments(place)).require()

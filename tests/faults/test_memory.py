@@ -1,10 +1,12 @@
 """Too little memory: a sentence says what to lower, whoever refuses it, and the run goes on once there is more."""
 
 import signal
-import time
 from pathlib import Path
 
+import psutil
 import pytest
+from places import PATIENCE
+from waiting import until
 from works import WORKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -17,13 +19,12 @@ LOWER = "Lower batch_size or image_size, take cache=none, give a sweep fewer wor
 def test_a_limited_address_space(name, place):
     """As `ulimit -v` sets it, with ever more to spare, until it is enough."""
     work = WORKS[name]
-    work.prepare(place)
-    place.keep(name)
+    place.prepare(work)
     place.run(work.arguments(place)).require()
     exact, numbers = work.result(place)
     refused = 0
     for spare in SPARE:
-        place.put_back(name)
+        place.put_back(work)
         done = place.run(work.arguments(place), spare=spare * MB)
         print(spare, done.status, done.out, done.said)  # noqa: T201 - pytest shows it where the test fails
         assert "Traceback" not in done.said
@@ -73,9 +74,8 @@ def control_group(tmp_path):
 def test_killed_for_lack_of_memory(place, control_group):
     """Linux kills it without a word; the next start says so, what to do, and finishes the run."""
     work = WORKS["training"]
-    with place.started(work.arguments(place), cgroup=control_group.folder) as (_, ended):
-        while "it goes on with" not in place.said:
-            time.sleep(0.01)
+    with place.started(work.arguments(place), cgroup=control_group.folder) as (process, ended):
+        until(lambda: "it goes on with" in place.said or not psutil.pid_exists(process.number), seconds=PATIENCE)
         control_group.leave(8 * MB)
         done = ended()
     assert done.status == -signal.SIGKILL

@@ -6,12 +6,13 @@ KILLS is how often it is killed, KILL_SEED repeats the moments of an earlier run
 import os
 import random
 import shutil
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from mlflow_server import MortalServer
-from run_contents import content, do_everything, until
+from run_contents import content, do_everything
+from waiting import until
 
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.runs import Run
@@ -52,7 +53,6 @@ def test_a_server_that_is_killed(server, undisturbed, tmp_path, capsys):
     """Kill -9 at random moments of a run, and a start after each: every figure and file is there, once."""
     print(f"KILL_SEED={SEED}")  # noqa: T201 - pytest shows it where the test fails
     chance = random.Random(SEED)
-    over = threading.Event()
 
     def kill_now_and_then():
         for _ in range(KILLS):
@@ -61,16 +61,13 @@ def test_a_server_that_is_killed(server, undisturbed, tmp_path, capsys):
             time.sleep(chance.uniform(0, 1))
             server.start()
             server.wait()
-        over.set()
 
-    killer = threading.Thread(target=kill_now_and_then)
     run = begin(connect(), "a run")
-    killer.start()
-    with tracked(run, sample=False):
+    with ThreadPoolExecutor(1) as pool, tracked(run, sample=False):
+        killing = pool.submit(kill_now_and_then)
         do_everything(run, tmp_path, between=lambda _: time.sleep(0.5))
         run.set_tags({"last": "one"})
-        assert over.wait(1500)
-    killer.join()
+        killing.result(1500)
     found = content(run.run_id, server.uri)
     assert found["tags"].pop("last") == "one"
     assert found == undisturbed

@@ -1,11 +1,12 @@
 """The commands that numbers depend on: how each is begun and gone on with, and what has to hold whatever happens."""
 
 import csv
-import json
 import re
 from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from arguments import options, toml
 
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.splits.manifest import read_split
@@ -17,10 +18,10 @@ TRAINING = {
     "blocks": 1,
     "epochs": 6,
     "patience": 6,
-    "batch-size": 16,
-    "dense-units": 8,
+    "batch_size": 16,
+    "dense_units": 8,
     "weights": "random",
-    "learning-rate": 0.003,
+    "learning_rate": 0.003,
     "cache": "none",
 }
 SEARCH = {
@@ -32,29 +33,54 @@ SEARCH = {
     "pruner": "none",
     "trials": 2,
     "parameters": {
-        **{name.replace("-", "_"): value for name, value in TRAINING.items() if name != "blocks"},
+        **{name: value for name, value in TRAINING.items() if name != "blocks"},
         "epochs": 2,
     },
     "space": {"blocks": {"type": "int", "low": 0, "high": 1}},
 }
+GATE = "minimum_accuracy = 0\nmacro_f1_change = -1\nrecall_loss = 1\n"
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 # what another run, or another hour, has otherwise
 _OWN = re.compile(r"system/|.*seconds$|.*images_per_second$")
-
-
-def options(given):
-    return [word for name, value in given.items() for word in (f"--{name}", str(value))]
 
 
 def figures_of(run):
     return {name: value for name, value in run.data.metrics.items() if not _OWN.match(name)}
 
 
-class Work:
-    """One kind of work."""
+def trainings(place):
+    return [run for run in place.runs() if not {names.PROMOTION, names.EVALUATES} & set(run.data.tags)]
 
-    def prepare(self, place):
-        """Do what is done before it."""
+
+def promoting(run):
+    """Return the command."""
+    return ["promote", "--candidate", run.info.run_id, "--gate", "gate.toml"]
+
+
+def nothing(_):
+    """A work may need nothing."""
+
+
+def train(place):
+    place.run(["finetune", *options({"data": place.data, **TRAINING})]).require()
+
+
+def train_two(place):
+    """And promote the first, which has learned nothing."""
+    given = {"data": place.data, **TRAINING}
+    place.run(["finetune", *options({**given, "learning_rate": 1e-30, "epochs": 1})]).require()
+    place.run(["finetune", *options({**given, "epochs": 12})]).require()
+    for run in trainings(place):
+        place.run(["evaluate", "--model", run.info.run_id]).require()
+    first, _ = trainings(place)
+    (place / "out" / "gate.toml").write_text(GATE)
+    place.run(promoting(first)).require()
+
+
+class Work:
+    """One kind of work; ``prepare`` does what is done before it."""
+
+    prepare = staticmethod(nothing)
 
     def arguments(self, place):
         """Return the command."""
@@ -152,7 +178,7 @@ class Caching(Training):
     """A training whose kept pictures take longer than all the rest."""
 
     def arguments(self, place):
-        given = {**TRAINING, "cache": "pictures", "epochs": 2, "image-size": 160}
+        given = {**TRAINING, "cache": "pictures", "epochs": 2, "image_size": 160}
         return ["finetune", *options({"data": place.data, **given})]
 
     def has_begun(self, place):
@@ -171,11 +197,10 @@ class Caching(Training):
 
 
 class Evaluation(Work):
-    def prepare(self, place):
-        place.run(Training().arguments(place)).require()
+    prepare = staticmethod(train)
 
     def arguments(self, place):
-        (model,) = [run for run in place.runs() if names.EVALUATES not in run.data.tags]
+        (model,) = trainings(place)
         return ["evaluate", "--model", model.info.run_id]
 
     def result(self, place):
@@ -187,34 +212,20 @@ class Evaluation(Work):
 class Promotion(Work):
     """The second model takes the first one's place."""
 
-    gate = "minimum_accuracy = 0\nmacro_f1_change = -1\nrecall_loss = 1\n"
-
-    def prepare(self, place):
-        """Train two models, and promote the first, which has learned nothing."""
-        given = {"data": place.data, **TRAINING}
-        place.run(["finetune", *options({**given, "learning-rate": 1e-30, "epochs": 1})]).require()
-        place.run(["finetune", *options({**given, "epochs": 12})]).require()
-        for run in self._trainings(place):
-            place.run(["evaluate", "--model", run.info.run_id]).require()
-        first, _ = self._trainings(place)
-        (place / "out" / "gate.toml").write_text(self.gate)
-        place.run(self._command(first)).require()
+    prepare = staticmethod(train_two)
 
     def arguments(self, place):
-        _, better = self._trainings(place)
-        return self._command(better)
-
-    def _command(self, run):
-        return ["promote", "--candidate", run.info.run_id, "--gate", "gate.toml"]
+        _, better = trainings(place)
+        return promoting(better)
 
     def look(self, place):
-        first, better = self._trainings(place)
+        first, better = trainings(place)
         aliases = self._aliases(place)
         assert aliases["champion"] in (first.info.run_id, better.info.run_id)
         assert set(aliases) <= {"champion", "previous"}
 
     def result(self, place):
-        _, better = self._trainings(place)
+        _, better = trainings(place)
         versions = place.client.search_model_versions("name='beauty'")
         (version,) = [one for one in versions if one.run_id == better.info.run_id]
         audit = place.client.get_run(version.tags[names.PROMOTION_RUN])
@@ -225,9 +236,6 @@ class Promotion(Work):
         tags = {name: value for name, value in version.tags.items() if name != names.PROMOTION_RUN}
         exact = self._aliases(place), len(versions), tags, place.artifacts(audit), self._verdicts(place)
         return exact, figures_of(audit)
-
-    def _trainings(self, place):
-        return [run for run in place.runs() if not {names.PROMOTION, names.EVALUATES} & set(run.data.tags)]
 
     def _aliases(self, place):
         found = place.client.get_registered_model("beauty").aliases
@@ -242,7 +250,7 @@ class Promotion(Work):
 class Sweeping(Work):
     def arguments(self, place):
         path = place / "out" / "search.toml"
-        path.write_text("".join(f"{name} = {_toml(value)}\n" for name, value in SEARCH.items()))
+        path.write_text(toml(SEARCH))
         return ["sweep", *options({"config": path, "data": place.data})]
 
     def look(self, place):
@@ -270,12 +278,6 @@ class Sweeping(Work):
 
     def _is_complete(self, run):
         return run.data.tags[names.TRIAL_STATE] == "COMPLETE"
-
-
-def _toml(value):
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {_toml(one)}" for name, one in value.items()) + "}"
-    return json.dumps(value)
 
 
 WORKS = {

@@ -1,12 +1,11 @@
-import json
 import os
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from arguments import options, toml
 
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.progress import silent_progress
@@ -68,12 +67,11 @@ class SweepPlace:
         """Write a sweep file: ``SWEEP`` with these changes."""
         content = {**SWEEP, **changes}
         path = self.folder / name
-        path.write_text("".join(f"{key} = {_toml(value)}\n" for key, value in content.items()))
+        path.write_text(toml(content))
         return path
 
     def command(self, config, **given):
-        options = {"config": config, "data": self.data, **given}
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        words = options({"config": config, "data": self.data, **given})
         return [sys.executable, "-m", "beauty_mlflow", "sweep", *words]
 
     def start(self, config, **given):
@@ -114,14 +112,6 @@ class SweepPlace:
     def leftovers(self):
         """What trials have left of their state."""
         return list((self.state / "runs").iterdir())
-
-
-def _toml(value):
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {_toml(one)}" for name, one in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
 
 
 @pytest.fixture
@@ -207,25 +197,6 @@ def own_cache(monkeypatch, tmp_path):
 def finetuned(tiny):
     """The id of a finished run in the store that the test uses."""
     return dict(finetune(Finetune.parse(tiny)))["run_id"]
-
-
-@pytest.fixture(scope="session")
-def lasting_store(tmp_path_factory, sqlite_template, session_cache):
-    """A context manager for fixtures that several tests share: runs go to a store of their own, whose URI it yields."""
-
-    @contextmanager
-    def opened(name):
-        folder = tmp_path_factory.mktemp(name)
-        shutil.copy(sqlite_template, folder / "mlflow.db")
-        uri = f"sqlite:///{folder / 'mlflow.db'}"
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("MLFLOW_TRACKING_URI", uri)
-            patch.setenv("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
-            patch.setenv("BEAUTY_CACHE_DIR", str(session_cache))
-            patch.setenv("BEAUTY_STATE_DIR", str(folder / "state"))
-            yield uri
-
-    return opened
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from ageing import grow_old
+from arguments import options
+from waiting import until
 
 from beauty_mlflow.errors import ParameterError, RefusedError
 from beauty_mlflow.files import cache_folder, state_folder
@@ -43,12 +46,6 @@ def doctor(**given):
         return dict(run(Doctor.parse(given)))
     except RefusedError as error:
         return {**dict(error.summary), "wrong": str(error)}
-
-
-def grow_old(folder):
-    """As if some seconds had passed."""
-    for path in folder.rglob("*"):
-        os.utime(path, (time.time() - 10,) * 2, follow_symlinks=False)
 
 
 def test_where_nothing_is_wrong_it_says_so(local_store, capsys):
@@ -86,11 +83,7 @@ def start(*words, **environment):
 
 
 def wait_until(holds, process):
-    deadline = time.monotonic() + 300
-    while not holds():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(holds, seconds=300, pause=0.1, process=process)
 
 
 def running(store):
@@ -100,7 +93,7 @@ def running(store):
 @pytest.mark.slow
 def test_a_training_is_left_alone_alive_and_mended_dead(local_store, tiny, tmp_path, capsys):
     """After kill -9 its run is ended and its temporary files go; it can go on, and a second look finds nothing."""
-    process = start("finetune", *_options({**tiny, "epochs": 5_000, "patience": 5_000}))
+    process = start("finetune", *options({**tiny, "epochs": 5_000, "patience": 5_000}))
     store = connect()
     wait_until(lambda: [run for run in running(store) if "val_loss" in run.data.metrics], process)
     (begun,) = running(store)
@@ -131,10 +124,6 @@ def test_a_training_is_left_alone_alive_and_mended_dead(local_store, tiny, tmp_p
     stopped.communicate()
     assert stopped.returncode == 128 + signal.SIGTERM
     assert doctor()["left by crashes"] == "0"
-
-
-def _options(values):
-    return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
 
 @pytest.mark.slow

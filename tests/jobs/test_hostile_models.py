@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import pytest
 import yaml
+from pickles import Touch
 
 from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.errors import ModelError, TrackingError
@@ -22,16 +23,6 @@ from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
 TOUCH = "import pathlib; pathlib.Path({mark!r}).touch()\n"
-
-
-class Touch:
-    """Makes a file as it is unpickled."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
 
 
 def tamper(folder, **flavor):

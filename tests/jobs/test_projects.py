@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from arguments import options
+from waiting import until
 
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
@@ -109,7 +110,7 @@ def test_a_closed_terminal_leaves_the_run_killed(local_store, beauty_process):
 def test_no_training_outlives_the_mlflow_run_that_began_it(local_store, pictures):
     """SIGTERM to `mlflow run` itself, which passes nothing on, still ends the training, as KILLED."""
     given = {"data": pictures, "network": "tiny", "blocks": 1, "epochs": 500, "patience": 500, "weights": "random"}
-    options = [word for name, value in given.items() for word in ("-P", f"{name}={value}")]
+    words = [word for name, value in given.items() for word in ("-P", f"{name}={value}")]
     command = [
         str(Path(sys.executable).with_name("mlflow")),
         "run",
@@ -120,22 +121,21 @@ def test_no_training_outlives_the_mlflow_run_that_began_it(local_store, pictures
         "finetune",
     ]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    with subprocess.Popen([*command, *options], env=environment, stderr=subprocess.DEVNULL) as process:
-        wait_until(lambda: [run for run in runs_of("0") if "val_loss" in run.data.metrics])
+    with subprocess.Popen([*command, *words], env=environment, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: begun("0"))
         process.terminate()
     wait_until(lambda: only_run().info.status != "RUNNING")
     assert only_run().info.status == "KILLED"
 
 
-def runs_of(experiment):
-    return connect().client.search_runs([experiment])
-
-
 def wait_until(holds):
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    return until(holds, seconds=120, pause=0.1)
+
+
+def begun(experiment):
+    """Return the runs that have an epoch behind them."""
+    found = connect().client.search_runs([experiment])
+    return [run for run in found if "val_loss" in run.data.metrics]
 
 
 def test_a_killed_process_is_resumable(local_store, beauty_process):
@@ -172,17 +172,10 @@ def beauty_process(pictures):
             "patience": 12,
             "weights": "random",
         }
-        options = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-        command = [sys.executable, "-m", "beauty_mlflow", "finetune", *options]
+        command = [sys.executable, "-m", "beauty_mlflow", "finetune", *options(given)]
         started.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
-        store = connect()
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            runs = store.client.search_runs([store.experiment_id])
-            if runs and "val_loss" in runs[0].data.metrics:
-                return started[0], runs[0].info.run_id
-            time.sleep(0.1)
-        return pytest.fail("no epoch was logged within two minutes")
+        (run,) = wait_until(lambda: begun(connect().experiment_id))
+        return started[0], run.info.run_id
 
     yield start
     for process in started:

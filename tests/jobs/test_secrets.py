@@ -1,5 +1,6 @@
 """Passwords and tokens in every place that takes one; then all that was written and printed is searched for them."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from beauty_mlflow.tracking.store import connect
 
 sys.path.insert(0, str(Path(__file__).parent))
 from git_server import git_server
+from mlflow_server import server_command
 
 ROOT = Path(__file__).parents[2]
 GIT, STORE, DATABASE, PROXY, KEY = (f"{kind}5ecretOf1837" for kind in ("git", "store", "database", "proxy", "key"))
@@ -30,10 +32,10 @@ blocks = { type = "int", low = 0, high = 1 }
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def checkout(tmp_path):
+@pytest.fixture(scope="session")
+def checkout_template(tmp_path_factory):
     """A copy of the project in a repository whose origin has a token."""
-    folder = tmp_path / "checkout"
+    folder = tmp_path_factory.mktemp("template") / "checkout"
     shutil.copytree(ROOT / "beauty_mlflow", folder / "beauty_mlflow", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("MLproject", "python_env.yaml", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
@@ -42,6 +44,12 @@ def checkout(tmp_path):
         subprocess.run(["git", *words], cwd=folder, check=True)
     subprocess.run(["git", "remote", "add", "origin", f"https://me:{GIT}@example.org/r.git"], cwd=folder, check=True)
     return folder
+
+
+@pytest.fixture
+def checkout(tmp_path, checkout_template):
+    """The test's own copy of it."""
+    return Path(shutil.copytree(checkout_template, tmp_path / "checkout", symlinks=True))
 
 
 @pytest.fixture
@@ -98,20 +106,9 @@ def test_a_split_a_training_and_a_sweep(tmp_path, checkout, start, running, sqli
     shutil.copy(sqlite_template, folder / "mlflow.db")
     (checkout / "one.toml").write_text(SWEEP)
 
-    def server(port):
-        options = {
-            "--backend-store-uri": f"sqlite:///{folder / 'mlflow.db'}",
-            "--artifacts-destination": str(folder / "artifacts"),
-            "--host": "127.0.0.1",
-            "--port": port,
-            "--workers": "1",
-        }
-        program = str(Path(sys.executable).with_name("mlflow"))
-        return [program, "server", *(word for option in options.items() for word in option)]
-
     beauty = [sys.executable, "-m", "beauty_mlflow"]
     tiny = ["--network", "tiny", "--blocks", "1", "--epochs", "1", "--weights", "random"]
-    with running(server, folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
+    with running(server_command(folder), folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
         store = {"MLFLOW_TRACKING_URI": uri.replace("://", f"://me:{STORE}@")}
         done = [
             start(*beauty, "split", "--data", pictures, "--out", "split.csv", **store),
@@ -123,21 +120,33 @@ def test_a_split_a_training_and_a_sweep(tmp_path, checkout, start, running, sqli
     assert b"***@example.org" in (folder / "mlflow.db").read_bytes()
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["finetune", "--weights", f"https://me:{KEY}@example.org/w.keras", "--network", "tiny"],
-        ["split", "--data", f"https://me:{KEY}@example.org/boxes"],
-        ["sweep", "--storage", f"postgresql://me:{DATABASE}@127.0.0.1:9/trials"],
-        ["sweep", "--storage", f"postgresql:/me:{DATABASE}@127.0.0.1:9/trials"],
-        ["sweep", "--storage", f"postgresql://127.0.0.1:9/trials?password={DATABASE}"],
-        ["predict", "--data", "beauty_mlflow", "--model", f"https://me:{KEY}@example.org/m"],
-    ],
-)
-def test_errors_name_no_password(tmp_path, start, words, sqlite_uri):
+# runs each of the commands that it is given, in one process, and prints the status of each
+ONE_AFTER_THE_OTHER = """
+import json, sys
+from beauty_mlflow.cli import main
+for words in json.loads(sys.argv[1]):
+    try:
+        main(words)
+    except SystemExit as end:
+        print("status:", end.code)
+"""
+REFUSED = [
+    ["finetune", "--weights", f"https://me:{KEY}@example.org/w.keras", "--network", "tiny"],
+    ["split", "--data", f"https://me:{KEY}@example.org/boxes"],
+    ["sweep", "--storage", f"postgresql://me:{DATABASE}@127.0.0.1:9/trials"],
+    ["sweep", "--storage", f"postgresql:/me:{DATABASE}@127.0.0.1:9/trials"],
+    ["sweep", "--storage", f"postgresql://127.0.0.1:9/trials?password={DATABASE}"],
+    ["predict", "--data", "beauty_mlflow", "--model", f"https://me:{KEY}@example.org/m"],
+]
+
+
+def test_errors_name_no_password(tmp_path, start, sqlite_uri):
     """Each of these can't be, and the sentence that says so repeats the rest of it."""
-    done = start(sys.executable, "-m", "beauty_mlflow", *words, status=2, MLFLOW_TRACKING_URI=sqlite_uri)
+    given = json.dumps(REFUSED)
+    done = start(sys.executable, "-c", ONE_AFTER_THE_OTHER, given, MLFLOW_TRACKING_URI=sqlite_uri)
+    assert done.stdout == "status: 2\n" * len(REFUSED)
     require_none(tmp_path, done.stdout, done.stderr)
+    assert done.stderr.count("error: ") == len(REFUSED)
     assert "Traceback" not in done.stderr
 
 

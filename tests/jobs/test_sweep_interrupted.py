@@ -3,10 +3,10 @@
 import csv
 import re
 import signal
-import time
 
 import psutil
 import pytest
+from waiting import until
 
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.runs import Run
@@ -35,10 +35,7 @@ def runs():
 
 
 def wait_until(holds):
-    deadline = time.monotonic() + 300
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(holds, seconds=300, pause=0.1)
 
 
 def under_way(name):

@@ -11,21 +11,12 @@ from pathlib import Path
 import h5py
 import keras
 import pytest
+from pickles import Touch
 
 from beauty_mlflow.errors import ModelError, WeightsError
 from beauty_mlflow.networks.keras_file import load_keras_file
 from beauty_mlflow.networks.table import get_network
 from beauty_mlflow.networks.weight_files import load_file
-
-
-class Touch:
-    """Makes a file as it is unpickled."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def s3(moto, tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("BEAUTY_CACHE_DIR", str(tmp_path / "cache"))
-    with Proxy(moto) as proxy:
+    with Proxy(moto).listening() as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.uri)
         yield Place(proxy, tmp_path / "cache")
 

@@ -5,8 +5,11 @@ import socket
 import struct
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote, urlsplit
+
+from loopback import served
 
 ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>told by the proxy</Message></Error>"
 STATUS = {"InternalError": 500, "SlowDown": 503, "AccessDenied": 403, "ExpiredToken": 400, "InvalidAccessKeyId": 403}
@@ -20,6 +23,7 @@ class Proxy:
         fault: Asked with method, path and how often that was wanted before; returns one of ``FAULTS``, or None.
         delay: Seconds before each answer.
         requests: (method, path) of all that came.
+        uri: Where it listens, while it does.
     """
 
     def __init__(self, upstream):
@@ -28,10 +32,7 @@ class Proxy:
         self.delay = 0
         self.requests = []
         self.lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.daemon_threads = True
-        self._server.proxy = self
-        self.uri = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.uri = ""
 
     @property
     def objects(self):
@@ -44,13 +45,12 @@ class Proxy:
             self.requests.append((method, path))
             return self.requests.count((method, path)) - 1
 
-    def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
+    @contextmanager
+    def listening(self):
+        """Serve; yield the proxy."""
+        with served(_Handler, proxy=self) as address:
+            self.uri = f"http://{address}"
+            yield self
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,5 +1,6 @@
 """What happens on networks, and what servers refuse."""
 
+import json
 import socket
 import time
 
@@ -106,6 +107,20 @@ def test_no_credentials_are_said(s3, pictures, monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(UnreachableDataError, match="no credentials were found"):
         split_data(locate(uri), OPTIONS, silent_progress)
+
+
+def test_credentials_are_asked_for_once(s3, pictures, local_split, monkeypatch, tmp_path):
+    """A command that gives them may take long, or ask somebody for a code."""
+    asked, given = tmp_path / "asked", tmp_path / "given.json"
+    names = dict(zip(("AccessKeyId", "SecretAccessKey"), KEYS.values(), strict=True))
+    given.write_text(json.dumps({"Version": 1, **names}))
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = sh -c 'echo >> {asked}; cat {given}'\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in KEYS:
+        monkeypatch.delenv(name)
+    uri = s3.upload(pictures)
+    assert split_data(locate(uri), OPTIONS, silent_progress).split.fingerprint == local_split.fingerprint
+    assert asked.read_text() == "\n"
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "nonsense"])

@@ -28,6 +28,14 @@ def test_a_prefix_of_class_folders_is_split_as_the_folder(s3, pictures, local_sp
     assert str(found.folder) == uri
 
 
+def test_a_prefix_is_listed_once(s3, pictures):
+    """To see what it is and to read it; besides, it is only asked whether anything is there."""
+    split_s3(s3.upload(pictures))
+    lists = [path for _, path in s3.proxy.requests if "list-type" in path]
+    assert sum("max-keys=1000" in path for path in lists) == 1
+    assert all("max-keys=1" in path for path in lists)
+
+
 def test_odd_files_are_treated_as_in_a_folder(s3, pictures, tmp_path):
     """Broken, empty, hidden and unknown files, and copies, are found and named the same way."""
     odd = tmp_path / "odd"

@@ -25,23 +25,26 @@ def train(data, **given):
     return dict(finetune(Finetune.parse({**TINY, "data": str(data), **given})))
 
 
+@pytest.fixture(scope="module")
+def near(lasting_store, local_split, tmp_path_factory):
+    """A store with trainings on this machine's pictures: its URI, and their summaries by what they keep."""
+    path = tmp_path_factory.mktemp("near") / "local.csv"
+    write_split(local_split, path)
+    with lasting_store("near-store") as uri:
+        return uri, {cache: train(path, cache=cache) for cache in ("pictures", "none")}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("cache", ["pictures", "none"])
-def test_a_training_equals_the_local_one(
-    s3, pictures, local_split, manifest, local_store, tmp_path, cache, monkeypatch
-):
+def test_a_training_equals_the_local_one(s3, pictures, manifest, local_store, near, cache):
     """To the last digit; a second one asks the server for nothing. The run names the URI."""
-    write_split(local_split, tmp_path / "local.csv")
-    near = train(tmp_path / "local.csv", cache=cache)
+    local = near[1][cache]
     uri = s3.upload(pictures)
-    monkeypatch.setenv(
-        "MLFLOW_EXPERIMENT_NAME", "far"
-    )  # in one experiment, the same pictures are one dataset for MLflow
     far = train(manifest(uri), cache=cache)
-    assert (far["best_val_loss"], far["best_val_accuracy"]) == (near["best_val_loss"], near["best_val_accuracy"])
+    assert (far["best_val_loss"], far["best_val_accuracy"]) == (local["best_val_loss"], local["best_val_accuracy"])
     s3.proxy.requests.clear()
     again = train(manifest(uri), cache=cache)
-    assert again["best_val_loss"] == near["best_val_loss"]
+    assert again["best_val_loss"] == local["best_val_loss"]
     assert s3.proxy.requests == []
     run = Run.find(connect(), far["run_id"])
     inputs = run.entity().inputs.dataset_inputs
@@ -49,19 +52,19 @@ def test_a_training_equals_the_local_one(
 
 
 @pytest.mark.slow
-def test_a_training_may_have_no_room_for_its_pictures(s3, pictures, manifest, local_store):
+def test_a_training_may_have_no_room_for_its_pictures(s3, pictures, manifest, local_store, near):
     """They are fetched again in each epoch; the result is the same."""
-    path = manifest(s3.upload(pictures))
-    roomy = train(path, cache="none")
-    tight = train(path, cache="none", cache_gb="0.00001")
-    assert tight["best_val_loss"] == roomy["best_val_loss"]
+    tight = train(manifest(s3.upload(pictures)), cache="none", cache_gb="0.00001")
+    assert tight["best_val_loss"] == near[1]["none"]["best_val_loss"]
 
 
 @pytest.mark.slow
-def test_predictions_are_those_of_the_folder(s3, pictures, manifest, local_store, tmp_path):
+def test_predictions_are_those_of_the_folder(s3, pictures, near, tmp_path, monkeypatch):
     """Of a prefix, a table and one object; broken objects get their reason, and nothing is kept of them."""
     uri = s3.upload(pictures)
-    model = train(manifest(uri))["run_id"]
+    store, trained = near
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    model = trained["none"]["run_id"]
     s3.put(uri, "broken.jpg", b"no picture")
     (tmp_path / "near").symlink_to(pictures)
     before = len(s3.files)

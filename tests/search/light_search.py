@@ -2,11 +2,8 @@
 
 import json
 import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import pytest
 
 from beauty_mlflow.search.attempts import State, counted, why
 from beauty_mlflow.search.executors.base import Outcome, Task
@@ -70,17 +67,6 @@ class Books:
     def _write(self, *told):
         with self.lock, self.path.open("a") as file:
             file.write(json.dumps(told) + "\n")
-
-
-def wait_until(condition, *, seconds=120):
-    """Return what a condition comes to as soon as that is true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    return pytest.fail("it never came true")
 
 
 def require_accounted_for(study, trials, retries=2):

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from light_search import InThread, open_for, require_accounted_for, sweep_of, task_of, wait_until
+from light_search import InThread, open_for, require_accounted_for, sweep_of, task_of
+from waiting import until
 
 from beauty_mlflow.errors import SearchError
 from beauty_mlflow.search.attempts import State, Worker
@@ -413,7 +414,7 @@ def test_who_waits_looks_seldom(driver, monkeypatch):
 
     monkeypatch.setattr(made.study, "get_trials", counting)
     thread, errors = in_thread(made.run)
-    wait_until(lambda: len(looks) > 5)
+    until(lambda: len(looks) > 5, seconds=120)
     before = len(looks)
     with made.storage.alone():
         thread.join(1)

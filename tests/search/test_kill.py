@@ -6,7 +6,8 @@ import time
 
 import psutil
 import pytest
-from light_search import open_for, require_accounted_for, sweep_of, wait_until
+from light_search import open_for, require_accounted_for, sweep_of
+from waiting import until
 
 from beauty_mlflow.search.attempts import State
 
@@ -21,7 +22,7 @@ def hangs(tmp_path):
     path = tmp_path / "hangs"
 
     def process():
-        return psutil.Process(int(wait_until(lambda: path.exists() and path.read_text())))
+        return psutil.Process(int(until(lambda: path.exists() and path.read_text(), seconds=120)))
 
     return {"end": "hang", "hangs": str(path)}, process
 
@@ -82,7 +83,7 @@ def test_a_killed_driver_s_trials_end_and_are_tried_again(study, start_driver, h
     trial = process()
     driver.kill()
     driver.process.wait()
-    wait_until(lambda: has_ended(trial))
+    until(lambda: has_ended(trial), seconds=120)
     assert states(study) == [State.RUNNING]
     assert start_driver().rest() == DONE
     trials = study.get_trials()
@@ -98,7 +99,7 @@ def test_two_drivers_beside_a_killed_one(study, start_driver, hangs, books):
     first = start_driver(task=task)
     process()
     others = [start_driver(task={"pause": 0.5}) for _ in range(2)]
-    wait_until(lambda: len(states(study)) > 1)
+    until(lambda: len(states(study)) > 1, seconds=120)
     first.kill()
     assert [other.rest() for other in others] == [DONE, DONE]
     assert books.told("died") == [(0, True)]
@@ -110,7 +111,7 @@ def test_a_driver_that_was_taken_for_dead(study, start_driver, books):
     """It slept too long on another machine: its trial is another driver's now. Its own child ends, and it goes on."""
     heart = {"heartbeat": 1, "grace": 3, "trials": 3}
     late = start_driver(host="elsewhere", task={"epochs": [0.5] * 1000, "pause": 0.2}, **heart)
-    wait_until(lambda: any("run" in trial.user_attrs for trial in study.get_trials()))
+    until(lambda: any("run" in trial.user_attrs for trial in study.get_trials()), seconds=120)
     (child,) = psutil.Process(late.process.pid).children()
     late.kill(signal.SIGSTOP)
     assert start_driver(**heart).rest() == DONE
@@ -139,7 +140,7 @@ def test_killed_at_random_moments(study, start_driver, books):
             driver.kill()
             driver.process.wait()
         else:
-            trials = wait_until(lambda drivers=drivers: trials_of(drivers))
+            trials = until(lambda drivers=drivers: trials_of(drivers), seconds=120)
             children.update(trials)
             chance.choice(trials).kill()
     assert start_driver(**settings).rest() == DONE
@@ -150,4 +151,4 @@ def test_killed_at_random_moments(study, start_driver, books):
     assert len(told) == len(set(told))
     repeated = {trial.user_attrs["retry_of"] for trial in study.get_trials() if "retry_of" in trial.user_attrs}
     assert repeated == {number for number, again in books.told("died") if again}
-    wait_until(lambda: all(map(has_ended, children)))
+    until(lambda: all(map(has_ended, children)), seconds=120)

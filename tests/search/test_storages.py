@@ -13,9 +13,10 @@ from pathlib import Path
 
 import optuna
 import pytest
-from light_search import InThread, open_for, require_accounted_for, sweep_of, task_of, wait_until
+from light_search import InThread, open_for, require_accounted_for, sweep_of, task_of
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import IntegrityError, OperationalError, PendingRollbackError
+from waiting import until
 
 from beauty_mlflow.errors import SearchError, StorageError
 from beauty_mlflow.search import storages
@@ -435,7 +436,7 @@ def test_a_lock_goes_with_its_connection(opened, postgresql, place):
 
     with psycopg.connect(place, autocommit=True) as connection:
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
-        wait_until(lambda: connection.execute(query, [name]).fetchone() == (0,))
+        until(lambda: connection.execute(query, [name]).fetchone() == (0,), seconds=120)
 
 
 @SYSTEM

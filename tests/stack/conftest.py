@@ -9,13 +9,14 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from arguments import options
 from database_server import PASSWORD, USER, free_port, postgresql_server
 from pages import blocks, page, section, steps
+from waiting import until
 
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sample import make_sample
@@ -121,11 +122,10 @@ class Stack:
         (self.nginx / "nginx.conf").write_text(NGINX)
         process = subprocess.Popen(["nginx", *self._own_nginx()], stderr=subprocess.DEVNULL)
         try:
-            while not (self.nginx / "nginx.pid").exists():
-                time.sleep(0.05)
+            until((self.nginx / "nginx.pid").exists, pause=0.05, process=process)
             for command, _ in steps(section(PAGE, "TLS")):
                 self.run(command)
-            wait_for_port(self.ports["https"])
+            until(lambda: listens(self.ports["https"]), pause=0.05, process=process)
             yield
         finally:
             process.terminate()
@@ -248,17 +248,11 @@ class Stack:
         path.write_text(lines)
 
 
-def options(given):
-    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-
-
-def wait_for_port(port):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    pytest.fail(f"nobody listens on {port}")
+def listens(port):
+    """Return whether somebody listens on a port of loopback."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 @pytest.fixture(scope="session")

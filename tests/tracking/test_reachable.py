@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from database_server import free_port
 
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.tracking.reachable import check_reachable, sqlite_path
@@ -35,12 +36,6 @@ def listening(answer=None):
             connection.close()
 
 
-def unused_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def seconds_to_refuse(uri, match):
     begun = time.monotonic()
     with pytest.raises(TrackingError, match=match) as caught:
@@ -51,7 +46,7 @@ def seconds_to_refuse(uri, match):
 
 @pytest.mark.parametrize("scheme", ["http", "postgresql", "mysql+pymysql"])
 def test_a_server_that_is_not_there_is_said_without_its_credentials(scheme):
-    uri = f"{scheme}://me:secret@127.0.0.1:{unused_port()}"
+    uri = f"{scheme}://me:secret@127.0.0.1:{free_port()}"
     assert seconds_to_refuse(uri, r"://\*\*\*@127\.0\.0\.1:\d+ can't be reached.*unset MLFLOW_TRACKING_URI") < 10
 
 

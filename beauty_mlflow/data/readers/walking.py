@@ -8,6 +8,7 @@ from typing import Protocol
 
 from beauty_mlflow.data.sources.local_tree import LocalTree
 from beauty_mlflow.data.sources.locations import Location
+from beauty_mlflow.data.sources.s3_tree import path_in
 from beauty_mlflow.data.wording import is_strange, shown
 
 _CLUTTER = {".ds_store", "thumbs.db", "desktop.ini", "__macosx"}
@@ -54,13 +55,13 @@ class Walk:
     clutter: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._tree: Tree = LocalTree(self.root) if isinstance(self.root, Path) else self.root.tree()
+        self._tree: Tree = LocalTree(self.root) if isinstance(self.root, Path) else self.root.tree
 
     def subfolders(self, folder: str = "") -> tuple[list[str], list[str]]:
         """Return the names of the folders, and of all else, directly in a folder; sorted, without clutter."""
         folders, others = [], []
         for entry in self._entries(folder):
-            path = _join(folder, entry.name)
+            path = path_in(folder, entry.name)
             if is_strange(path):
                 self._reject(path, "its name isn't UTF-8")
             elif entry.is_dir(follow_symlinks=False):
@@ -78,7 +79,7 @@ class Walk:
         while waiting:
             above = waiting.pop()
             for entry in self._entries(above):
-                path = _join(above, entry.name)
+                path = path_in(above, entry.name)
                 if entry.is_dir(follow_symlinks=False) and not is_strange(path):
                     waiting.append(path)
                 elif reason := self.reason_against(path):
@@ -108,10 +109,6 @@ class Walk:
 
     def _reject(self, path: str, reason: str) -> None:
         self.rejected.append((shown(path), reason))
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
 
 
 def _clutter(entry: Entry) -> str:

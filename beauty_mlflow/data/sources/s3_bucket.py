@@ -123,8 +123,7 @@ class Bucket:
             if self._down and time.monotonic() < self._down_until:
                 raise self._down
             if self._client is None:
-                self._contact()
-                self._client = _client(_READ_SECONDS)
+                self._client = self._contact()
             return self._client
 
     def _lost(self, error: UnreachableDataError) -> UnreachableDataError:
@@ -132,22 +131,24 @@ class Bucket:
         self._down, self._down_until = error, time.monotonic() + _DOWN_SECONDS
         return error
 
-    def _contact(self) -> None:
+    def _contact(self) -> Any:  # noqa: ANN401 - boto3 is untyped
+        import boto3.session  # type: ignore[import-untyped]
         from botocore.exceptions import BotoCoreError, ClientError
 
         from beauty_mlflow.data.sources.s3_errors import code_of, explain
 
         try:
-            _client(_CONTACT_SECONDS).head_bucket(Bucket=self.name)
+            session = boto3.session.Session()
+            _client(session, _CONTACT_SECONDS).head_bucket(Bucket=self.name)
         except ClientError as error:
             if code_of(error) in {"404", "NoSuchBucket"}:
                 raise self._lost(explain(error, s3_uri(self.name, ""))) from None
         except (BotoCoreError, ValueError) as error:  # boto3 calls a malformed endpoint a ValueError
             raise self._lost(explain(error, s3_uri(self.name, ""))) from None
+        return _client(session, _READ_SECONDS)
 
 
-def _client(read_seconds: float) -> Any:  # noqa: ANN401 - boto3 is untyped
-    import boto3.session  # type: ignore[import-untyped]
+def _client(session: Any, read_seconds: float) -> Any:  # noqa: ANN401 - boto3 is untyped
     from botocore.config import Config  # type: ignore[import-untyped]
 
     config = Config(
@@ -156,7 +157,7 @@ def _client(read_seconds: float) -> Any:  # noqa: ANN401 - boto3 is untyped
         retries={"mode": "standard", "total_max_attempts": 3},
         max_pool_connections=THREADS,
     )
-    return boto3.session.Session().client("s3", config=config)
+    return session.client("s3", config=config)
 
 
 def _pauses() -> Iterator[float | None]:

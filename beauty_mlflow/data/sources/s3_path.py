@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Self
 
@@ -129,8 +130,9 @@ class S3Path:
         """Return the content as a stream; errors as for ``read_bytes``."""
         return io.BytesIO(self.read_bytes())
 
+    @cached_property
     def tree(self) -> Tree:
-        """List what lies below.
+        """What lies below, listed once.
 
         Raises:
             UnreachableDataError: It can't be listed.

@@ -67,14 +67,14 @@ class Tree:
             self._put(folder, name, "its key is no path: a part of it is dots" if name in _NOT_NAMES else "")
 
     def _subfolder(self, folder: str, name: str) -> str:
-        path = _join(folder, name)
+        path = path_in(folder, name)
         if path not in self.folders:
             self.folders[path] = {}
             self.folders[folder][f"{name}/"] = S3Entry(path, name, folder=True)  # an object may have the same name
         return path
 
     def _put(self, folder: str, name: str, reason: str) -> None:
-        self.folders[folder][name] = S3Entry(_join(folder, name), name, reason)
+        self.folders[folder][name] = S3Entry(path_in(folder, name), name, reason)
 
 
 def grow(keys: Iterable[tuple[str, int]]) -> Tree:
@@ -85,5 +85,6 @@ def grow(keys: Iterable[tuple[str, int]]) -> Tree:
     return tree
 
 
-def _join(folder: str, name: str) -> str:
+def path_in(folder: str, name: str) -> str:
+    """Return the path of what has this name in a folder, whose own is empty at the top."""
     return f"{folder}/{name}" if folder else name

@@ -10,7 +10,7 @@ from matplotlib.transforms import Bbox
 
 from beauty_mlflow.data import images
 from beauty_mlflow.data.parallel import map_threads
-from beauty_mlflow.data.sources.locations import Location
+from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.plotting import DPI, name_style, new_figure, readable, save_figure
@@ -46,7 +46,9 @@ def evaluate(evaluated: Evaluated, folder: Path) -> None:
     suspects = evaluated.suspects
     shown = {kind: rows[: ROWS * COLUMNS].tolist() for kind, rows in suspects}
     every = [i for rows in shown.values() for i in rows]
-    thumbnails = dict(zip(every, map_threads(_thumbnail, evaluated.files(every), evaluated.readers), strict=True))
+    assert evaluated.data is not None
+    found = map_threads(_thumbnail, evaluated.files(every), readers(evaluated.data))
+    thumbnails = dict(zip(every, found, strict=True))
     heights = {kind: HEADING + -(-len(rows) // COLUMNS) * CELL_HEIGHT for kind, rows in shown.items()}
     sheet = _Sheet(COLUMNS * CELL_WIDTH + 2 * MARGIN, TITLE + sum(heights.values()) + MARGIN)
     sheet.write(_title(evaluated, thumbnails), MARGIN, 8, fontsize=11)

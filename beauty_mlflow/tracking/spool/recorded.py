@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from beauty_mlflow.errors import BeautyError, TrackingError, UnreachableError
-from beauty_mlflow.tracking.changes import OWN_MODEL, Change, LoggedModel
+from beauty_mlflow.tracking.changes import OWN_MODEL, Batch, Change, LoggedModel
 from beauty_mlflow.tracking.delivery import RUNNING, deliver
 from beauty_mlflow.tracking.ending import end_badly
 from beauty_mlflow.tracking.launcher import project_run_id
@@ -107,6 +107,8 @@ class RecordedRun(Run):
             if self._sender and self._sender.refusal:
                 self._raise_refusal(self._sender.refusal)
                 super()._change(change)  # the rest is the run's end, which the store may take even so
+                return
+            if change == Batch():
                 return
             number, kept = self._journal.append(change)
             self._state.take(change)

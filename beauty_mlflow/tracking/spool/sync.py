@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from beauty_mlflow.errors import WorkError
 from beauty_mlflow.tracking import names
@@ -13,6 +12,7 @@ from beauty_mlflow.tracking.delivery import deliver
 from beauty_mlflow.tracking.experiments import introduce
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.searches import begun_offline
 from beauty_mlflow.tracking.spool.journal import Journal, count_unsent, has_header, is_locked, read_header, spool_folder
 from beauty_mlflow.tracking.spool.recorded import EXPERIMENT_TO_COME
 from beauty_mlflow.tracking.store import Store
@@ -130,7 +130,7 @@ def _run_of(store: Store, journal: Journal) -> str:
         return Run.find(store, header.run_id).run_id
     with translated(f"make a run in the {store.describe()}"):
         experiment = header.experiment_id or store.experiment_id
-        made = _made_before(store, experiment, journal.key)
+        made = begun_offline(store.client, journal.key, [experiment])
         if made is None:
             introduce(replace(store, experiment_id=experiment))
             tags = {**header.tags, names.OFFLINE: journal.key}
@@ -138,11 +138,6 @@ def _run_of(store: Store, journal: Journal) -> str:
     found = replace(header, run_id=str(made.info.run_id), experiment_id=str(made.info.experiment_id))
     journal.write_header(found)
     return found.run_id
-
-
-def _made_before(store: Store, experiment: str, key: str) -> Any:  # noqa: ANN401 - MLflow is untyped
-    found = store.client.search_runs([experiment], f"tags.`{names.OFFLINE}` = '{key}'", max_results=1)
-    return found[0] if found else None
 
 
 def _named(change: Change, journal: Journal, run_id: str) -> Change:

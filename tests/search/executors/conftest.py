@@ -1,7 +1,6 @@
 """A real Ray cluster of two nodes on this machine, and what a driver does with one."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -88,19 +87,6 @@ def asked():
 def small_node():
     """What a node of one core is made of."""
     return SMALL
-
-
-@pytest.fixture
-def wait_until():
-    """Wait for a condition, and fail the test where it doesn't come true."""
-
-    def wait(condition):
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, "it never came true"
-            time.sleep(0.05)
-
-    return wait
 
 
 @pytest.fixture

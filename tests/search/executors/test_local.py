@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from light_search import wait_until
+from waiting import until
 
 from beauty_mlflow.search.executors import local
 from beauty_mlflow.search.executors.base import Outcome, Task
@@ -47,7 +47,7 @@ def hangs(tmp_path):
     path = tmp_path / "hangs"
 
     def process():
-        return psutil.Process(int(wait_until(lambda: path.exists() and path.read_text())))
+        return psutil.Process(int(until(lambda: path.exists() and path.read_text(), seconds=120)))
 
     return Task(7, {"end": "hang", "hangs": str(path)}), process
 
@@ -199,8 +199,8 @@ def test_a_killed_search_s_trial_ends(executor, hangs, tmp_path):
     child = process()
     search.send_signal(signal.SIGKILL)
     search.wait()
-    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
-    wait_until(lambda: "the search is gone" in (tmp_path / "trial-00007.log").read_text())
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, seconds=120)
+    until(lambda: "the search is gone" in (tmp_path / "trial-00007.log").read_text(), seconds=120)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from beauty_mlflow.errors import SweepError
 from beauty_mlflow.search.executors.base import Task
@@ -72,14 +73,14 @@ def test_a_trial_whose_process_dies_is_begun_again_from_its_run_until_retries_ar
 
 
 @pytest.mark.slow
-def test_stopping_interrupts_what_runs_and_starts_nothing_more(executor, work, asked, slots, tmp_path, wait_until):
+def test_stopping_interrupts_what_runs_and_starts_nothing_more(executor, work, asked, slots, tmp_path):
     """Those that wait for a core are interrupted, too."""
     ray = executor(work.stubborn)
     folders = [tmp_path / str(number) for number in range(3)]
     for folder in folders:
         folder.mkdir()
     running = [slots.submit(ray.run, task(folder=str(folder)), asked(), 0) for folder in folders]
-    wait_until(lambda: sum((folder / "begun").exists() for folder in folders) == 2)
+    until(lambda: sum((folder / "begun").exists() for folder in folders) == 2, seconds=240)
     ray.stop()
     assert [one.result().end for one in running] == ["interrupted"] * 3
     begun = [(folder / "begun").exists() for folder in folders]  # the third, too, if a core was free for a moment

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from run_contents import DATASET, content, do_everything, figures, until
+from run_contents import DATASET, content, do_everything, figures
+from waiting import until
 
 from beauty_mlflow.errors import TrackingError, UnreachableError
 from beauty_mlflow.tracking.ending import tracked
@@ -17,13 +18,17 @@ from beauty_mlflow.tracking.spool.recorded import begin, go_on
 from beauty_mlflow.tracking.store import connect, offline_store
 
 
-@pytest.fixture
-def undisturbed(store, server_uri, tmp_path):
+@pytest.fixture(scope="module")
+def undisturbed(server_uri, tmp_path_factory):
     """What the store holds of a run that was made without a spool and without a fault."""
-    run = Run.create(store, "a run")
-    with tracked(run, sample=False):
-        do_everything(run, tmp_path)
-    return content(run.run_id, server_uri)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", server_uri)
+        patch.setenv("MLFLOW_EXPERIMENT_NAME", "undisturbed")
+        patch.setenv("BEAUTY_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        run = Run.create(connect(), "a run")
+        with tracked(run, sample=False):
+            do_everything(run, tmp_path_factory.mktemp("files"))
+        return content(run.run_id, server_uri)
 
 
 def test_what_arrives_is_what_was_done(store, server_uri, undisturbed, tmp_path):

@@ -2,7 +2,7 @@ import threading
 import time
 
 import pytest
-from run_contents import until
+from waiting import until
 
 from beauty_mlflow.errors import TrackingError, UnreachableError
 from beauty_mlflow.tracking.changes import Untag
@@ -70,7 +70,8 @@ def test_an_outage_delays_and_loses_nothing(tracker, capsys):
     assert tracker.arrived == ["a"]
     tracker.down.clear()
     until(lambda: tracker.arrived == list("abcd"))
-    until(lambda: "answers again" in capsys.readouterr().err or sender.close() == 0)
+    said = []
+    until(lambda: said.append(capsys.readouterr().err) or "answers again" in "".join(said))
     put(sender, "e", first=5)
     assert sender.close() == 0
     assert tracker.arrived == list("abcde")

@@ -1,9 +1,7 @@
 """Which spools there are, while others are being made, written and removed."""
 
-import os
-import time
-
 import pytest
+from ageing import grow_old
 
 from beauty_mlflow.errors import WorkError
 from beauty_mlflow.tracking.changes import Batch
@@ -20,10 +18,6 @@ def begun():
     journal.append(Batch(tags={"a": "b"}))
     yield journal
     journal.close()
-
-
-def grow_old(folder):
-    os.utime(folder, (time.time() - 10,) * 2)
 
 
 def test_one_that_is_being_made_is_none_yet(begun):
