@@ -31,9 +31,12 @@ class Sync(Parameters):
 
 def run(parameters: Sync) -> Summary:
     """Send every spool of this user, each to the store that it was meant for."""
+    from beauty_mlflow.jobs.projects import in_project_run
     from beauty_mlflow.jobs.syncing import discard, sync
 
-    return discard(parameters.run) if parameters.discard else sync(parameters.run)
+    with in_project_run(parameters) as project:
+        done = discard(parameters.run) if parameters.discard else sync(parameters.run)
+        return [*done, *project.summary()]
 
 
 JOB = Job(Sync, run)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from beauty_mlflow.errors import DivergedError, ParameterError
+from beauty_mlflow.interruption import raise_again
 from beauty_mlflow.training.checkpoint import CheckpointFolder
 from beauty_mlflow.training.confusions import Confusions
 from beauty_mlflow.training.early_stopping import EarlyStopping
@@ -218,6 +219,7 @@ class _Watch(keras.callbacks.Callback):
         self._start = time.perf_counter()
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002 - Keras's signature
+        raise_again()
         self._run.set_rate(self._epoch - 1 + (batch + 1) / ((self._steps or batch) + 1))
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float]) -> None:

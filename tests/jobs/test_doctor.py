@@ -117,8 +117,7 @@ def test_a_training_is_left_alone_alive_and_mended_dead(local_store, tiny, tmp_p
     assert (state_of(begun.info.run_id) / "session.json").is_file()
     assert "1 state is kept" in capsys.readouterr().err
     stopped = start("finetune", "--resume", begun.info.run_id)
-    wait_until(lambda: running(store), stopped)
-    assert "error" not in Run.find(store, begun.info.run_id).tags
+    wait_until(lambda: running(store) and "error" not in Run.find(store, begun.info.run_id).tags, stopped)
     assert doctor()["left by crashes"] == "0"
     stopped.send_signal(signal.SIGTERM)
     stopped.communicate()

@@ -43,6 +43,18 @@ def test_what_was_unsent_is_sent(faults, capsys):
     assert list(spool_folder().iterdir()) == []
 
 
+def test_mlflows_run_ends_as_the_sending_does(faults, monkeypatch):
+    """Under `mlflow run` its run is ours: parameters, status, and the id in the summary."""
+    run_id = ended_while_down(faults)
+    store = connect()
+    made = store.client.create_run(store.experiment_id).info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", made)
+    assert sync(Sync()) == [("sent", "1 runs"), ("run_id", made)]
+    found = store.client.get_run(made)
+    assert (found.info.status, found.data.params["discard"]) == ("FINISHED", "false")
+    assert Run.find(store, run_id).status == "FINISHED"
+
+
 def test_a_server_that_is_still_down(faults, monkeypatch):
     """It is said, with the reason; what is unsent stays."""
     run_id = ended_while_down(faults)

@@ -1,9 +1,13 @@
+import signal
+from contextlib import suppress
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from beauty_mlflow.errors import CheckpointError, DivergedError, Interrupted, ParameterError
+from beauty_mlflow.interruption import _interrupt
 from beauty_mlflow.training.early_stopping import EarlyStopping
 from beauty_mlflow.training.loop import FitOptions
 from beauty_mlflow.training.progress import SilentTraining
@@ -236,6 +240,19 @@ def test_ctrl_c_passes_through_and_ends_the_progress(make_network, run):
     with pytest.raises(KeyboardInterrupt):
         run(make_network(), progress=progress)
     assert progress.closed
+
+
+def test_a_signal_that_somebody_has_swallowed_ends_the_run_at_the_next_step(make_network, run, monkeypatch):
+    monkeypatch.setattr("beauty_mlflow.interruption._caught", [])
+
+    def swallow(*_):
+        with suppress(Interrupted):
+            _interrupt(signal.SIGTERM, None)
+
+    reports = []
+    with pytest.raises(Interrupted):
+        run(make_network(), report=lambda *given: (reports.append(given), swallow()))
+    assert len(reports) == 1
 
 
 def test_a_finished_run_returns_its_result_without_training(make_network, run):
