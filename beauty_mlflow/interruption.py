@@ -6,7 +6,6 @@ from typing import NoReturn
 
 from beauty_mlflow.errors import Interrupted
 
-
 _caught: list[int] = []
 
 
