@@ -26,7 +26,7 @@ def test_every_parameter_says_what_it_is(name):
 @pytest.mark.parametrize(
     ("job", "names"),
     [
-        ("main", "data network blocks epochs weights seed"),
+        ("main", "data network blocks epochs weights seed offline"),
         ("sample", "out classes images seed"),
         ("split", "data out strategy train val test duplicates group_by extend corrections seed materialize strict"),
         ("group", "data groups out model classes constraints groups_out"),
@@ -35,7 +35,7 @@ def test_every_parameter_says_what_it_is(name):
             (
                 "data fraction network blocks unfreeze weights recipe epochs learning_rate schedule optimizer"
                 " batch_size dropout dense_units patience image_size resize augment class_weight label_smoothing"
-                " batch_norm precision cache cache_gb cache_depths views warm_head precision_target seed resume"
+                " batch_norm precision cache cache_gb cache_depths views warm_head precision_target seed resume offline"
             ),
         ),
         (
@@ -43,10 +43,13 @@ def test_every_parameter_says_what_it_is(name):
             (
                 "data fraction network recipe epochs learning_rate schedule optimizer batch_size patience image_size"
                 " resize augment class_weight label_smoothing precision cache cache_gb precision_target seed resume"
+                " offline"
             ),
         ),
         ("evaluate", "model data part groups beside batch_size"),
         ("cache", "action kind gb"),
+        ("sync", "run discard"),
+        ("doctor", "fix silent_hours storage folder"),
     ],
 )
 def test_names_that_others_rely_on(job, names):
