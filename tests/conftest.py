@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -15,7 +16,9 @@ sys.path.append(str(HERE))  # for what the tests of several rooms share
 
 from faulty_proxy import faulty_proxy  # noqa: E402
 from mlflow_server import plain_environment, running, server_command  # noqa: E402
+from waiting import until  # noqa: E402
 
+FORKS_SECONDS = 900  # until the fork server has imported everything
 # MLflow keeps a pool of open connections to each SQLite file for the life of the process
 POOL = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
 
@@ -61,6 +64,25 @@ def beauty():
         return subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=False, **options)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory):
+    """The folder of a process that has imported everything and forks the commands."""
+    folder = tmp_path_factory.mktemp("forks")
+    script = HERE / "fork_server.py"
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, script, folder],
+            env=plain_environment(TF_CPP_MIN_LOG_LEVEL="3"),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    until((folder / "socket").exists, seconds=FORKS_SECONDS, pause=0.1, process=server, log=folder / "log")
+    yield folder
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
 
 
 @pytest.fixture(scope="session")

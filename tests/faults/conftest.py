@@ -1,13 +1,10 @@
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from mlflow_server import plain_environment
-from waiting import until
 
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.splits.manifest import write_split
@@ -18,27 +15,7 @@ sys.path.append(str(HERE))  # for what the tests share with the fork server's ch
 
 from places import Place  # noqa: E402
 
-START_SECONDS = 900
 DISK_BYTES = 256 * 2**20
-
-
-@pytest.fixture(scope="session")
-def fork_server(tmp_path_factory):
-    """The folder of a process that has imported everything and forks the commands."""
-    folder = tmp_path_factory.mktemp("forks")
-    script = HERE / "fork_server.py"
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, script, folder],
-            env=plain_environment(TF_CPP_MIN_LOG_LEVEL="3"),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    until((folder / "socket").exists, seconds=START_SECONDS, pause=0.1, process=server, log=folder / "log")
-    yield folder
-    os.killpg(server.pid, signal.SIGKILL)
-    server.wait()
 
 
 @pytest.fixture(scope="session")

@@ -3,29 +3,12 @@
 import os
 import re
 import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import mlflow
-from forks import Forked, environment_of
+from forks import STDERR, environment_of, started
 
 ROOMS = ("store", "state", "cache", "out")
-SAID = "said.err"
-PATIENCE = 900
-
-
-@dataclass
-class Done:
-    """How a command ended, and what it said."""
-
-    status: int
-    out: str
-    said: str
-
-    def require(self, status=0):
-        assert self.status == status, f"status {self.status}\n{self.out}\n{self.said[-3000:]}"
-        assert "Traceback" not in self.said
-        return self
 
 
 @dataclass
@@ -77,22 +60,12 @@ class Place:
     @property
     def said(self):
         """What the command that was started last has said so far."""
-        return (self.folder / SAID).read_text()
+        return (self.folder / STDERR).read_text()
 
-    @contextmanager
     def started(self, arguments, **limits):
         """Start a command; yield it and a function that waits for its end and returns what it was."""
-        paths = [self.folder / name for name in ("said.out", SAID)]
-        with open(os.devnull) as nothing, paths[0].open("w") as out, paths[1].open("w") as err:  # noqa: PTH123
-            streams = [stream.fileno() for stream in (nothing, out, err)]
-            options = {"folder": self / "out", "environment": self.environment, **limits}
-            command = Forked(self.server / "socket", arguments, streams, **options)
-
-        def ended():
-            status = command.wait(PATIENCE)
-            return Done(status, *(path.read_text() for path in paths))
-
-        yield command, ended
+        options = {"folder": self / "out", "environment": self.environment, **limits}
+        return started(self.server, arguments, self.folder, **options)
 
     def run(self, arguments, **limits):
         """Run a command to its end."""

@@ -59,18 +59,18 @@ def test_a_full_disk(work, room, small_disk, make_place):
         place.put_back(work)
         small_disk.leave(int(share * need))
         done = place.run(work.arguments(place))
-        print(share, need, done.status, done.said)  # noqa: T201 - pytest shows it where the test fails
+        print(share, need, done.returncode, done.stderr)  # noqa: T201 - pytest shows it where the test fails
         small_disk.clear()
-        assert "Traceback" not in done.said
-        last = done.said.strip().splitlines()[-1]
-        if done.status:  # else the training is done, and what the store didn't take is kept
+        assert "Traceback" not in done.stderr
+        last = done.stderr.strip().splitlines()[-1]
+        if done.returncode:  # else the training is done, and what the store didn't take is kept
             assert str(small_disk.folder) in last
             assert "room" in last
         else:
             assert "beauty sync" in last
-        assert done.status in ((0, 1, 2) if room == "store" else (1, 2))
+        assert done.returncode in ((0, 1, 2) if room == "store" else (1, 2))
         work.look(place)
-        place.run(work.goes_on(place, done.said)).require()
+        place.run(work.goes_on(place, done.stderr)).require()
         now_exact, now_numbers = work.result(place)
         assert now_exact == exact
         assert now_numbers == pytest.approx(numbers, rel=1e-6)

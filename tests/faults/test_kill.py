@@ -12,7 +12,7 @@ from functools import partial
 
 import psutil
 import pytest
-from places import PATIENCE
+from forks import PATIENCE
 from waiting import until
 from works import WORKS
 
@@ -52,8 +52,8 @@ def killed(work, place, command, wait):
         with suppress(psutil.NoSuchProcess):
             kill_all(process.number)
         done = ended()
-    assert done.status in (0, -signal.SIGKILL), done.said
-    return done.said, done.status != 0
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.stderr, done.returncode != 0
 
 
 @pytest.mark.parametrize("name", WORKS)
@@ -106,7 +106,7 @@ def test_killed_between_any_two_steps_of_a_promotion(place):
     exact, numbers = work.result(place)
     for call in CALLS:
         place.put_back(work)
-        assert place.run(work.arguments(place), dies_before=call).status == -signal.SIGKILL, call
+        assert place.run(work.arguments(place), dies_before=call).returncode == -signal.SIGKILL, call
         work.look(place)
         place.run(work.arguments(place)).require()
         now_exact, now_numbers = work.result(place)

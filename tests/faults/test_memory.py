@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from places import PATIENCE
+from forks import PATIENCE
 from waiting import until
 from works import WORKS
 
@@ -26,13 +26,13 @@ def test_a_limited_address_space(name, place):
     for spare in SPARE:
         place.put_back(work)
         done = place.run(work.arguments(place), spare=spare * MB)
-        print(spare, done.status, done.out, done.said)  # noqa: T201 - pytest shows it where the test fails
-        assert "Traceback" not in done.said
-        if done.status:  # 1 where Python could say it, else whatever native code ends a process with
-            assert LOWER in done.said
+        print(spare, done.returncode, done.stdout, done.stderr)  # noqa: T201 - pytest shows it where the test fails
+        assert "Traceback" not in done.stderr
+        if done.returncode:  # 1 where Python could say it, else whatever native code ends a process with
+            assert LOWER in done.stderr
             refused += 1
             work.look(place)
-            command = work.goes_on(place, done.said)
+            command = work.goes_on(place, done.stderr)
             place.run(command).require()
         now_exact, now_numbers = work.result(place)
         assert now_exact == exact
@@ -78,9 +78,9 @@ def test_killed_for_lack_of_memory(place, control_group):
         until(lambda: "it goes on with" in place.said or not psutil.pid_exists(process.number), seconds=PATIENCE)
         control_group.leave(8 * MB)
         done = ended()
-    assert done.status == -signal.SIGKILL
-    resumed = place.run(work.goes_on(place, done.said)).require()
-    assert "Linux has killed for lack of memory once since it began: probably that one" in resumed.said
-    assert "give it more memory" in resumed.said
+    assert done.returncode == -signal.SIGKILL
+    resumed = place.run(work.goes_on(place, done.stderr)).require()
+    assert "Linux has killed for lack of memory once since it began: probably that one" in resumed.stderr
+    assert "give it more memory" in resumed.stderr
     work.look(place)
     work.result(place)

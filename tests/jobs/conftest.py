@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from arguments import options, toml
+from forks import environment_of, started
 
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.progress import silent_progress
@@ -48,8 +49,8 @@ class SweepPlace:
 
     content = SWEEP
 
-    def __init__(self, folder, data, uri=None):
-        self.folder, self.data = folder, data
+    def __init__(self, folder, data, server, uri=None):
+        self.folder, self.data, self.server = folder, data, server
         self.uri = uri or f"sqlite:///{folder / 'mlflow.db'}"
         self.state = folder / "state"
 
@@ -86,9 +87,10 @@ class SweepPlace:
         )
 
     def sweep(self, config, **given):
-        """Run a sweep to its end."""
-        command = self.command(config, **given)
-        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
+        """Run a sweep to its end, itself and its trials as children of the fork server: nothing is imported anew."""
+        options = {"folder": ROOT, "environment": {**self.environment, **environment_of(self.server)}}
+        with started(self.server, self.command(config, **given)[3:], self.folder, **options) as (_, ended):
+            return ended()
 
     def light(self, config, *, environment=(), **given):
         """Start a sweep whose trials have no network."""
@@ -115,25 +117,24 @@ class SweepPlace:
 
 
 @pytest.fixture
-def sweep_place(tmp_path, manifest, sqlite_template, monkeypatch):
+def sweep_place(tmp_path, manifest, sqlite_template, fork_server, monkeypatch):
     """An empty place for sweeps, which the test sees as well."""
     shutil.copy(sqlite_template, tmp_path / "mlflow.db")
-    place = SweepPlace(tmp_path, manifest)
+    place = SweepPlace(tmp_path, manifest, fork_server)
     place.use(monkeypatch)
     return place
 
 
 @pytest.fixture(scope="session")
-def shared_sweep(tmp_path_factory, shared_manifest, sqlite_template):
+def shared_sweep(tmp_path_factory, shared_manifest, sqlite_template, fork_server):
     """A place where a sweep has ended: four trials complete, one pruned, one failed, the best two confirmed."""
     folder = tmp_path_factory.mktemp("sweep")
     shutil.copy(sqlite_template, folder / "mlflow.db")
-    place = SweepPlace(folder, shared_manifest)
+    place = SweepPlace(folder, shared_manifest, fork_server)
     order = [(1, "learns nothing"), (0, "learns"), (1, "is pruned"), (1, "fails"), (1, "learns"), (0, "learns nothing")]
     start = [{"blocks": blocks, "learning_rate": RATES[word]} for blocks, word in order]
     place.config = place.file(trials=6, confirm=2, confirm_seeds=2, start=start)
-    place.done = place.sweep(place.config)
-    assert place.done.returncode == 0, place.done.stderr[-3000:]
+    place.done = place.sweep(place.config).require()
     return place
 
 

@@ -87,7 +87,7 @@ def begun(finished_sweep, tmp_path, monkeypatch):
         files = (finished_sweep.folder / name, tmp_path / name)
         with closing(sqlite3.connect(files[0])) as source, closing(sqlite3.connect(files[1])) as target:
             source.backup(target)  # with what its write-ahead log still holds
-    place = type(finished_sweep)(tmp_path, finished_sweep.data)
+    place = type(finished_sweep)(tmp_path, finished_sweep.data, finished_sweep.server)
     place.use(monkeypatch)
     place.config = finished_sweep.config
     return place

@@ -13,7 +13,7 @@ from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
-EPOCHS = 80
+EPOCHS = 40
 
 
 @pytest.fixture

@@ -36,10 +36,11 @@ def children_of(parent):
 
 def test_two_trials_and_their_runs(sweep_place):
     """Each has its manifest from the task, not from the sweep's folder, which another machine doesn't have."""
-    done = sweep_place.sweep(sweep_place.file(trials=2, start=GOOD), executor="ray")
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "trials: 2 complete" in done.stdout
-    assert "ray" not in done.stdout
+    process = sweep_place.start(sweep_place.file(trials=2, start=GOOD), executor="ray")
+    printed, said = process.communicate()
+    assert process.returncode == 0, said[-3000:]
+    assert "trials: 2 complete" in printed
+    assert "ray" not in printed
     trials, parent = trials_of(sweep_place)
     assert [trial.state for trial in trials] == [State.COMPLETE] * 2
     runs = children_of(parent)

@@ -1,11 +1,29 @@
-"""Asks the fork server for commands, and is what a sweep starts for each of its trials (``python -m``)."""
+"""Asks the fork server for commands."""
 
 import json
 import os
 import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 SOCKET = "FORK_SERVER"
+PATIENCE = 900
+STDOUT, STDERR = "said.out", "said.err"
+
+
+@dataclass
+class Done:
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    def require(self, status=0):
+        assert self.returncode == status, f"status {self.returncode}\n{self.stdout}\n{self.stderr[-3000:]}"
+        assert "Traceback" not in self.stderr
+        return self
 
 
 class Forked:
@@ -54,3 +72,21 @@ class Forked:
 def environment_of(folder):
     """Return what a sweep's process needs so that its trials are children of the fork server in a folder."""
     return {SOCKET: str(folder / "socket"), "PYTHONPATH": str(Path(__file__).parent)}
+
+
+@contextmanager
+def started(server, arguments, logs, **options):
+    """Start a command of the server in a folder, what it prints going to files of another one.
+
+    Yields it and a function that waits for its end and returns how that was.
+    """
+    paths = [logs / name for name in (STDOUT, STDERR)]
+    with open(os.devnull) as nothing, paths[0].open("w") as out, paths[1].open("w") as err:  # noqa: PTH123
+        streams = [stream.fileno() for stream in (nothing, out, err)]
+        command = Forked(server / "socket", arguments, streams, **options)
+
+    def ended():
+        status = command.wait(PATIENCE)
+        return Done(status, *(path.read_text() for path in paths))
+
+    yield command, ended
