@@ -63,10 +63,12 @@ class Forked:
     def wait(self, timeout=None):
         """Return the status: negative where a signal ended it."""
         self._connection.settimeout(timeout)
-        status = int(self._answers.readline())
+        return int(self._answers.readline())
+
+    def close(self):
+        """Hang up, which kills it if it is still there."""
         self._answers.close()
         self._connection.close()
-        return status
 
 
 def environment_of(folder):
@@ -89,4 +91,7 @@ def started(server, arguments, logs, **options):
         status = command.wait(PATIENCE)
         return Done(status, *(path.read_text() for path in paths))
 
-    yield command, ended
+    try:
+        yield command, ended
+    finally:
+        command.close()

@@ -1,11 +1,13 @@
 """What a sweep leaves in its parent run: figures, tables, and in words what won and what to do next."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beauty_mlflow.data.safe_tables import Cell, write_table
+from beauty_mlflow.errors import UnreachableError
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sweep_books import in_words
@@ -14,6 +16,8 @@ from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State
 from beauty_mlflow.search.figures import draw_figures
 from beauty_mlflow.search.studies import best_trials, ranked
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.finding import child_entities
 
 if TYPE_CHECKING:
     from beauty_mlflow.jobs.sweeping import Search
@@ -31,9 +35,10 @@ def report(search: "Search", confirmed: Sequence[Confirmed]) -> Summary:
     """Log figures and tables, describe the winner, and return the summary's lines."""
     trials = search.study.get_trials(deepcopy=False)
     counts = _counts(trials)
+    runs = _runs(search, trials)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        _write(trials_table(trials, search.sweep.metrics), folder / TRIALS)
+        _write(trials_table(trials, search.sweep.metrics, runs), folder / TRIALS)
         if confirmed:
             _write(_confirmed_table(confirmed), folder / CONFIRMED)
         left_out = draw_figures(search.study, search.sweep.metrics, folder)
@@ -43,11 +48,14 @@ def report(search: "Search", confirmed: Sequence[Confirmed]) -> Summary:
     if not best:
         search.run.describe(f"{counts}. No trial came to its end.", search.parameters.command())
         return [("trials", counts), ("best", "none")]
-    return [("trials", counts), *_winner(search, confirmed, counts)]
+    return [("trials", counts), *_winner(search, confirmed, counts, runs)]
 
 
-def trials_table(trials: Sequence[Any], metrics: Sequence[str]) -> list[Row]:
-    """Return a row a trial that has begun: number, state, values, parameters, seconds, run, and why it ended early."""
+def trials_table(trials: Sequence[Any], metrics: Sequence[str], runs: Mapping[int, str]) -> list[Row]:
+    """Return a row a trial that has begun: number, state, values, parameters, seconds, run, and why it ended early.
+
+    ``runs`` are the trials' runs by number.
+    """
     rows = []
     for trial in (trial for trial in trials if trial.state != State.WAITING):
         values = trial.values if trial.state == State.COMPLETE else [None] * len(metrics)
@@ -60,11 +68,21 @@ def trials_table(trials: Sequence[Any], metrics: Sequence[str]) -> list[Row]:
                 **{f"params.{name}": value for name, value in trial.params.items()},
                 "epochs": max(trial.intermediate_values, default=None),
                 "seconds": seconds,
-                "run": trial.user_attrs.get(attempts.RUN, ""),
+                "run": runs.get(trial.number, ""),
                 "reason": _reason(trial),
             }
         )
     return rows
+
+
+def _runs(search: "Search", trials: Sequence[Any]) -> dict[int, str]:
+    """Return the trials' runs by number: those that began offline by the ids that the store has given them since."""
+    sent: dict[str, str] = {}
+    with suppress(UnreachableError):
+        for run in child_entities(search.store, search.run, {}, f"tags.`{names.OFFLINE}` LIKE '%'"):
+            sent[run.data.tags[names.OFFLINE]] = run.info.run_id
+    known = {trial.number: trial.user_attrs[attempts.RUN] for trial in trials if attempts.RUN in trial.user_attrs}
+    return {number: sent.get(run, run) for number, run in known.items()}
 
 
 def _write(rows: Sequence[Row], path: Path) -> None:
@@ -101,11 +119,11 @@ def _confirmed_table(confirmed: Sequence[Confirmed]) -> list[Row]:
     ]
 
 
-def _winner(search: "Search", confirmed: Sequence[Confirmed], counts: str) -> Summary:
+def _winner(search: "Search", confirmed: Sequence[Confirmed], counts: str, runs: Mapping[int, str]) -> Summary:
     front = {trial.number: trial for trial in best_trials(search.study)}
     trials = {trial.number: trial for trial in ranked(search.study)}
     winner = trials[confirmed[0].trial if confirmed else next(number for number in trials if number in front)]
-    run = confirmed[0].best_run if confirmed else str(winner.user_attrs[attempts.RUN])
+    run = confirmed[0].best_run if confirmed else runs[winner.number]
     metric = search.sweep.metrics[0]
     value = f"{metric} {winner.values[0]:.4f}"
     if confirmed:
