@@ -36,11 +36,13 @@ from postgresql_server import installed, postgresql_server, sqlalchemy_url
 from tracking_server import make_tables, process_of, tracking_server
 
 from beauty_mlflow.errors import BeautyError, PrunedError, WorkError
+from beauty_mlflow.jobs.syncing import sync
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.spool.journal import spool_folder
 from beauty_mlflow.tracking.spool.recorded import begin
+from beauty_mlflow.tracking.spool.sync import unsent_spools
 from beauty_mlflow.tracking.store import Store, connect
 
 STORES = ("sqlite", "postgresql")
@@ -268,14 +270,20 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, opened(kind, Path(folder)) as (uri, server):
             os.environ["BEAUTY_STATE_DIR"] = str(Path(folder) / "state")
             stocks, speed = soak(uri, server, size)
+            late = len(unsent_spools())  # of runs whose server was too busy at their end
+            sync()
             problems = [*grown(stocks, size.writers), *missing(uri, size), *unsent()]
         wrong += [f"{kind}: {problem}" for problem in problems]
         report["stores"][kind] = {
             "epochs_a_second": speed,
             "stocks": {name: [asdict(one) for one in counted] for name, counted in stocks.items()},
+            "sent_by_sync": late,
             "problems": problems,
         }
-        print(f"\n{kind}: {size}, {speed:.0f} epochs a second in all\n\n{_table(stocks)}", flush=True)
+        print(
+            f"\n{kind}: {size}, {speed:.0f} epochs a second in all, {late} runs sent by sync\n\n{_table(stocks)}",
+            flush=True,
+        )
         if given.json:
             write_json(given.json, report)
     if wrong:

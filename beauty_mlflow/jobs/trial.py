@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from beauty_mlflow.errors import BeautyError, Interrupted, PrunedError, UnreachableError
+from beauty_mlflow.errors import BeautyError, Interrupted, PrunedError, TrackingError, UnreachableError
 from beauty_mlflow.interruption import catch_signals
 from beauty_mlflow.jobs import load_job
 from beauty_mlflow.jobs.following import Follower
@@ -39,9 +39,12 @@ def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
     work = getattr(importlib.import_module(f"beauty_mlflow.jobs.{content['job']}"), f"{content['job']}_in")
     try:
         _close_earlier(content["tags"], content["continues"])
+        complete = _complete(content["continues"])
     except UnreachableError as error:
         say_notes([f"{error} This trial is kept on this machine until `beauty sync`."])
-        parameters = parameters.model_copy(update={"offline": True})
+        parameters, complete = parameters.model_copy(update={"offline": True}), None
+    if complete:
+        return _told_again(complete, content["tags"], listener)
     done: list[Session] = []
 
     def follow(current: Session) -> Summary:
@@ -91,6 +94,29 @@ def _close_earlier(tags: Mapping[str, str], continues: str) -> None:
         closing = {names.ERROR: "its worker died"}
     for run in earlier:
         run.finish("FAILED", closing)
+
+
+def _complete(continues: str) -> Run | None:
+    """Return the run that a trial goes on from if there is nothing left to do: its search died before it heard so."""
+    if not continues:
+        return None
+    try:
+        run = Run.find(connect(), continues)
+    except UnreachableError:
+        raise
+    except TrackingError:  # it was deleted
+        return None
+    return run if run.status == "FINISHED" and run.tags.get(names.TRIAL_STATE) == "COMPLETE" else None
+
+
+def _told_again(run: Run, tags: Mapping[str, str], listener: Listener) -> Outcome:
+    """Tell the search of a run that came to its end as an earlier trial; from now on it is this one's."""
+    listener.started(run.run_id)
+    histories = {name: run.metric_history(name) for name in names.EPOCH_METRICS}
+    for epoch in histories["val_loss"]:
+        listener.epoch(epoch, {name: history[epoch] for name, history in histories.items()})
+    run.set_tags({names.TRIAL_NUMBER: tags[names.TRIAL_NUMBER]})
+    return Outcome("complete", figures_of(run))
 
 
 def _with_state(current: Session, work: Any) -> Summary:  # noqa: ANN401 - a function of the session

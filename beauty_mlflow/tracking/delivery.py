@@ -1,6 +1,7 @@
 """Doing in the store what a change says. What may have arrived before, in part or as a whole, isn't doubled."""
 
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import numpy as np
 from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.tracking.multimedia import compress_image_size
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 from PIL import Image
 
 from beauty_mlflow.errors import UnreachableError
@@ -126,18 +129,33 @@ def _has_arrived(client: Any, run_id: str, change: LoggedFile) -> bool:  # noqa:
 
 
 def _deliver_image(client: Any, run_id: str, change: LoggedImage, *, again: bool) -> None:  # noqa: ANN401 - MLflow is untyped
-    with translated(f"log the image {change.name} of the run {run_id}"):
-        if again and _has_image(client, run_id, change):
+    with translated(f"log the image {change.name} of the run {run_id}"), Image.open(change.path) as picture:
+        arrived = _files_of_image(client, run_id, change) if again else []
+        if not arrived:
+            client.log_image(
+                run_id,
+                np.asarray(picture),
+                key=change.name,
+                step=change.step,
+                timestamp=change.timestamp,
+                synchronous=True,
+            )
             return
-        with Image.open(change.path) as picture:
-            pixels = np.asarray(picture)
-        client.log_image(
-            run_id, pixels, key=change.name, step=change.step, timestamp=change.timestamp, synchronous=True
-        )
+        if len(arrived) == 1:
+            _deliver_small_image(client, run_id, picture, beside=Path(arrived[0]))
+        client.set_tag(run_id, MLFLOW_LOGGED_IMAGES, True)
 
 
-def _has_image(client: Any, run_id: str, change: LoggedImage) -> bool:  # noqa: ANN401 - MLflow is untyped
-    """Return whether both files that MLflow makes of an image are there: the picture, and a small one."""
+def _files_of_image(client: Any, run_id: str, change: LoggedImage) -> list[str]:  # noqa: ANN401 - MLflow is untyped
+    """Return which of the two files that MLflow makes of an image are there: first the picture, then a small one."""
     name = re.escape(change.name.replace("/", "~"))
     ours = re.compile(rf"images/{name}[+%]step[+%]{change.step}[+%]timestamp[+%]{change.timestamp}[+%]")
-    return sum(bool(ours.match(entry.path)) for entry in client.list_artifacts(run_id, "images")) >= 2  # noqa: PLR2004
+    return [entry.path for entry in client.list_artifacts(run_id, "images") if ours.match(entry.path)]
+
+
+def _deliver_small_image(client: Any, run_id: str, picture: Image.Image, beside: Path) -> None:  # noqa: ANN401 - MLflow is untyped
+    """Log the second of an image's files, as ``MlflowClient.log_image`` does after the first."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{beside.stem}+compressed.webp"
+        compress_image_size(picture).save(path)
+        client.log_artifact(run_id, str(path), str(beside.parent))

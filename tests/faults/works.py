@@ -49,7 +49,7 @@ def figures_of(run):
 
 
 def trainings(place):
-    return [run for run in place.runs() if not {names.PROMOTION, names.EVALUATES} & set(run.data.tags)]
+    return [run for run in place.runs() if run.info.run_name.startswith("finetune")]
 
 
 def promoting(run):
@@ -203,10 +203,16 @@ class Evaluation(Work):
         (model,) = trainings(place)
         return ["evaluate", "--model", model.info.run_id]
 
+    def goes_on(self, place, _):
+        return [] if self._finished(place) else self.arguments(place)
+
     def result(self, place):
-        ended = [run for run in place.runs() if names.EVALUATES in run.data.tags]
-        (run,) = [run for run in ended if run.info.status == "FINISHED"]
+        (run,) = self._finished(place)
         return place.artifacts(run), figures_of(run)
+
+    def _finished(self, place):
+        ended = [run for run in place.runs() if names.EVALUATES in run.data.tags]
+        return [run for run in ended if run.info.status == "FINISHED"]
 
 
 class Promotion(Work):

@@ -102,7 +102,7 @@ def test_a_training_is_left_alone_alive_and_mended_dead(local_store, tiny, tmp_p
     assert (mended["mended"], mended["stays"]) == ("0", "0")
     assert running(store) != []
     process.kill()
-    process.wait()
+    process.communicate()
     grow_old(tmp_path)
     summary = doctor()
     assert "beauty doctor --fix" in summary["wrong"]
@@ -133,7 +133,7 @@ def test_an_evaluation_that_was_killed(logged_model, capsys):
     wait_until(lambda: running(store), process)
     assert doctor()["left by crashes"] == "0"
     process.kill()
-    process.wait()
+    process.communicate()
     (dead,) = running(store)
     assert doctor()["wrong"]
     assert dead.info.run_id in capsys.readouterr().out

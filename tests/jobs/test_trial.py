@@ -174,6 +174,16 @@ def test_an_interrupted_trial_is_gone_on_with(task, capsys):
     assert not state(second).exists()
 
 
+def test_a_trial_whose_search_died_before_it_heard_of_the_end_is_not_run_again(task, parent):
+    """The trial that repeats it has the same run, the same figures, and tells the same epochs."""
+    first, again = Search(), Search()
+    outcome = run_trial(task(), first)
+    assert run_trial(task(number=1, continues=first.runs[0]), again) == outcome
+    assert again.runs == first.runs
+    assert {epoch: told["val_loss"] for epoch, told in again.epochs.items()} == run_of(first).metric_history("val_loss")
+    assert [child.tags[names.TRIAL_NUMBER] for child in child_runs(connect(), parent)] == ["1"]
+
+
 def test_a_state_that_is_gone_is_begun_anew(task):
     """What a dead machine has kept to itself is computed again."""
     search = Search()

@@ -6,6 +6,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from run_contents import DATASET, content, do_everything, figures
 from waiting import until
@@ -74,6 +75,20 @@ def test_answers_that_get_lost_one_after_the_other(faults, store, server_uri, un
         until(lambda: read_sent(spool_folder() / run.run_id) > 15)
         faults.heal()
     assert content(run.run_id, server_uri) == undisturbed
+
+
+def test_half_an_image_is_completed(faults, store, server_uri, tmp_path):
+    """MLflow makes two files of an image; where only the first arrived the second one is sent, and no other pair."""
+    run = begin(store, "a run")
+    faults.refuse, faults.only = True, lambda _, path: path.endswith(".webp")
+    with tracked(run, sample=False):
+        run.log_image(np.zeros((8, 8, 3), np.uint8), "val_confusion", 1)
+        until(lambda: any(path.endswith(".webp") for _, path in faults.requests))
+        faults.heal()
+    client = connect(uri=server_uri).client
+    picture, small = sorted((entry.path for entry in client.list_artifacts(run.run_id, "images")), key=len)
+    assert small == f"{picture.removesuffix('.png')}+compressed.webp"
+    assert client.get_run(run.run_id).data.tags["mlflow.loggedImages"] == "True"
 
 
 def test_reading_gives_what_will_be(faults, store, tmp_path):
