@@ -1,5 +1,6 @@
 """What every room's tests share: an environment of their own, and the three kinds of store."""
 
+import gc
 import os
 import shutil
 import signal
@@ -31,6 +32,12 @@ settings.load_profile("any machine")
 def pytest_collection_modifyitems(items):
     """Files with the longest tests go first, so that no process is left alone with one of them at the end."""
     items.sort(key=lambda item: (item.path.parent != HERE, item.path.parent != HERE / "jobs"))
+
+
+def pytest_collection_finish():
+    """What is imported stays: each of a training's garbage collections would look through all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
