@@ -17,7 +17,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES = ROOT / "tools" / "audit.toml"
-LOCKS = [ROOT / "requirements" / name for name in ("cpu.txt", "dev-cpu.txt", "dev-gpu.txt", "uv.txt")]
+LOCKS = [
+    *(ROOT / "requirements" / name for name in ("cpu.txt", "dev-cpu.txt", "dev-gpu.txt", "uv.txt")),
+    ROOT / "deploy" / "requirements.txt",
+]
 SHOWN = 5
 
 

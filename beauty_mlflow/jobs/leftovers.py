@@ -20,6 +20,7 @@ from beauty_mlflow.tracking.spool.sync import Unsent, unbegun_spools, unsent_spo
 from beauty_mlflow.tracking.store import Store, project_root, store_folder
 
 SPOOL, ARRIVED, UNBEGUN = "changes that weren't sent", "spool whose changes arrived", "spool with nothing in it"
+DAMAGED = "spool that can't be read"
 _ROUNDS = 4  # what is mended may show something else: a run whose last changes were sent
 
 
@@ -123,6 +124,9 @@ def _spools(_: Places, note: Note) -> list[Leftover]:
 
 
 def _spool(spool: Unsent) -> Leftover:
+    if spool.problem:
+        remedy, since = f"delete it: beauty sync --run {spool.run_id} --discard", spool.folder.stat().st_mtime
+        return Leftover(DAMAGED, str(spool.folder), remedy, None, spool.bytes, since, spool.problem)
     kind, remedy = (SPOOL, "send them, as `beauty sync` does") if spool.changes else (ARRIVED, "remove it")
     where, size, since = f"{spool.run_id} to {spool.destination}", spool.bytes, spool.folder.stat().st_mtime
     details = f"{spool.changes} changes" if spool.changes else ""
@@ -143,7 +147,7 @@ def _send(key: str) -> bool:
 def _tracked(places: Places, note: Note) -> Iterator[Leftover]:
     if places.store is None:
         return
-    spools = [spool for spool in unsent_spools() if spool.changes or spool.alive]
+    spools = [spool for spool in unsent_spools() if spool.changes or spool.alive or spool.problem]
     unsent = {name for spool in spools for name in (spool.run_id, spool.folder.name)}
     looking = StoreLeftovers(places.store, unsent, places.silent_hours, note)
     yield from looking.find()

@@ -133,8 +133,8 @@ def _begun(store: Store, wanted: Wanted, follower: Follower) -> Iterator[Session
     split = _thinned(opened.split, parameters)
     _require_parts(split, "train", "val", *wanted.then_evaluate)
     run = begin(store, follower.name or f"{parameters.job} {parameters.network}", follower.tags)
-    follower.started(run.run_id)
     with tracked(run):
+        follower.started(run.run_id)
         folder = state_of(run.run_id)
         if follower.continues:
             _adopt(state_of(follower.continues), folder)
@@ -159,8 +159,8 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
         with _only_one(folder, known):
             split = read_split(folder / SPLIT_FILE, cache_gb=own.parameters.cache_gb, progress=console_progress)
             run = go_on(store, parameters.resume)
-            run.reopen()
             with tracked(run):
+                run.reopen()
                 yield Session(store, run, own, split, folder)
 
 
@@ -229,7 +229,7 @@ def _adopt(before: Path, folder: Path) -> None:
 
 def _forget(current: Session) -> None:
     """Remove the state of a run that nobody goes on with."""
-    shutil.rmtree(current.folder)
+    shutil.rmtree(current.folder, ignore_errors=True)  # its lock is held, which some file systems mind
     with suppress(BeautyError):  # another error is on its way already
         current.run.remove_tag(names.STATE)
 

@@ -55,7 +55,8 @@ class Books:
         """Close the runs of trials that have ended, where that couldn't be done as they died."""
         for trial in self.study.get_trials(deepcopy=False, states=[State.FAIL]):
             if attempts.RUN in trial.user_attrs:
-                self._close(trial, attempts.why(trial))
+                with _tolerant():
+                    self._close(trial, attempts.why(trial))
 
     def log_progress(self) -> None:
         """Log how many trials have ended, how, and the best value so far."""

@@ -20,6 +20,7 @@ from beauty_mlflow.errors import (
     SearchError,
     SweepError,
     TrackingError,
+    UnreachableError,
     did_you_mean,
 )
 from beauty_mlflow.files import state_folder
@@ -42,7 +43,7 @@ from beauty_mlflow.search.storages import MEMORY, Storage, open_storage
 from beauty_mlflow.search.studies import open_study
 from beauty_mlflow.search.sweep_file import Sweep, read_sweep
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.ending import tracked, warn
+from beauty_mlflow.tracking.ending import ended_if_it_fails, tracked, warn
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.runs import Run
@@ -180,7 +181,7 @@ def sweep(parameters: SweepParameters) -> Summary:
                 send_ended(store)  # of trials that ended while the store didn't answer
                 with storage.alone(f"confirm {name}"):  # hours perhaps, in which other studies' trials go on
                     summary = report(found, confirm(found))
-            except (KeyboardInterrupt, Interrupted, SearchError) as error:
+            except (KeyboardInterrupt, Interrupted, SearchError, UnreachableError) as error:
                 _report_what_there_is(found)
                 if not isinstance(error, SearchError):
                     say_notes([f"the search is interrupted; {goes_on}"])
@@ -273,7 +274,8 @@ def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[R
         known = study.user_attrs.get(RUN_ATTRIBUTE)
         if not known:
             run = Run.open(store, name=f"sweep {name}")
-            study.set_user_attr(RUN_ATTRIBUTE, run.run_id)
+            with ended_if_it_fails(run):
+                study.set_user_attr(RUN_ATTRIBUTE, run.run_id)
     if not known:
         yield _recorded(run)
         return
@@ -288,6 +290,7 @@ def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[R
         yield _recorded(run)
         return
     with beside_mlflows_own(store, run):
+        send_ended(store)  # what an earlier driver logged last comes before our beginning
         with storage.alone():  # several may join at once, and the run's tag names them all
             run.reopen()
         yield _recorded(run)
@@ -295,7 +298,8 @@ def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[R
 
 def _recorded(run: Run) -> Run:
     """Return the run as one that a store's silence doesn't stop, unless another driver of this machine has it so."""
-    return run if is_at_work(run.run_id) else record(run)
+    with ended_if_it_fails(run):
+        return run if is_at_work(run.run_id) else record(run)
 
 
 def _log_inputs(found: Search, path: Path) -> None:

@@ -8,7 +8,7 @@ from beauty_mlflow.errors import BeautyError, ParameterError, WorkError
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.tracking.redaction import HIDDEN, redact
-from beauty_mlflow.tracking.spool.journal import Journal
+from beauty_mlflow.tracking.spool import journal
 from beauty_mlflow.tracking.spool.sync import Unsent, send, unsent_spools
 from beauty_mlflow.tracking.store import Store, connect, offline_store
 
@@ -24,8 +24,8 @@ def sync(run_id: str = "") -> Summary:
     """
     spools = _chosen(run_id)
     ends: Counter[str] = Counter()
-    problems: list[str] = []
-    for destination in sorted({spool.destination for spool in spools}):
+    problems = [spool.problem for spool in spools if spool.problem]
+    for destination in sorted({spool.destination for spool in spools if not spool.problem}):
         _send_to(destination, [spool for spool in spools if spool.destination == destination], ends, problems)
     if problems:
         raise WorkError(
@@ -49,11 +49,13 @@ def discard(run_id: str) -> Summary:
     Raises:
         ParameterError: Nothing of that run is unsent, or a process is at work on it.
     """
-    (spool,) = _chosen(run_id)
-    if spool.alive:
+    spools = _chosen(run_id)
+    if any(spool.alive for spool in spools):
         raise ParameterError(f"Run {run_id} is still at work in a process, which sends its changes; end that first.")
-    Journal(spool.folder).remove()
-    return [("discarded", f"{spool.changes} changes of run {run_id}, {spool.bytes:,} bytes")]
+    for spool in spools:
+        journal.discard(spool.folder)
+    changes, size = (sum(getattr(spool, name) for spool in spools) for name in ("changes", "bytes"))
+    return [("discarded", f"{changes} changes of run {run_id}, {size:,} bytes")]
 
 
 def _chosen(run_id: str) -> list[Unsent]:

@@ -14,6 +14,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 from PIL import Image
 
 from beauty_mlflow.errors import UnreachableError
+from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.arrival import LARGE_BYTES, missing
 from beauty_mlflow.tracking.changes import (
     OWN_MODEL,
@@ -65,7 +66,9 @@ def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) ->
         case LoggedImage():
             _deliver_image(client, run_id, change, again=again)
         case LoggedModel():
-            upload_model(client, run_id, change.path, example=change.example.read_bytes())
+            with translated(f"log the model of the run {run_id}"):
+                example = change.example.read_bytes()
+            upload_model(client, run_id, change.path, example=example)
         case Status():
             with translated(f"set the run {run_id} to {change.status}"):
                 if change.status == RUNNING:
@@ -94,11 +97,15 @@ def _reads(client: Any, run_id: str, model_id: str) -> bool:  # noqa: ANN401 - M
 
 def _missing(client: Any, run_id: str, points: Iterable[Point]) -> list[Point]:  # noqa: ANN401 - MLflow is untyped
     points = list(points)
-    present = {
-        name: {point.step for point in client.get_metric_history(run_id, name)}
-        for name in {point.name for point in points}
-    }
-    return [point for point in points if point.step not in present[point.name]]
+    known = client.get_run(run_id).data.metrics
+    asked = {point.name for point in points} & set(known)
+    present = {name: {_place(point, name) for point in client.get_metric_history(run_id, name)} for name in asked}
+    return [point for point in points if _place(point, point.name) not in present.get(point.name, ())]
+
+
+def _place(point: Any, name: str) -> int:  # noqa: ANN401 - MLflow's or ours
+    """Return what a metric has one value at: its step, but for the system's, whose steps begin anew offline."""
+    return int(point.timestamp if name.startswith(names.SYSTEM_PREFIX) else point.step)
 
 
 def _metric(run_id: str, point: Point, own_model: str) -> Any:  # noqa: ANN401 - MLflow is untyped

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import Protocol
 
 from beauty_mlflow.errors import BeautyError, Interrupted, PrunedError
@@ -14,6 +15,7 @@ from beauty_mlflow.tracking.failures import shorten
 from beauty_mlflow.tracking.redaction import redact
 
 REASON_LENGTH = 5000
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Endable(Protocol):
@@ -27,6 +29,9 @@ class Endable(Protocol):
     def finish(self, status: str, tags: Mapping[str, str] | None = None) -> None:
         """Send what is left and set the last tags and the final status."""
 
+    def hurry(self) -> None:
+        """Let ``finish`` wait for nothing that is kept on disk."""
+
 
 @contextmanager
 def tracked(run: Endable, *, sample: bool = True) -> Iterator[None]:
@@ -39,15 +44,22 @@ def tracked(run: Endable, *, sample: bool = True) -> Iterator[None]:
     Raises:
         TrackingError: The block ended well, but the run couldn't be finished.
     """
-    try:
+    with ended_if_it_fails(run):
         if sample:
             run.start_sampling()
         yield
-        with _uninterrupted():
+        with _uninterrupted(run):
             run.finish("FINISHED")
+
+
+@contextmanager
+def ended_if_it_fails(run: Endable) -> Iterator[None]:
+    """Give the run its final status where the block raises, as ``tracked`` does; else it stays as it is."""
+    try:
+        yield
     except BaseException as error:
         killed = isinstance(error, KeyboardInterrupt | Interrupted | PrunedError)
-        with _uninterrupted():
+        with _uninterrupted(run):
             end_badly(run, explain(error) or str(error) or type(error).__name__, killed=killed)
         raise
 
@@ -69,12 +81,17 @@ def warn(sentence: str) -> None:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Keep a second Ctrl-C from leaving the run without its status."""
+def _uninterrupted(run: Endable) -> Iterator[None]:
+    """Keep a second Ctrl-C from leaving the run without its status; it only ends the waiting for a store."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def hurry(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
+        run.hurry()
+
+    numbers = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, hurry) for number in numbers}
     try:
         yield
     finally:

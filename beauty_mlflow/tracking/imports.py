@@ -147,6 +147,9 @@ class _Filled:
     def start_sampling(self) -> None:
         """Nothing of this machine belongs to it."""
 
+    def hurry(self) -> None:
+        """Nothing is kept on disk."""
+
     def finish(self, status: str, tags: Mapping[str, str] | None = None) -> None:
         if status != FINISHED:
             self._run.finish(status, tags)

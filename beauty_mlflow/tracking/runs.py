@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from beauty_mlflow.errors import BeautyError, TrackingError
+from beauty_mlflow.errors import BeautyError, TrackingError, WorkError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.changes import Batch, Change, Inputs, LoggedFile, LoggedImage, Point, Status, Untag
 from beauty_mlflow.tracking.datasets import Dataset
@@ -236,9 +236,17 @@ class Run:
         try:
             if self.sampler:
                 self.sampler.stop()
-            self._log_with_samples([], tags or {})
+            if tags:
+                self._change(Batch(tags=check_tags(tags)))
+            try:
+                self._log_with_samples([])
+            except WorkError as error:  # the spool is full
+                warn(f"the last system metrics of the run {self.run_id} aren't kept: {error}")
         finally:
             self._change(Status(status=status, end=milliseconds()))
+
+    def hurry(self) -> None:
+        """Let ``finish`` wait for nothing that is kept on disk; here nothing is."""
 
     def start_sampling(self) -> None:
         """Begin to collect system metrics, after those that the run has."""
@@ -247,11 +255,12 @@ class Run:
         sampler.start()
         self.sampler = sampler
 
-    def _log_with_samples(self, points: Sequence[Point], tags: Mapping[str, str] | None = None) -> None:
+    def _log_with_samples(self, points: Sequence[Point]) -> None:
         samples = self.sampler.take() if self.sampler else []
         try:
             measured = [point for sample in samples for point in _points(sample)]
-            self._change(Batch(metrics=(*points, *measured), tags=check_tags(tags or {})))
+            if points or measured:
+                self._change(Batch(metrics=(*points, *measured)))
         except BaseException:
             if self.sampler:
                 self.sampler.put_back(samples)

@@ -1,5 +1,6 @@
 """Several processes at one cache, each ended in the ways that processes end."""
 
+import os
 import random
 import signal
 import time
@@ -12,7 +13,7 @@ from beauty_mlflow.cache.keys import Rows
 from beauty_mlflow.cache.layout import disk_bytes
 from beauty_mlflow.cache.store import Cache
 
-KILLS = 5
+KILLS = int(os.environ.get("KILLS", "5"))
 WAITING = "note: waiting for another process, which is making activations (boundary mixed"
 
 

@@ -3,9 +3,16 @@
 What is written lies on a small file system that something else fills but for a share of what the work needs.
 """
 
+import time
+
+import psutil
 import pytest
 from arguments import options
 from works import WORKS, Work, train
+
+from beauty_mlflow.errors import WorkError
+from beauty_mlflow.tracking.changes import Batch, Status
+from beauty_mlflow.tracking.spool.journal import Header, Journal
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.timeout(1200)]
 SHARES = (0.0, 0.5)  # of what the work needs
@@ -52,9 +59,14 @@ def test_a_full_disk(work, room, small_disk, make_place):
     place = make_place(**{room: small_disk.folder / room})
     place.prepare(work)
     before = small_disk.used
-    place.run(work.arguments(place)).require()
+    most = before
+    with place.started(work.arguments(place)) as (process, ended):
+        while psutil.pid_exists(process.number):  # state and spool are gone at the end
+            most = max(most, small_disk.used)
+            time.sleep(0.005)
+        ended().require()
     exact, numbers = work.result(place)
-    need = small_disk.used - before
+    need = most - before
     for share in SHARES:
         place.put_back(work)
         small_disk.leave(int(share * need))
@@ -74,3 +86,20 @@ def test_a_full_disk(work, room, small_disk, make_place):
         now_exact, now_numbers = work.result(place)
         assert now_exact == exact
         assert now_numbers == pytest.approx(numbers, rel=1e-6)
+
+
+def test_a_spool_on_a_disk_that_fills_up(small_disk):
+    """What isn't whole on the disk was never there; with room again it goes on."""
+    journal = Journal(small_disk.folder / "spool" / "a", Header("http://host", "beauty"))
+    large = Batch(tags={"text": "x" * 20_000})
+    journal.append(large)
+    small_disk.leave(0)
+    for _ in range(2):
+        with pytest.raises(WorkError, match=r"can't be written in .*No space left.* Make room"):
+            journal.append(large)
+    small_disk.clear()
+    journal.append(Status(status="FAILED", end=1))
+    journal.close()
+    again = Journal(small_disk.folder / "spool" / "a")
+    assert [change for _, change in again.unsent()] == [large, Status(status="FAILED", end=1)]
+    again.close()

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from mlflow_server import MortalServer
-from run_contents import content, do_everything
+from run_contents import EPOCHS, content, do_everything, figures
 from waiting import until
 
+from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.spool import sender as senders
@@ -66,10 +67,19 @@ def test_a_server_that_is_killed(server, undisturbed, tmp_path, capsys):
     with ThreadPoolExecutor(1) as pool, tracked(run, sample=False):
         killing = pool.submit(kill_now_and_then)
         do_everything(run, tmp_path, between=lambda _: time.sleep(0.5))
+        last = EPOCHS
+        while not killing.done():
+            last += 1
+            run.log_epoch(last, figures(last))
+            time.sleep(0.2)
+        killing.result()
         run.set_tags({"last": "one"})
-        killing.result(1500)
     found = content(run.run_id, server.uri)
     assert found["tags"].pop("last") == "one"
+    assert last > EPOCHS
+    for name in names.EPOCH_METRICS:
+        assert found["metrics"].pop(name) == [(epoch, figures(epoch)[name]) for epoch in range(1, last + 1)]
+        del undisturbed["metrics"][name]
     assert found == undisturbed
 
 

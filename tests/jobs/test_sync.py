@@ -3,16 +3,17 @@ import time
 
 import pytest
 
-from beauty_mlflow.errors import ParameterError, WorkError
+from beauty_mlflow.errors import ParameterError, TrackingError, WorkError
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.finetune import run as finetune
 from beauty_mlflow.jobs.sync import Sync
 from beauty_mlflow.jobs.sync import run as sync
+from beauty_mlflow.jobs.syncing import send_ended
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.spool.journal import spool_folder
-from beauty_mlflow.tracking.spool.recorded import begin
+from beauty_mlflow.tracking.spool.recorded import begin, go_on
 from beauty_mlflow.tracking.spool.sync import unsent_spools
 from beauty_mlflow.tracking.store import connect, offline_store
 
@@ -121,6 +122,40 @@ def test_an_offline_run_gets_its_id_later(faults, capsys):
     assert found.tags[names.OFFLINE] == run.run_id
     assert found.link() in found.tags[names.DESCRIPTION]
     assert f"run {found.run_id} (offline it was {run.run_id}): " in capsys.readouterr().err
+
+
+def test_what_a_sweep_sends_goes_to_its_own_experiment(faults, monkeypatch):
+    """A run that began offline in another experiment isn't made in the sweep's."""
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_EXPERIMENT_NAME", "another of the same store")
+        offline_of_another = begin(offline_store(), "a run")
+        offline_of_another.finish("FINISHED")
+        another = connect().experiment_id
+    store = connect()
+    send_ended(store)
+    found = Run.find(store, offline_of_another.run_id)
+    assert found.status == "FINISHED"
+    assert found.experiment_id == another != store.experiment_id
+
+
+def test_a_run_is_not_gone_on_with_before_what_it_logged_offline_is_sent(faults):
+    """What was broken off would come after what it goes on with, its end included."""
+    run = begin(offline_store(), "a run")
+    for epoch in (1, 2):
+        run.log_epoch(epoch, {"loss": 1.0})
+    run.finish("KILLED")
+    faults.refuse, faults.only = True, lambda _, path: path.endswith("runs/update")
+    with pytest.raises(WorkError):
+        sync(Sync())
+    faults.heal()
+    with pytest.raises(TrackingError, match=rf"isn't sent yet. Send it first: beauty sync --run {run.run_id}"):
+        go_on(connect(), run.run_id)
+    sync(Sync(run=run.run_id))
+    again = go_on(connect(), run.run_id)
+    again.reopen()
+    again.finish("FINISHED")
+    assert Run.find(connect(), run.run_id).metric_history("loss") == {1: 1.0, 2: 1.0}
+    assert Run.find(connect(), run.run_id).status == "FINISHED"
 
 
 @pytest.mark.slow

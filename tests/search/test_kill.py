@@ -1,5 +1,6 @@
 """Drivers and trials that are interrupted, stopped and killed: whoever comes next accounts for everything."""
 
+import os
 import random
 import signal
 import time
@@ -12,7 +13,7 @@ from waiting import until
 from beauty_mlflow.search.attempts import State
 
 pytestmark = pytest.mark.slow
-KILLS = 20
+KILLS = int(os.environ.get("KILLS", "20"))
 DONE = ("done", "")
 
 

@@ -11,7 +11,9 @@ from mlflow.entities import Param
 
 from beauty_mlflow.errors import Interrupted, TrackingError, WorkError
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.changes import Batch, Point
 from beauty_mlflow.tracking.datasets import Dataset
+from beauty_mlflow.tracking.delivery import deliver
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.runs import Run, close_failed
@@ -306,3 +308,37 @@ def test_a_second_signal_does_not_keep_the_status_from_being_set(local_run, numb
     _, said = process.communicate(timeout=60)
     assert process.returncode != 0
     assert local_run.status == "KILLED", said.decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_second_signal_only_hurries_the_end(local_run, monkeypatch, number):
+    """An ssh session that is lost hangs up twice: the status is set even so."""
+    hurried, finish = [], local_run.finish
+
+    def slow(*given):
+        os.kill(os.getpid(), number)
+        finish(*given)
+
+    monkeypatch.setattr(local_run, "hurry", lambda: hurried.append(number))
+    monkeypatch.setattr(local_run, "finish", slow)
+    before = signal.signal(number, lambda *_: None)
+    with pytest.raises(KeyboardInterrupt), tracked(local_run, sample=False):
+        raise KeyboardInterrupt
+    signal.signal(number, before)
+    assert local_run.status == "KILLED"
+    assert hurried == [number]
+
+
+def test_system_metrics_of_two_machines_times_are_both_kept(local_run):
+    """A run gone on with offline counts its samples from 0 again; what is sent twice is there once."""
+    name = f"{names.SYSTEM_PREFIX}cpu_utilization_percentage"
+    client = local_run.store.client
+    first, second = (
+        Batch(metrics=tuple(Point(name=name, value=1.0, timestamp=time, step=step) for step, time in enumerate(times)))
+        for times in ((10, 20), (30, 40))
+    )
+    deliver(client, local_run.run_id, first)
+    for change in (first, second, second):
+        deliver(client, local_run.run_id, change, again=True)
+    points = client.get_metric_history(local_run.run_id, name)
+    assert sorted(point.timestamp for point in points) == [10, 20, 30, 40]

@@ -1,6 +1,7 @@
 """kill -9 at any moment: what is on disk goes on, and ends with the same bits as a run left in peace."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 COMMAND = [sys.executable, str(Path(__file__).with_name("worker.py"))]
-KILLS = 3
+KILLS = int(os.environ.get("KILLS", "3"))
 
 
 def finish(folder):

@@ -25,8 +25,10 @@ class Fetched:
         return self.content
 
 
-def read_ahead(folder: Location, paths: Sequence[str]) -> "Iterator[Path] | Iterator[Fetched]":
+def read_ahead(folder: Location, paths: Sequence[str]) -> "Iterator[Path] | Iterator[Fetched | S3Path]":
     """Yield the files of a folder: those of this machine as they are, others fetched some way ahead, many at once.
+
+    Large ones are as they are, too: they are fetched as they are read.
 
     Raises:
         UnreachableDataError: Nothing can be read there now.
@@ -36,7 +38,9 @@ def read_ahead(folder: Location, paths: Sequence[str]) -> "Iterator[Path] | Iter
     return map_threads(partial(_fetch, folder), paths, readers(folder))
 
 
-def _fetch(folder: S3Path, path: str) -> Fetched:
+def _fetch(folder: S3Path, path: str) -> Fetched | S3Path:
+    if folder.is_large(path):
+        return folder / path
     try:
         return Fetched((folder / path).read_bytes(), "")
     except PictureError as error:

@@ -16,7 +16,7 @@ from beauty_mlflow.errors import PictureError, UnreachableDataError
 THREADS = 32  # requests at once: of small objects each is mostly waiting
 _ATTEMPTS = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds
-_LARGE = 64 * 2**20  # bytes: of objects from there on, one is in memory at a time
+_LARGE = 16 * 2**20  # bytes: of objects from there on, one is in memory at a time
 _CONNECT_SECONDS, _READ_SECONDS = 4, 20
 _CONTACT_SECONDS = 7  # for the first answer, so that an endpoint that never gives one is known within 30 s
 _DOWN_SECONDS = 30  # so long nobody tries what has just failed many times

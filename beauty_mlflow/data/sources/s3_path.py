@@ -12,6 +12,8 @@ from beauty_mlflow.data.sources.s3_bucket import Bucket
 from beauty_mlflow.data.sources.s3_tree import Tree, grow
 from beauty_mlflow.data.sources.s3_uri import parse_s3, s3_uri
 
+AHEAD_BYTES = 4 * 2**20  # of one object: so many are fetched ahead that larger ones would fill the memory
+
 
 class Holdings:
     """A bucket and the files of the cache, which all paths that come from one share.
@@ -139,6 +141,12 @@ class S3Path:
         """
         start = len(self._prefix)
         return grow((key[start:], size) for key, size in self.holdings.bucket.list(self._prefix))
+
+    def is_large(self, path: str) -> bool:
+        """Return whether an object below is known from a listing to be larger than what may wait in memory."""
+        tree: Tree | None = self.__dict__.get("tree")
+        entry = tree.file(path) if tree else None
+        return entry is not None and entry.size > AHEAD_BYTES
 
     @property
     def _prefix(self) -> str:

@@ -16,12 +16,14 @@ class S3Entry:
         name: The path's last part; of a key that is no path, all from where it stops being one.
         reason: Why it can't be a picture, or empty.
         folder: Whether it is a folder.
+        size: In bytes.
     """
 
     path: str
     name: str
     reason: str = ""
     folder: bool = False
+    size: int = 0
 
     def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - as os.DirEntry's
         """Return whether it is a folder."""
@@ -42,11 +44,14 @@ class Tree:
         """Return what lies directly in a folder."""
         return list(self.folders.get(folder, {}).values())
 
+    def file(self, path: str) -> S3Entry | None:
+        """Return the file of that path; None where there is none."""
+        folder, _, name = path.rpartition("/")
+        return self.folders.get(folder, {}).get(name)
+
     def reason_against(self, path: str) -> str:
         """Return why a path can't be a picture here, or an empty string."""
-        pure = PurePosixPath(path)
-        parent = "" if str(pure.parent) == "." else str(pure.parent)
-        entry = self.folders.get(parent, {}).get(pure.name) if str(pure) == path else None
+        entry = self.file(path) if str(PurePosixPath(path)) == path else None
         if entry:
             return entry.reason
         return "a folder" if path in self.folders else "no such file or directory"
@@ -57,14 +62,16 @@ class Tree:
         folder = ""
         for depth, part in enumerate(above):
             if part in _NOT_NAMES:
-                self._put(folder, "/".join([*above[depth:], name]), "its key is no path: a part of it is empty or dots")
+                reason = "its key is no path: a part of it is empty or dots"
+                self._put(folder, "/".join([*above[depth:], name]), reason, size)
                 return
             folder = self._subfolder(folder, part)
         if not name:
             if size:
-                self._put(folder, "/", "its key ends with a slash, as a folder's")
+                self._put(folder, "/", "its key ends with a slash, as a folder's", size)
         else:
-            self._put(folder, name, "its key is no path: a part of it is dots" if name in _NOT_NAMES else "")
+            reason = "its key is no path: a part of it is dots" if name in _NOT_NAMES else ""
+            self._put(folder, name, reason, size)
 
     def _subfolder(self, folder: str, name: str) -> str:
         path = path_in(folder, name)
@@ -73,8 +80,8 @@ class Tree:
             self.folders[folder][f"{name}/"] = S3Entry(path, name, folder=True)  # an object may have the same name
         return path
 
-    def _put(self, folder: str, name: str, reason: str) -> None:
-        self.folders[folder][name] = S3Entry(path_in(folder, name), name, reason)
+    def _put(self, folder: str, name: str, reason: str, size: int) -> None:
+        self.folders[folder][name] = S3Entry(path_in(folder, name), name, reason, size=size)
 
 
 def grow(keys: Iterable[tuple[str, int]]) -> Tree:

@@ -5,28 +5,41 @@ before the next step of the work), ``files/`` (what is to be uploaded) and ``sen
 """
 
 import errno
+import io
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
 
-from beauty_mlflow.errors import WorkError
+from beauty_mlflow.errors import ParameterError, WorkError
 from beauty_mlflow.files import state_folder, sync, write_text
-from beauty_mlflow.locks import is_held, try_lock
+from beauty_mlflow.locks import Lock, is_held, try_lock
 from beauty_mlflow.temporary import bytes_below
-from beauty_mlflow.tracking.changes import CHANGE, Change, LoggedFile, LoggedImage, LoggedModel
+from beauty_mlflow.tracking.changes import (
+    CHANGE,
+    Batch,
+    Change,
+    LoggedFile,
+    LoggedImage,
+    LoggedModel,
+    Status,
+    Untag,
+)
+from beauty_mlflow.tracking.failures import shorten
 
 LIMIT = "BEAUTY_SPOOL_GB"
-DEFAULT_LIMIT_GB = 10.0
+DEFAULT_LIMIT_GB = "10"
+GB = 1e9
 COMPACT_BYTES = 4_000_000
-SMALL_BYTES = 1_000_000  # always finds room
 
 _HEADER, _JOURNAL, _SENT, _FILES, _LOCK = "header.json", "journal.jsonl", "sent", "files", "lock"
 _NUMBER_DIGITS = 7
+_REASON_LENGTH = 200
+_LOOK_AGAIN_BYTES = 10_000_000  # written before the room is looked up again, which other runs take as well
 
 
 @dataclass(frozen=True)
@@ -68,10 +81,13 @@ class Journal:
 
     Raises:
         WorkError: It can't be written, or another process is at it.
+        ParameterError: BEAUTY_SPOOL_GB is no size.
     """
 
     def __init__(self, folder: Path, header: Header | None = None) -> None:
         self.folder = folder
+        self._limit = _limit()
+        self._threads = threading.RLock()  # one writes changes down, another notes what has arrived
         with self._explained("opened"):
             (folder / _FILES).mkdir(parents=True, exist_ok=True)
             lock = try_lock(folder / _LOCK, exclusive=True)
@@ -89,9 +105,10 @@ class Journal:
             self.write_header(header)
         self.header = read_header(self.folder)
         self._cut_torn_line()
-        self._stream: IO[bytes] = (self.folder / _JOURNAL).open("ab")
         self._sent = read_sent(self.folder)
         self._last = max([self._sent, *(number for number, _ in _lines(self.folder))])
+        self._stream = _open(self.folder)
+        self._room = 0  # bytes that are free for certain below the limit; looked up where they aren't enough
 
     @property
     def key(self) -> str:
@@ -109,31 +126,34 @@ class Journal:
         Raises:
             WorkError: It couldn't be written; nothing of it is left.
         """
-        number = self._last + 1
-        with self._explained("written"):
+        with self._threads, self._explained("written"):
+            if self._stream.closed:
+                raise OSError(errno.EBADF, "it is closed")
+            number = self._last + 1
             kept = self._with_files(number, change)
             line = json.dumps({"number": number, "change": CHANGE.dump_python(kept, mode="json")}).encode() + b"\n"
             position = self._stream.tell()
             try:
-                self._stream.write(line)
-                self._stream.flush()
+                if not _ends(change):
+                    self._require_room(len(line))
+                _write(self._stream, line)
                 os.fsync(self._stream.fileno())
-            except OSError:
+                self._last = number
+            except BaseException:
                 self._reopen_at(position)
                 self._drop_files(number)
                 raise
-        self._last = number
         return number, self._here(kept)
 
     def changes(self) -> Iterator[Change]:
         """Yield every change that is written down, those that have arrived as well."""
         for _, line in _lines(self.folder):
-            yield self._here(CHANGE.validate_python(line))
+            yield self._here(_change(line, self.folder))
 
     def unsent(self) -> list[tuple[int, Change]]:
         """Return the changes that haven't arrived for sure, in order, by number."""
         return [
-            (number, self._here(CHANGE.validate_python(line)))
+            (number, self._here(_change(line, self.folder)))
             for number, line in _lines(self.folder)
             if number > self._sent
         ]
@@ -147,9 +167,11 @@ class Journal:
                 os.fsync(stream.fileno())  # so that no more than the first unsent change can have arrived
             self._sent = number
             self._drop_files(number)
-            if number == self._last and self._stream.tell() > COMPACT_BYTES:
-                self._reopen_at(0)
-                (self.folder / _SENT).write_bytes(b"%d\n" % number)
+            with self._threads:
+                if number == self._last and self._stream.tell() > COMPACT_BYTES:
+                    self._reopen_at(0)
+                    os.fsync(self._stream.fileno())  # first: without its number a line counts as unsent
+                    write_text(self.folder / _SENT, f"{number}\n")
 
     def close(self) -> None:
         """Let go of the folder; it stays where something is unsent."""
@@ -158,8 +180,8 @@ class Journal:
 
     def remove(self) -> None:
         """Delete the folder."""
-        shutil.rmtree(self.folder)
-        self.close()
+        self._stream.close()
+        _delete(self.folder, self._lock)
 
     def _with_files(self, number: int, change: Change) -> Change:
         """Copy what the change uploads; a path in the result is relative to the spool."""
@@ -171,7 +193,7 @@ class Journal:
         folder.mkdir()
         try:
             copies = [_copy(source, folder / source.name) for source in sources]
-        except OSError:
+        except BaseException:
             self._drop_files(number)
             raise
         names = [copy.relative_to(self.folder) for copy in copies]
@@ -186,9 +208,11 @@ class Journal:
         return change.model_copy(update=found)
 
     def _require_room(self, wanted: int) -> None:
-        limit = float(os.environ.get(LIMIT, DEFAULT_LIMIT_GB)) * 1e9
-        if wanted > SMALL_BYTES and bytes_below(spool_folder()) + wanted > limit:
-            raise OSError(errno.EDQUOT, f"the spool would exceed {limit / 1e9:g} GB ({LIMIT})")
+        if wanted > self._room:
+            self._room = min(self._limit - bytes_below(spool_folder()), _LOOK_AGAIN_BYTES + wanted)
+            if wanted > self._room:
+                raise OSError(errno.EDQUOT, f"the spool would exceed {self._limit / 1e9:g} GB ({LIMIT})")
+        self._room -= wanted
 
     def _files_of(self, number: int) -> Path:
         return self.folder / _FILES / f"{number:0{_NUMBER_DIGITS}d}"
@@ -207,9 +231,8 @@ class Journal:
 
     def _reopen_at(self, position: int) -> None:
         self._stream.close()
-        path = self.folder / _JOURNAL
-        os.truncate(path, position)
-        self._stream = path.open("ab")
+        os.truncate(self.folder / _JOURNAL, position)
+        self._stream = _open(self.folder)
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:
@@ -226,13 +249,41 @@ def read_header(folder: Path) -> Header:
     """Return what a spool belongs to.
 
     Raises:
-        WorkError: It doesn't say so.
+        WorkError: It doesn't say so: it is damaged.
     """
     path = folder / _HEADER
     try:
         return Header(**json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise WorkError(f"{path} doesn't say what the spool belongs to: {error}.") from None
+        raise _damaged(path, error) from None
+
+
+def discard(folder: Path) -> None:
+    """Delete a spool, readable or not.
+
+    Raises:
+        WorkError: A process is at work on it, or it can't be deleted.
+    """
+    lock = try_lock(folder / _LOCK, exclusive=True)
+    if lock is None:
+        raise WorkError(f"Another process is at work on what {folder} holds; end that first.")
+    try:
+        _delete(folder, lock)
+    except OSError as error:
+        raise WorkError(f"{folder} can't be deleted: {error}.") from error
+    finally:
+        lock.release()
+
+
+def _delete(folder: Path, lock: Lock) -> None:
+    """Delete a spool and let go of it; who is killed in between leaves nothing that could be sent again."""
+    for name in (_HEADER, _JOURNAL, _SENT):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / _FILES, ignore_errors=True)
+    lock.discard_file()
+    lock.release()
+    with suppress(OSError):  # somebody may begin anew there
+        folder.rmdir()
 
 
 def has_header(folder: Path) -> bool:
@@ -242,11 +293,14 @@ def has_header(folder: Path) -> bool:
 
 def read_sent(folder: Path) -> int:
     """Return the number of the last change that has arrived for sure, 0 where none has."""
+    path = folder / _SENT
     try:
-        lines = (folder / _SENT).read_bytes().split(b"\n")[:-1]
+        lines = path.read_bytes().split(b"\n")[:-1]
+        return int(lines[-1]) if lines else 0
     except FileNotFoundError:
         return 0
-    return int(lines[-1]) if lines else 0
+    except ValueError as error:
+        raise _damaged(path, error) from None
 
 
 def is_locked(folder: Path) -> bool:
@@ -268,8 +322,51 @@ def _lines(folder: Path) -> Iterator[tuple[int, object]]:
     with path.open("rb") as stream:
         for line in stream:
             if line.endswith(b"\n"):
-                entry = json.loads(line)
-                yield entry["number"], entry["change"]
+                try:
+                    entry = json.loads(line)
+                    number, change = int(entry["number"]), entry["change"]
+                except (ValueError, LookupError, TypeError) as error:
+                    raise _damaged(path, error) from None
+                yield number, change
+
+
+def _change(line: object, folder: Path) -> Change:
+    try:
+        return CHANGE.validate_python(line)
+    except ValueError as error:
+        raise _damaged(folder / _JOURNAL, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> WorkError:
+    return WorkError(
+        f"{path} is damaged ({shorten(str(error), _REASON_LENGTH)}), so that what it kept can't be sent. Put the file "
+        f"back from a backup, or let go of it with: beauty sync --run {path.parent.name} --discard"
+    )
+
+
+def _limit() -> int:
+    """Return how many bytes all spools may take."""
+    text = os.environ.get(LIMIT, DEFAULT_LIMIT_GB)
+    try:
+        return int(float(text) * GB)
+    except (ValueError, OverflowError):
+        raise ParameterError(f"{LIMIT} is '{text}'; expected a number of gigabytes, e.g. 10.") from None
+
+
+def _ends(change: Change) -> bool:
+    """Return whether a change belongs to a run's end, which always finds room."""
+    return isinstance(change, Status | Untag) or (isinstance(change, Batch) and not change.metrics)
+
+
+def _open(folder: Path) -> io.FileIO:
+    """Open the journal unbuffered: what a full disk didn't take isn't tried again as the file is closed."""
+    return io.FileIO(folder / _JOURNAL, "ab")
+
+
+def _write(stream: io.FileIO, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[stream.write(left) :]
 
 
 def _copy(source: Path, target: Path) -> Path:

@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from beauty_mlflow.errors import BeautyError, TrackingError, UnreachableError
+from beauty_mlflow.errors import BeautyError, TrackingError, UnreachableError, WorkError
+from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.changes import OWN_MODEL, Batch, Change, LoggedModel
 from beauty_mlflow.tracking.delivery import RUNNING, deliver
-from beauty_mlflow.tracking.ending import end_badly
+from beauty_mlflow.tracking.ending import ended_if_it_fails
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.run_state import RunState
 from beauty_mlflow.tracking.runs import Run, milliseconds
 from beauty_mlflow.tracking.source import source_tags
-from beauty_mlflow.tracking.spool.journal import Header, Journal, is_locked, spool_folder
+from beauty_mlflow.tracking.spool.journal import Header, Journal, has_header, is_locked, spool_folder
 from beauty_mlflow.tracking.spool.sender import Sender, say
 from beauty_mlflow.tracking.store import Store
 from beauty_mlflow.tracking.values import check_tags
@@ -89,7 +90,13 @@ class RecordedRun(Run):
         Raises:
             TrackingError: The store refused something.
         """
-        super().finish(status, tags)
+        try:
+            super().finish(status, tags)
+        except WorkError:  # nothing can be written down any more
+            if self._sender and not self._sender.close():
+                self._in_store.finish(status, tags)
+            self._journal.close()
+            raise
         unsent = self._sender.close() if self._sender else len(self._journal.unsent())
         if self._sender and self._sender.refusal:
             self._raise_refusal(self._sender.refusal)
@@ -101,6 +108,11 @@ class RecordedRun(Run):
             )
         else:
             self._journal.remove()
+
+    def hurry(self) -> None:
+        """Let ``finish`` leave the rest to `beauty sync`."""
+        if self._sender:
+            self._sender.hurry()
 
     def _change(self, change: Change) -> None:
         with self._lock:
@@ -142,11 +154,8 @@ def begin(store: Store, name: str, tags: Mapping[str, str] | None = None) -> Rec
     """
     if not store.is_offline:
         made = Run.current(store) if project_run_id() and not tags else Run.create(store, name, tags)
-        try:
+        with ended_if_it_fails(made):  # on a full disk, say; nobody else would end the run
             return record(made, has_past=bool(project_run_id()))
-        except BeautyError as error:  # a full disk, say; nobody else would end the run
-            end_badly(made, str(error), killed=False)
-            raise
     known = project_run_id()
     first = {} if known else check_tags({**source_tags(), **(tags or {})})
     header = Header(
@@ -165,12 +174,19 @@ def go_on(store: Store, run_id: str) -> RecordedRun:
     """Take up an existing run, with whatever an earlier process has left unsent; nothing is asked offline.
 
     Raises:
-        TrackingError: There is none of that id, or the store doesn't answer.
+        TrackingError: There is none of that id, or the store doesn't answer, or lacks what the run logged offline.
         WorkError: Nothing can be written down, or another process is at it.
     """
     if store.is_offline:
         return _offline(store, run_id, Header(redact(store.uri), store.experiment, run_id=run_id))
-    return record(Run.find(store, run_id), has_past=True)
+    found = Run.find(store, run_id)
+    key = found.tags.get(names.OFFLINE, found.run_id)
+    if key != found.run_id and has_header(spool_folder() / key):
+        raise TrackingError(
+            f"Something that the run {found.run_id} logged offline isn't sent yet. Send it first: "
+            f"beauty sync --run {key}"
+        )
+    return record(found, has_past=True)
 
 
 def record(run: Run, *, has_past: bool = True) -> RecordedRun:

@@ -7,15 +7,18 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from beauty_mlflow.errors import BeautyError, UnreachableError, WorkError
-from beauty_mlflow.tracking.changes import Change
+from beauty_mlflow.temporary import bytes_below
+from beauty_mlflow.tracking.changes import Change, LoggedFile, LoggedModel
 from beauty_mlflow.tracking.failures import shorten
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 LAST_WAIT_SECONDS = 60.0  # for one change, once nothing else is left to do
 LAST_TRIES = 3
-MOST_WAITING = 200  # of a store that answers: whoever is quicker waits, so that the end needn't
-MOVING_SECONDS = 2.0
+SLOWEST_UPLOAD = 100_000  # bytes a second; larger files are waited for longer
+MOST_WAITING = 200  # of a store that answers at once: whoever is quicker waits, so that the end needn't
+MOVING_SECONDS = 0.1
+LATE_SECONDS = 10.0  # without an answer, after which that is said
 REASON_LENGTH = 250
 
 Deliver = Callable[[Change, bool], None]
@@ -51,8 +54,9 @@ class Sender:
         self._overlaps = overlaps
         self._again = overlaps or bool(self._waiting)
         self._changed = threading.Condition()
-        self._closing = self._over = self._is_spooling = False
+        self._closing = self._over = self._is_spooling = self._has_failed = False
         self._moved = time.monotonic()  # when a change arrived last, or the end began
+        self._asked = 0.0  # when the store was asked what it hasn't answered yet
         self.refusal: BeautyError | None = None
         self._thread = threading.Thread(target=self._run, name="tracker", daemon=True)
 
@@ -65,6 +69,9 @@ class Sender:
         with self._changed:
             self._waiting.append((number, change))
             self._changed.notify_all()
+            waited = time.monotonic() - self._asked if self._asked else 0.0
+            if waited > LATE_SECONDS and not isinstance(self._waiting[0][1], LoggedFile | LoggedModel):
+                self._spool(f"no answer for {waited:.0f} s")
             while len(self._waiting) > MOST_WAITING and self._is_moving():
                 self._changed.wait(MOVING_SECONDS)
 
@@ -73,11 +80,17 @@ class Sender:
         with self._changed:
             self._closing, self._moved = True, time.monotonic()
             self._changed.notify_all()
-            while self._waiting and not self._over and time.monotonic() - self._moved < LAST_WAIT_SECONDS:
+            while self._waiting and not self._over and time.monotonic() - self._moved < self._patience():
                 self._changed.wait(1)
             self._over = True
             self._changed.notify_all()
             return len(self._waiting)
+
+    def hurry(self) -> None:
+        """Let ``close`` wait for nothing more."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
 
     def _run(self) -> None:
         pause, failures = FIRST_PAUSE_SECONDS, 0
@@ -90,14 +103,16 @@ class Sender:
                     return
                 number, change = self._waiting[0]
                 failures *= self._closing
+                self._asked = time.monotonic()
             try:
                 self._deliver(change, self._again)
                 self._sent(number)
             except (UnreachableError, WorkError, OSError) as error:
                 self._again = True
-                self._spool(error)
                 failures += 1
                 with self._changed:
+                    self._asked, self._has_failed = 0.0, True
+                    self._spool(str(error))
                     if self._closing and failures >= LAST_TRIES:
                         self._over = True
                         self._changed.notify_all()
@@ -105,6 +120,7 @@ class Sender:
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever it is, the run's own thread has to hear of it
                 with self._changed:
+                    self._asked = 0.0
                     refused = f"{type(error).__name__}: {error}"
                     self.refusal = error if isinstance(error, BeautyError) else WorkError(refused)
                     self._over = True
@@ -113,6 +129,7 @@ class Sender:
                 pause, failures = FIRST_PAUSE_SECONDS, 0
                 self._again = self._overlaps
                 with self._changed:
+                    self._asked, self._has_failed = 0.0, False
                     self._waiting.popleft()
                     self._moved = time.monotonic()
                     self._changed.notify_all()
@@ -120,15 +137,22 @@ class Sender:
     def _is_moving(self) -> bool:
         return not (self._over or self._is_spooling) and time.monotonic() - self._moved < MOVING_SECONDS
 
+    def _patience(self) -> float:
+        """Return how many seconds of the end one change may take."""
+        _, change = self._waiting[0]
+        if self._has_failed or not isinstance(change, LoggedFile | LoggedModel):
+            return LAST_WAIT_SECONDS
+        return LAST_WAIT_SECONDS + bytes_below(change.path) / SLOWEST_UPLOAD
+
     def _pause(self, seconds: float) -> None:
         """Wait, but not longer than a moment once the end has begun."""
         begun = self._closing
         self._changed.wait_for(lambda: self._over or self._closing != begun, min(seconds, 1) if begun else seconds)
 
-    def _spool(self, error: Exception) -> None:
+    def _spool(self, why: str) -> None:
         if not self._is_spooling:
             self._is_spooling = True
-            reason = shorten(str(error), REASON_LENGTH).rstrip(".")
+            reason = shorten(why, REASON_LENGTH).rstrip(".")
             say(
                 f"the {self._where} doesn't take what the run logs ({reason}). The work goes on; what is logged is "
                 f"kept in {self._kept} until it does."

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from beauty_mlflow.errors import WorkError
+from beauty_mlflow.temporary import bytes_below
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.changes import Batch, Change
 from beauty_mlflow.tracking.delivery import deliver
@@ -13,9 +14,17 @@ from beauty_mlflow.tracking.experiments import introduce
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.searches import begun_offline
-from beauty_mlflow.tracking.spool.journal import Journal, count_unsent, has_header, is_locked, read_header, spool_folder
+from beauty_mlflow.tracking.spool.journal import (
+    Header,
+    Journal,
+    count_unsent,
+    has_header,
+    is_locked,
+    read_header,
+    spool_folder,
+)
 from beauty_mlflow.tracking.spool.recorded import EXPERIMENT_TO_COME
-from beauty_mlflow.tracking.store import Store
+from beauty_mlflow.tracking.store import Store, connect
 
 _YOUNG_SECONDS = 2.0  # in which a folder may be there whose process hasn't locked it yet
 
@@ -32,6 +41,7 @@ class Unsent:
         changes: How many are unsent.
         bytes: What they take.
         alive: Whether a process is at work on the run, and will send them itself.
+        problem: Why it can't be read; empty where it can. Its run is then called after its folder.
     """
 
     folder: Path
@@ -41,14 +51,11 @@ class Unsent:
     changes: int
     bytes: int
     alive: bool
+    problem: str = ""
 
 
 def unsent_spools() -> list[Unsent]:
-    """Return every spool of this user, by name; one that is being made or removed at this moment is none.
-
-    Raises:
-        WorkError: One doesn't say what it belongs to.
-    """
+    """Return every spool of this user, by name; one that is being made or removed at this moment is none."""
     return [spool for spool in map(_look_at, _folders()) if spool]
 
 
@@ -102,16 +109,18 @@ def _folders() -> list[Path]:
 
 
 def _look_at(folder: Path) -> Unsent | None:
+    alive = is_locked(folder)
     try:
         if not has_header(folder):
             return None
         header = read_header(folder)
         changes, size = count_unsent(folder)
-        alive = is_locked(folder)
-    except (FileNotFoundError, WorkError):
-        if has_header(folder):
-            raise
+    except FileNotFoundError:
         return None
+    except WorkError as error:
+        if not has_header(folder):  # it was removed meanwhile
+            return None
+        return Unsent(folder, folder.name, "", "", 0, bytes_below(folder), alive=alive, problem=str(error))
     return Unsent(
         folder,
         header.run_id or folder.name,
@@ -129,7 +138,7 @@ def _run_of(store: Store, journal: Journal) -> str:
     if header.run_id:
         return Run.find(store, header.run_id).run_id
     with translated(f"make a run in the {store.describe()}"):
-        experiment = header.experiment_id or store.experiment_id
+        experiment = header.experiment_id or _experiment_of(store, header)
         made = begun_offline(store.client, journal.key, [experiment])
         if made is None:
             introduce(replace(store, experiment_id=experiment))
@@ -138,6 +147,12 @@ def _run_of(store: Store, journal: Journal) -> str:
     found = replace(header, run_id=str(made.info.run_id), experiment_id=str(made.info.experiment_id))
     journal.write_header(found)
     return found.run_id
+
+
+def _experiment_of(store: Store, header: Header) -> str:
+    if header.experiment == store.experiment:
+        return store.experiment_id
+    return connect(experiment=header.experiment, uri=store.uri).experiment_id
 
 
 def _named(change: Change, journal: Journal, run_id: str) -> Change:

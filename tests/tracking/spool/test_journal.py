@@ -1,12 +1,15 @@
 import json
+import queue
 import subprocess
 import sys
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beauty_mlflow.errors import WorkError
+from beauty_mlflow.errors import ParameterError, WorkError
 from beauty_mlflow.temporary import bytes_below
 from beauty_mlflow.tracking.changes import (
     CHANGE,
@@ -20,7 +23,7 @@ from beauty_mlflow.tracking.changes import (
 )
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.spool import journal as journals
-from beauty_mlflow.tracking.spool.journal import Header, Journal, count_unsent, is_locked
+from beauty_mlflow.tracking.spool.journal import Header, Journal, count_unsent, discard, is_locked
 
 HEADER = Header("https://tracker", "beauty", "1", "a" * 32)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -120,6 +123,68 @@ def test_a_model_is_kept_as_a_folder(journal, tmp_path):
     assert kept.example.read_bytes() == b"a picture"
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("journal.jsonl", '{"number": 1}\n'), ("journal.jsonl", "{\n"), ("sent", "x\n"), ("header.json", "{")],
+)
+def test_a_damaged_one_says_so(journal, folder, name, content):
+    """Which file it is, and how to be rid of it."""
+    journal.append(Untag(name="a"))
+    journal.close()
+    (folder / name).write_text(content)
+    with pytest.raises(WorkError, match=rf"{name} is damaged.*beauty sync --run {HEADER.run_id} --discard"):
+        Journal(folder)
+    discard(folder)
+    assert not folder.exists()
+
+
+def test_what_is_written_while_another_thread_notes_what_has_arrived(folder, monkeypatch):
+    """However often the journal is emptied meanwhile, no line is lost."""
+    monkeypatch.setattr(journals, "COMPACT_BYTES", 200)
+    journal, arrived = Journal(folder, HEADER), queue.SimpleQueue()
+
+    def send():
+        for number in iter(arrived.get, None):
+            journal.mark_sent(number)
+
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(send)
+        for number in range(1, 301):
+            arrived.put(journal.append(Untag(name="x" * 50))[0])
+            assert journal._last == number
+        arrived.put(None)
+        sending.result()
+    journal.close()
+    again = Journal(folder)
+    assert again.unsent() == []
+    assert again.append(Untag(name="next"))[0] == 301
+    again.close()
+
+
+@pytest.mark.parametrize("text", ["10GB", "much", "inf", "nan"])
+def test_a_limit_that_is_none(folder, monkeypatch, text):
+    monkeypatch.setenv(journals.LIMIT, text)
+    with pytest.raises(ParameterError, match=rf"BEAUTY_SPOOL_GB is '{text}'; expected a number of gigabytes"):
+        Journal(folder, HEADER)
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing_of_a_change(journal, tmp_path, monkeypatch):
+    """The next one has its number, its file and all."""
+    path = tmp_path / "a file"
+    path.write_bytes(b"content")
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", interrupted)
+        for change in (Untag(name="a"), LoggedFile(path=path)):
+            with pytest.raises(KeyboardInterrupt):
+                journal.append(change)
+    assert journal.append(LoggedFile(path=path))[0] == 1
+    assert len(journal.unsent()) == 1
+
+
 def test_a_second_process_is_refused(journal, folder):
     """Two that write one journal would mix their lines."""
     assert is_locked(folder)
@@ -150,15 +215,31 @@ def test_a_kill_lets_go_of_the_folder(folder):
 
 def test_the_spool_is_bounded(journal, tmp_path, monkeypatch):
     """A large file that doesn't fit is refused with a sentence that says what to do; nothing of it is left."""
-    monkeypatch.setenv("BEAUTY_STATE_DIR", str(tmp_path))
-    monkeypatch.setenv(journals.LIMIT, "0.001")
+    monkeypatch.setattr(journals, "spool_folder", lambda: journal.folder)
+    monkeypatch.setattr(journal, "_limit", 1_000_000)
     path = tmp_path / "large"
-    path.write_bytes(bytes(journals.SMALL_BYTES + 1))
+    path.write_bytes(bytes(1_000_001))
     with pytest.raises(WorkError, match=r"the spool would exceed 0.001 GB \(BEAUTY_SPOOL_GB\)\. Make room"):
         journal.append(LoggedFile(path=path))
     assert journal.unsent() == []
     assert bytes_below(journal.folder / "files") == 0
     assert journal.append(Untag(name="small"))[0] == 1
+
+
+def test_figures_count_as_well(journal, monkeypatch):
+    """An outage of weeks fills no disk; the run's end always finds room, so that it has its status."""
+    monkeypatch.setattr(journals, "spool_folder", lambda: journal.folder)
+    monkeypatch.setattr(journal, "_limit", 10_000)
+    figure = Batch(metrics=(Point(name="loss", value=1.0, timestamp=1, step=1),))
+    for _ in range(20):
+        journal.append(figure)
+    with pytest.raises(WorkError, match="the spool would exceed 1e-05 GB"):
+        deque(map(journal.append, [figure] * 200), 0)
+    kept = len(journal.unsent())
+    assert kept < 200
+    journal.append(Batch(tags={"error": "the spool is full"}))
+    journal.append(Status(status="FAILED", end=1))
+    assert len(journal.unsent()) == kept + 2
 
 
 def test_a_long_run_takes_no_more_room(journal, folder, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 from run_contents import DATASET, content, do_everything, figures
 from waiting import until
 
-from beauty_mlflow.errors import TrackingError, UnreachableError
+from beauty_mlflow.errors import TrackingError, UnreachableError, WorkError
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.spool.journal import read_sent, spool_folder
@@ -41,9 +41,9 @@ def test_what_arrives_is_what_was_done(store, server_uri, undisturbed, tmp_path)
     assert list(spool_folder().iterdir()) == []
 
 
-@pytest.mark.parametrize("fault", ["refuse", "cut", "503", "500", "429", "502"])
+@pytest.mark.parametrize("fault", ["refuse", "cut", "delay", "503", "500", "429", "502"])
 def test_nothing_is_lost_or_doubled(fault, faults, store, server_uri, undisturbed, tmp_path, capsys):
-    """The network is cut, or answers are lost, or a gateway answers, for two epochs: the run is as without it."""
+    """The network is cut, answers are lost or late, or a gateway answers, for two epochs: the run is as without it."""
     run = begin(store, "a run")
 
     def between(epoch):
@@ -52,7 +52,7 @@ def test_nothing_is_lost_or_doubled(fault, faults, store, server_uri, undisturbe
             if fault.isdigit():
                 faults.status = int(fault)
             else:
-                setattr(faults, fault, True)
+                setattr(faults, fault, 0.4 if fault == "delay" else True)
         if epoch == 5:
             time.sleep(0.5)
             faults.heal()
@@ -61,8 +61,8 @@ def test_nothing_is_lost_or_doubled(fault, faults, store, server_uri, undisturbe
         do_everything(run, tmp_path, between=between)
     assert content(run.run_id, server_uri) == undisturbed
     said = capsys.readouterr().err
-    assert said.count("doesn't take what the run logs") == 1
-    assert said.count("answers again, and has everything") == 1
+    assert said.count("doesn't take what the run logs") == (fault != "delay")
+    assert said.count("answers again, and has everything") == (fault != "delay")
 
 
 def test_answers_that_get_lost_one_after_the_other(faults, store, server_uri, undisturbed, tmp_path):
@@ -193,6 +193,32 @@ def test_a_model_is_uploaded_once(faults, store, server_uri, registered, picture
     sent = [path for method, path in faults.requests if method == "PUT" and "/models/" in path]
     assert max(sent.count(path) for path in sent) <= 2
     assert sum(sent.count(path) == 1 for path in sent) >= len(set(sent)) / 2
+
+
+def test_a_spool_that_is_full_lets_a_run_end(faults, store, server_uri, capsys):
+    """The last system metrics find no room, which is said; the last tags and the status do."""
+    run = begin(store, "a run")
+    with tracked(run):
+        run.log_epoch(1, figures(1))
+        run._journal._limit = run._journal._room = 0
+    assert "the last system metrics of the run" in capsys.readouterr().err
+    assert Run.find(connect(uri=server_uri), run.run_id).status == "FINISHED"
+
+
+def test_a_state_folder_that_takes_nothing_more(faults, store, server_uri, monkeypatch):
+    """The run ends in the store at least, as one that failed."""
+    run = begin(store, "a run")
+    run.log_epoch(1, figures(1))
+
+    def full(*_):
+        raise WorkError("No space left.")
+
+    monkeypatch.setattr(run._journal, "append", full)
+    with pytest.raises(WorkError, match="No space left"), tracked(run, sample=False):
+        pass
+    found = Run.find(connect(uri=server_uri), run.run_id)
+    assert found.status == "FAILED"
+    assert found.metric_history("loss") == {1: 1.0}
 
 
 def test_offline_nothing_is_asked(faults):

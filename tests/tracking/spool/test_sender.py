@@ -5,7 +5,7 @@ import pytest
 from waiting import until
 
 from beauty_mlflow.errors import TrackingError, UnreachableError
-from beauty_mlflow.tracking.changes import Untag
+from beauty_mlflow.tracking.changes import LoggedFile, Untag
 from beauty_mlflow.tracking.spool import sender as senders
 from beauty_mlflow.tracking.spool.sender import Sender
 
@@ -101,6 +101,59 @@ def test_who_is_quicker_than_the_store_waits_for_it(tracker, monkeypatch):
     put(sender, "x" * 50)
     assert len(tracker.marked) >= 40
     assert sender.close() == 0
+
+
+def test_a_slow_store_holds_nobody_up(tracker, monkeypatch):
+    """One that takes a while for each change, whatever waits for it."""
+    monkeypatch.setattr(senders, "MOST_WAITING", 5)
+    sender = Sender(lambda *_: time.sleep(0.5), tracker.marked.append, where="tracker", kept="/spool")
+    sender.start()
+    begin = time.monotonic()
+    put(sender, "x" * 500)
+    assert time.monotonic() - begin < 2
+    sender.hurry()
+
+
+def test_a_store_that_does_not_answer_is_spoken_of_before_it_fails(tracker, monkeypatch, capsys):
+    """MLflow's own tries may take minutes."""
+    monkeypatch.setattr(senders, "LATE_SECONDS", 0.2)
+    hangs = threading.Event()
+    sender = Sender(lambda *_: hangs.wait(30), tracker.marked.append, where="tracker", kept="/spool")
+    sender.start()
+    put(sender, "a")
+    time.sleep(0.3)
+    assert capsys.readouterr().err == ""
+    put(sender, "b", first=2)
+    assert "the tracker doesn't take what the run logs (no answer for 0 s). The work goes on" in capsys.readouterr().err
+    hangs.set()
+    assert sender.close() == 0
+    assert "answers again" in capsys.readouterr().err
+
+
+def test_a_large_file_is_waited_for_longer(tracker, monkeypatch, tmp_path):
+    """A second for each SLOWEST_UPLOAD bytes."""
+    monkeypatch.setattr(senders, "LAST_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(senders, "SLOWEST_UPLOAD", 1000)
+    path = tmp_path / "large"
+    path.write_bytes(bytes(10_000))
+    sender = Sender(lambda *_: time.sleep(2), tracker.marked.append, where="tracker", kept="/spool")
+    sender.start()
+    sender.put(1, LoggedFile(path=path))
+    assert sender.close() == 0
+
+
+def test_who_is_in_a_hurry_waits_for_nothing(tracker):
+    """A second Ctrl-C at the end, say: what is unsent is counted."""
+    hangs = threading.Event()
+    sender = Sender(lambda *_: hangs.wait(30), tracker.marked.append, where="tracker", kept="/spool")
+    sender.start()
+    put(sender, "ab")
+    timer = threading.Timer(0.3, sender.hurry)
+    timer.start()
+    begin = time.monotonic()
+    assert sender.close() == 2
+    assert time.monotonic() - begin < 5
+    hangs.set()
 
 
 def test_the_end_does_not_wait_for_a_dead_store(tracker):

@@ -3,7 +3,6 @@
 import pytest
 from ageing import grow_old
 
-from beauty_mlflow.errors import WorkError
 from beauty_mlflow.tracking.changes import Batch
 from beauty_mlflow.tracking.spool.journal import Header, Journal, spool_folder
 from beauty_mlflow.tracking.spool.sync import unbegun_spools, unsent_spools
@@ -29,10 +28,13 @@ def test_one_that_is_being_made_is_none_yet(begun):
     assert [(spool.run_id, spool.changes) for spool in unsent_spools()] == [("begun", 1), ("making", 0)]
 
 
-def test_one_that_cant_be_read_is_an_error(begun):
-    (begun.folder / "header.json").write_text("{")
-    with pytest.raises(WorkError, match="doesn't say what the spool belongs to"):
-        unsent_spools()
+def test_one_that_cant_be_read_says_why_and_keeps_none_from_the_others(begun):
+    Journal(spool_folder() / "damaged", HEADER).close()
+    (spool_folder() / "damaged" / "header.json").write_text("{")
+    spools = {spool.run_id: spool for spool in unsent_spools()}
+    assert set(spools) == {"begun", "damaged"}
+    assert "header.json is damaged" in spools["damaged"].problem
+    assert not spools["begun"].problem
 
 
 def test_one_whose_process_died_at_once_is_found(begun):
