@@ -82,6 +82,7 @@ def run(data, out, files):
     try:
         chain.command("split", "--data", data, "--out", manifest)
         chain.command("check", "--data", data, "--out", out / "check")
+        chain.command("main", "--data", data, "--network=tiny", "--blocks=1", "--epochs=1", "--weights=random")
         run_id = chain.command("finetune", "--data", manifest, *TINY)["run_id"]
         chain.command("evaluate", "--model", run_id)
         chain.command("predict", "--model", run_id, "--data", data, "--out", out / "predictions.csv")

@@ -54,7 +54,7 @@ def ordinary(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory, sqlite_template, session_cache):
-    """Run split, check, finetune, evaluate, predict, export and the model's server over a folder."""
+    """Run split, check, main, finetune, evaluate, predict, export and the model's server over a folder."""
 
     def run(data, files):
         out = tmp_path_factory.mktemp("out")
