@@ -1,8 +1,9 @@
 """A run's state on disk, whole at every moment, so that an interrupted run goes on where it was.
 
-``checkpoint.npz`` holds the optimizer's variables, the history, the run's identity and, unless the last epoch is the
-best, the network's variables (those of the dropout layers' random generators among them); ``best-00007.npz`` the
-network's variables after the best epoch. Early stopping needs nothing of its own: its state follows from the history.
+``checkpoint.npz`` holds the optimizer's variables, the history, the last epoch's confusions, the run's identity and,
+unless the last epoch is the best, the network's variables (those of the dropout layers' random generators among them);
+``best-00007.npz`` the network's variables after the best epoch. Early stopping needs nothing of its own: its state
+follows from the history.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _FORMAT = 2
 _FILE = "checkpoint.npz"
 _STATE = "state"
+_CONFUSIONS = "confusions"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,12 @@ class CheckpointFolder:
     identity: Mapping[str, object]
 
     def save(
-        self, model: keras.Model, optimizer: keras.Optimizer, history: Sequence[EpochRecord], best_epoch: int
+        self,
+        model: keras.Model,
+        optimizer: keras.Optimizer,
+        history: Sequence[EpochRecord],
+        best_epoch: int,
+        confusions: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """Write the state after the history's last epoch.
 
@@ -49,6 +56,8 @@ class CheckpointFolder:
         """
         try:
             arrays = {_STATE: self._state(history, best_epoch), **named("optimizer", optimizer.variables)}
+            if confusions is not None:
+                arrays[_CONFUSIONS] = confusions
             network = named("model", model.variables)
             if best_epoch == len(history):
                 write_arrays(self._best(best_epoch), network)
@@ -86,6 +95,14 @@ class CheckpointFolder:
         assign("optimizer", optimizer.variables, arrays)
         self._clear(keep=state["best_epoch"])
         return [EpochRecord(**record) for record in state["history"]]
+
+    def confusions(self) -> npt.NDArray[np.int64] | None:
+        """Return those of the last epoch's validation, int64 [classes, classes]; None where they weren't kept.
+
+        Raises:
+            CheckpointError: There is no checkpoint, or it is damaged.
+        """
+        return read_arrays(self.folder / _FILE).get(_CONFUSIONS)
 
     def restore_best(self, model: keras.Model, best_epoch: int) -> None:
         """Set the network to its state after the best epoch.

@@ -113,7 +113,8 @@ def fit(
             belong to it without being named.
         reported: Epochs that were reported before; those of the checkpoint after them are reported again.
         validated: Called before ``report`` with an epoch and its validation's int64 [classes, classes]: row the true
-            class, column the predicted one. An epoch that comes from a checkpoint isn't validated again.
+            class, column the predicted one. Of epochs that come from a checkpoint and weren't reported, only the
+            last one's are known.
 
     Raises:
         DivergedError: At the first step or validation whose loss isn't finite.
@@ -131,15 +132,18 @@ def fit(
     for record in history:
         stopping.update(record.val_loss)
         if record.epoch > reported:
+            if record is history[-1] and (confusions := checkpoint.confusions()) is not None:
+                validated(record.epoch, confusions)
             report(record.epoch, record.metrics)
     try:
         while len(history) < options.epochs and not stopping.stop:
             record = run.epoch(len(history) + 1, train(len(history)), validation)
             history.append(record)
             improved = stopping.update(record.val_loss)
-            checkpoint.save(model, model.optimizer, history, stopping.best_epoch)
+            confusions = run.confusions.counts()
+            checkpoint.save(model, model.optimizer, history, stopping.best_epoch, confusions)
             progress.epoch(record, options.epochs, best=improved)
-            validated(record.epoch, run.confusions.counts())
+            validated(record.epoch, confusions)
             report(record.epoch, record.metrics)
     finally:
         progress.close()

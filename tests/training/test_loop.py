@@ -206,7 +206,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(make_network, run, tm
 
 def test_a_report_that_fails_stops_the_run_and_is_made_up_for_on_resume(make_network, run):
     """The checkpoint comes before the report, so the second epoch isn't trained again, but reported again."""
-    reports = []
+    reports, validated = [], {}
 
     def failing(epoch, _):
         if epoch == 2:
@@ -214,15 +214,24 @@ def test_a_report_that_fails_stops_the_run_and_is_made_up_for_on_resume(make_net
         reports.append(epoch)
 
     with pytest.raises(ConnectionError, match="the tracker is gone"):
-        run(make_network(), report=failing)
+        run(make_network(), report=failing, validated=validated.setdefault)
+    before, again = validated.pop(2), []
     trained = []
 
     class Watching(SilentTraining):
         def epoch(self, record, *_, **__):
             trained.append(record.epoch)
 
-    run(make_network(), reported=1, report=lambda epoch, _: reports.append(epoch), progress=Watching())
+    run(
+        make_network(),
+        reported=1,
+        report=lambda epoch, _: reports.append(epoch),
+        progress=Watching(),
+        validated=lambda epoch, counts: again.append((epoch, counts)),
+    )
     assert reports == [1, 2, 3, 4]
+    assert [epoch for epoch, _ in again] == [2, 3, 4]
+    np.testing.assert_array_equal(again[0][1], before)
     assert trained == [3, 4]
 
 
