@@ -276,8 +276,9 @@ def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[R
             run = Run.open(store, name=f"sweep {name}")
             with ended_if_it_fails(run):
                 study.set_user_attr(RUN_ATTRIBUTE, run.run_id)
+                run = _recorded(run)
     if not known:
-        yield _recorded(run)
+        yield run
         return
     try:
         run = Run.find(store, known)
@@ -293,13 +294,13 @@ def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[R
         send_ended(store)  # what an earlier driver logged last comes before our beginning
         with storage.alone():  # several may join at once, and the run's tag names them all
             run.reopen()
-        yield _recorded(run)
+            run = _recorded(run)
+        yield run
 
 
 def _recorded(run: Run) -> Run:
     """Return the run as one that a store's silence doesn't stop, unless another driver of this machine has it so."""
-    with ended_if_it_fails(run):
-        return run if is_at_work(run.run_id) else record(run)
+    return run if is_at_work(run.run_id) else record(run)
 
 
 def _log_inputs(found: Search, path: Path) -> None:

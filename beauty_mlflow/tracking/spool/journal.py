@@ -160,28 +160,31 @@ class Journal:
 
     def mark_sent(self, number: int) -> None:
         """Note that everything up to a change has arrived; its files aren't needed any more."""
-        with self._explained("written"):
+        with self._threads, self._explained("written"):
+            if self._stream.closed:  # somebody else may be at it by now
+                return
             with (self.folder / _SENT).open("ab") as stream:
                 stream.write(b"%d\n" % number)
                 stream.flush()
                 os.fsync(stream.fileno())  # so that no more than the first unsent change can have arrived
             self._sent = number
             self._drop_files(number)
-            with self._threads:
-                if number == self._last and self._stream.tell() > COMPACT_BYTES:
-                    self._reopen_at(0)
-                    os.fsync(self._stream.fileno())  # first: without its number a line counts as unsent
-                    write_text(self.folder / _SENT, f"{number}\n")
+            if number == self._last and self._stream.tell() > COMPACT_BYTES:
+                self._reopen_at(0)
+                os.fsync(self._stream.fileno())  # first: without its number a line counts as unsent
+                write_text(self.folder / _SENT, f"{number}\n")
 
     def close(self) -> None:
         """Let go of the folder; it stays where something is unsent."""
-        self._stream.close()
-        self._lock.release()
+        with self._threads:
+            self._stream.close()
+            self._lock.release()
 
     def remove(self) -> None:
         """Delete the folder."""
-        self._stream.close()
-        _delete(self.folder, self._lock)
+        with self._threads:
+            self._stream.close()
+            _delete(self.folder, self._lock)
 
     def _with_files(self, number: int, change: Change) -> Change:
         """Copy what the change uploads; a path in the result is relative to the spool."""

@@ -93,9 +93,11 @@ class RecordedRun(Run):
         try:
             super().finish(status, tags)
         except WorkError:  # nothing can be written down any more
-            if self._sender and not self._sender.close():
-                self._in_store.finish(status, tags)
-            self._journal.close()
+            try:
+                if self._sender and not self._sender.close() and status != "FINISHED":  # it ends as FAILED then
+                    self._in_store.finish(status, tags)
+            finally:
+                self._journal.close()
             raise
         unsent = self._sender.close() if self._sender else len(self._journal.unsent())
         if self._sender and self._sender.refusal:

@@ -15,6 +15,7 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 LAST_WAIT_SECONDS = 60.0  # for one change, once nothing else is left to do
 LAST_TRIES = 3
+HURRY_SECONDS = 3.0  # instead, for somebody who doesn't want to wait
 SLOWEST_UPLOAD = 100_000  # bytes a second; larger files are waited for longer
 MOST_WAITING = 200  # of a store that answers at once: whoever is quicker waits, so that the end needn't
 MOVING_SECONDS = 0.1
@@ -54,7 +55,7 @@ class Sender:
         self._overlaps = overlaps
         self._again = overlaps or bool(self._waiting)
         self._changed = threading.Condition()
-        self._closing = self._over = self._is_spooling = self._has_failed = False
+        self._closing = self._over = self._is_spooling = self._has_failed = self._in_hurry = False
         self._moved = time.monotonic()  # when a change arrived last, or the end began
         self._asked = 0.0  # when the store was asked what it hasn't answered yet
         self.refusal: BeautyError | None = None
@@ -87,9 +88,9 @@ class Sender:
             return len(self._waiting)
 
     def hurry(self) -> None:
-        """Let ``close`` wait for nothing more."""
+        """Let ``close`` wait for a store that answers at once, no more."""
         with self._changed:
-            self._over = True
+            self._in_hurry = True
             self._changed.notify_all()
 
     def _run(self) -> None:
@@ -113,8 +114,9 @@ class Sender:
                 with self._changed:
                     self._asked, self._has_failed = 0.0, True
                     self._spool(str(error))
-                    if self._closing and failures >= LAST_TRIES:
-                        self._over = True
+                    if self._closing:
+                        self._moved = time.monotonic()
+                        self._over |= self._in_hurry or failures >= LAST_TRIES
                         self._changed.notify_all()
                     self._pause(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -139,6 +141,8 @@ class Sender:
 
     def _patience(self) -> float:
         """Return how many seconds of the end one change may take."""
+        if self._in_hurry:
+            return HURRY_SECONDS
         _, change = self._waiting[0]
         if self._has_failed or not isinstance(change, LoggedFile | LoggedModel):
             return LAST_WAIT_SECONDS

@@ -1,3 +1,4 @@
+import os
 import random
 import signal
 import subprocess
@@ -193,6 +194,26 @@ def test_a_model_is_uploaded_once(faults, store, server_uri, registered, picture
     sent = [path for method, path in faults.requests if method == "PUT" and "/models/" in path]
     assert max(sent.count(path) for path in sent) <= 2
     assert sum(sent.count(path) == 1 for path in sent) >= len(set(sent)) / 2
+
+
+def test_several_signals_leave_a_run_killed(faults, store, server_uri, monkeypatch):
+    """Ctrl-C under `mlflow run`, or a lost terminal: the store answers, so it gets the status."""
+    run = begin(store, "a run")
+    close = run._sender.close
+
+    def signalled():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(os.getpid(), number)
+        return close()
+
+    monkeypatch.setattr(run._sender, "close", signalled)
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    with pytest.raises(KeyboardInterrupt), tracked(run, sample=False):
+        raise KeyboardInterrupt
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    assert Run.find(connect(uri=server_uri), run.run_id).status == "KILLED"
+    assert list(spool_folder().iterdir()) == []
 
 
 def test_a_spool_that_is_full_lets_a_run_end(faults, store, server_uri, capsys):

@@ -106,12 +106,14 @@ def test_who_is_quicker_than_the_store_waits_for_it(tracker, monkeypatch):
 def test_a_slow_store_holds_nobody_up(tracker, monkeypatch):
     """One that takes a while for each change, whatever waits for it."""
     monkeypatch.setattr(senders, "MOST_WAITING", 5)
-    sender = Sender(lambda *_: time.sleep(0.5), tracker.marked.append, where="tracker", kept="/spool")
+    quick = threading.Event()
+    sender = Sender(lambda *_: quick.wait(0.5), tracker.marked.append, where="tracker", kept="/spool")
     sender.start()
     begin = time.monotonic()
     put(sender, "x" * 500)
     assert time.monotonic() - begin < 2
-    sender.hurry()
+    quick.set()
+    assert sender.close() == 0
 
 
 def test_a_store_that_does_not_answer_is_spoken_of_before_it_fails(tracker, monkeypatch, capsys):
@@ -142,8 +144,9 @@ def test_a_large_file_is_waited_for_longer(tracker, monkeypatch, tmp_path):
     assert sender.close() == 0
 
 
-def test_who_is_in_a_hurry_waits_for_nothing(tracker):
+def test_who_is_in_a_hurry_waits_for_no_store_that_hangs(tracker, monkeypatch):
     """A second Ctrl-C at the end, say: what is unsent is counted."""
+    monkeypatch.setattr(senders, "HURRY_SECONDS", 0.2)
     hangs = threading.Event()
     sender = Sender(lambda *_: hangs.wait(30), tracker.marked.append, where="tracker", kept="/spool")
     sender.start()
@@ -154,6 +157,14 @@ def test_who_is_in_a_hurry_waits_for_nothing(tracker):
     assert sender.close() == 2
     assert time.monotonic() - begin < 5
     hangs.set()
+
+
+def test_who_is_in_a_hurry_waits_for_a_store_that_answers(tracker):
+    sender = Sender(lambda *_: time.sleep(0.02), tracker.marked.append, where="tracker", kept="/spool")
+    sender.start()
+    put(sender, "x" * 50)
+    sender.hurry()
+    assert sender.close() == 0
 
 
 def test_the_end_does_not_wait_for_a_dead_store(tracker):
