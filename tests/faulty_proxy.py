@@ -20,6 +20,7 @@ class Faults:
         delay: Seconds before the request goes on.
         status: Answered instead of asking the server, e.g. 503; 0 is none.
         refuse: Close the connection without an answer, the server unasked.
+        corrupt: Change the last byte of what is uploaded.
         cut: Ask the server, then close the connection in the middle of its answer: it has happened, but nobody knows.
         only: Requests that this returns False for, given method and path, pass unharmed.
     """
@@ -27,13 +28,14 @@ class Faults:
     delay: float = 0.0
     status: int = 0
     refuse: bool = False
+    corrupt: bool = False
     cut: bool = False
     only: object = None
     requests: list = field(default_factory=list)
 
     def heal(self):
         """Let everything pass from now on."""
-        self.delay, self.status, self.refuse, self.cut, self.only = 0.0, 0, False, False, None
+        self.delay, self.status, self.refuse, self.corrupt, self.cut, self.only = 0.0, 0, False, False, False, None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,6 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
             if faults.status:
                 self._answer(faults.status, {"Retry-After": "0"}, b"a fault")
                 return
+            if faults.corrupt and self.command == "PUT":
+                body = body[:-1] + bytes([body[-1] ^ 1])
             cut = faults.cut
         else:
             cut = False

@@ -124,6 +124,18 @@ def test_an_offline_run_gets_its_id_later(faults, capsys):
     assert f"run {found.run_id} (offline it was {run.run_id}): " in capsys.readouterr().err
 
 
+def test_nothing_that_is_kept_holds_the_stores_password(monkeypatch, tmp_path):
+    """Neither the header nor what is to be sent; the store is named without it."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@127.0.0.1:9")
+    run = begin(offline_store(), "a run")
+    run.describe(f"Trains {run.link()}.", "beauty finetune --data s3://me:hunter2@bucket/boxes")
+    run.log_parameters({"data": "s3://me:hunter2@bucket/boxes"})
+    run.finish("FINISHED")
+    kept = [path for path in spool_folder().rglob("*") if path.is_file()]
+    assert any(b"127.0.0.1" in path.read_bytes() for path in kept)
+    assert not [path for path in kept if b"hunter2" in path.read_bytes()]
+
+
 def test_what_a_sweep_sends_goes_to_its_own_experiment(faults, monkeypatch):
     """A run that began offline in another experiment isn't made in the sweep's."""
     with monkeypatch.context() as patch:

@@ -78,6 +78,23 @@ def test_answers_that_get_lost_one_after_the_other(faults, store, server_uri, un
     assert content(run.run_id, server_uri) == undisturbed
 
 
+def test_a_file_that_arrives_damaged_is_sent_again(faults, store, server_uri, tmp_path):
+    """Large ones are read back and compared."""
+    run, path = begin(store, "a run"), tmp_path / "large"
+    path.write_bytes(random.Random(0).randbytes(1_200_000))
+
+    def uploads():
+        return sum(method == "PUT" and asked.endswith("/large") for method, asked in list(faults.requests))
+
+    faults.corrupt = True
+    with tracked(run, sample=False):
+        run.log_file(path, "raw")
+        until(lambda: uploads() > 1)
+        faults.heal()
+    client = connect(uri=server_uri).client
+    assert Path(client.download_artifacts(run.run_id, "raw/large")).read_bytes() == path.read_bytes()
+
+
 def test_half_an_image_is_completed(faults, store, server_uri, tmp_path):
     """MLflow makes two files of an image; where only the first arrived the second one is sent, and no other pair."""
     run = begin(store, "a run")
