@@ -1,6 +1,9 @@
 """Too little memory: a sentence says what to lower, whoever refuses it, and the run goes on once there is more."""
 
+import shlex
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -10,9 +13,21 @@ from waiting import until
 from works import WORKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+ROOT = Path(__file__).parents[2]
 MB = 2**20
 SPARE = (8, 128, 1024)  # MB beyond what the imports have taken
 LOWER = "Lower batch_size or image_size, take cache=none, give a sweep fewer workers, or give it more memory"
+
+
+@pytest.mark.parametrize("megabytes", [700, 2500])
+def test_a_limit_from_the_start(megabytes, place):
+    """Under `ulimit -v` TensorFlow can't be loaded, or ends the process where its threads find no room."""
+    command = shlex.join(map(str, [sys.executable, "-m", "beauty_mlflow", *WORKS["training"].arguments(place)]))
+    limited = ["bash", "-c", f"ulimit -v {megabytes * 1024}; exec {command}"]
+    done = subprocess.run(limited, cwd=ROOT, env=place.environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert LOWER in done.stderr.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", ["split", "training", "evaluation"])
