@@ -178,6 +178,33 @@ def test_a_member_reads_all_and_changes_what_is_his(stack, champion, searched, t
     assert running(stack) == []
 
 
+def test_files_and_aliases_are_guarded_as_runs_are(stack, champion):
+    """By bare requests: bob, who may read, and who has no account change nothing of what is served."""
+    (key, *_) = [one for one in stack.objects() if one.endswith("model.keras")]
+    file = f"api/2.0/mlflow-artifacts/artifacts/{key.removeprefix('mlflow/')}"
+
+    def content():
+        return stack.bucket().get_object(Bucket="artifacts", Key=key)["Body"].read()
+
+    before = content()
+    assert ask(stack, file, auth=("bob", stack.passwords["bob"])).content == before
+    alias = {"name": "beauty", "alias": "champion", "version": "1"}
+    for user, status in ((("bob", stack.passwords["bob"]), 403), (None, 401)):
+        for method, path, body in (
+            ("PUT", file, {"data": b"another model"}),
+            ("DELETE", file, {}),
+            ("POST", "api/2.0/mlflow/registered-models/alias", {"json": alias}),
+            ("DELETE", "api/2.0/mlflow/registered-models/alias", {"json": {**alias, "version": None}}),
+            ("DELETE", "api/2.0/mlflow/registered-models/delete", {"json": {"name": "beauty"}}),
+        ):
+            answer = requests.request(
+                method, f"{stack.uri}/{path}", auth=user, verify=str(stack.certificate), timeout=30, **body
+            )
+            assert answer.status_code == status, (method, path, user)
+    assert content() == before
+    assert stack.beauty("alice", "promotions").well().summary["champion"] == "models:/beauty/1"
+
+
 def test_an_account_alone_sees_nothing(stack, champion, manifest):
     """Carol is in, but neither alice's model nor her experiment is there for her."""
     fields = {"username": "carol", "password": "of-carol-alone"}
