@@ -43,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle_any(self):
         faults = self.server.faults
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body()
         faults.requests.append((self.command, self.path))
         if faults.only is None or faults.only(self.command, self.path):
             time.sleep(faults.delay)
@@ -68,6 +68,16 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_any  # noqa: N815 - the base class's names
+
+    def _body(self):
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline(), 16):  # as requests sends an empty file
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def _ask(self, body):
         target = self.server.target
