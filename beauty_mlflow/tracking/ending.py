@@ -30,7 +30,7 @@ class Endable(Protocol):
         """Send what is left and set the last tags and the final status."""
 
     def hurry(self) -> None:
-        """Let ``finish`` wait for nothing that is kept on disk."""
+        """Let ``finish`` wait for no store that is silent, where what it is to have is kept on disk."""
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from mlflow.entities import ViewType
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.searches import PAGE, every_page
+from beauty_mlflow.tracking.searches import PAGE, every_experiment, every_page
 from beauty_mlflow.tracking.store import Store
 
 FEW = 10
@@ -81,8 +81,7 @@ def experiments(store: Store, name: str = "") -> list[str]:
 
 def all_experiments(store: Store) -> dict[str, str]:
     """Return every experiment's id by its name."""
-    listed = every_page(store.client.search_experiments, "list the experiments")
-    return {one.name: str(one.experiment_id) for one in listed}
+    return {one.name: str(one.experiment_id) for one in every_experiment(store.client)}
 
 
 def best_trained(store: Store, inside: Sequence[str], study: str = "") -> Run:

@@ -21,7 +21,7 @@ from beauty_mlflow.tracking.finding import find_runs
 from beauty_mlflow.tracking.model_upload import PENDING
 from beauty_mlflow.tracking.owners import hosts_of, life_of, processes_of
 from beauty_mlflow.tracking.registry import Registry
-from beauty_mlflow.tracking.searches import every_page
+from beauty_mlflow.tracking.searches import every_experiment, every_page
 from beauty_mlflow.tracking.store import Store, store_path
 
 RUN, MODEL, MOVE, UPLOAD = (
@@ -60,7 +60,7 @@ class StoreLeftovers:
         Raises:
             TrackingError: The store doesn't answer.
         """
-        listed = list(every_page(self.store.client.search_experiments, "list the experiments"))
+        listed = list(every_experiment(self.store.client))
         experiments = [str(one.experiment_id) for one in listed]
         moves = list(self._moves())
         unfinished = list(find_runs(self.store, experiments, {}, "attributes.status != 'FINISHED'"))

@@ -246,7 +246,7 @@ class Run:
             self._change(Status(status=status, end=milliseconds()))
 
     def hurry(self) -> None:
-        """Let ``finish`` wait for nothing that is kept on disk; here nothing is."""
+        """See ``Endable``; nothing is kept here."""
 
     def start_sampling(self) -> None:
         """Begin to collect system metrics, after those that the run has."""

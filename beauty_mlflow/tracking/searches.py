@@ -22,6 +22,11 @@ def every_page(search: Callable[..., Any], action: str, size: int = PAGE) -> Ite
             return
 
 
+def every_experiment(client: Any) -> Iterator[Any]:  # noqa: ANN401 - MLflow is untyped
+    """Yield MLflow's entities of all experiments."""
+    yield from every_page(client.search_experiments, "list the experiments")
+
+
 def begun_offline(client: Any, key: str, experiments: Sequence[str] = ()) -> Any | None:  # noqa: ANN401 - MLflow is untyped
     """Return MLflow's entity of the run that was called so until the store gave it an id; None where there is none.
 
@@ -33,7 +38,6 @@ def begun_offline(client: Any, key: str, experiments: Sequence[str] = ()) -> Any
     Raises:
         TrackingError: The store doesn't answer.
     """
-    listed = every_page(client.search_experiments, "list the experiments")
-    inside = list(experiments) or [str(one.experiment_id) for one in listed]
+    inside = list(experiments) or [str(one.experiment_id) for one in every_experiment(client)]
     search = partial(client.search_runs, inside, filter_string=f"tags.`{names.OFFLINE}` = '{key}'")
     return next(every_page(search, f"find the run {key}", 1), None)

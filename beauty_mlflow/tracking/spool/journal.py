@@ -90,14 +90,11 @@ class Journal:
         self._threads = threading.RLock()  # one writes changes down, another notes what has arrived
         with self._explained("opened"):
             (folder / _FILES).mkdir(parents=True, exist_ok=True)
-            lock = try_lock(folder / _LOCK, exclusive=True)
-            if lock is None:
-                raise WorkError(f"Another process is at work on what {folder} holds; end that first.")
-            self._lock = lock
+            self._lock = _take(folder)
             try:
                 self._open(header)
             except BaseException:
-                lock.release()
+                self._lock.release()
                 raise
 
     def _open(self, header: Header | None) -> None:
@@ -267,15 +264,20 @@ def discard(folder: Path) -> None:
     Raises:
         WorkError: A process is at work on it, or it can't be deleted.
     """
-    lock = try_lock(folder / _LOCK, exclusive=True)
-    if lock is None:
-        raise WorkError(f"Another process is at work on what {folder} holds; end that first.")
+    lock = _take(folder)
     try:
         _delete(folder, lock)
     except OSError as error:
         raise WorkError(f"{folder} can't be deleted: {error}.") from error
     finally:
         lock.release()
+
+
+def _take(folder: Path) -> Lock:
+    lock = try_lock(folder / _LOCK, exclusive=True)
+    if lock is None:
+        raise WorkError(f"Another process is at work on what {folder} holds; end that first.")
+    return lock
 
 
 def _delete(folder: Path, lock: Lock) -> None:

@@ -112,7 +112,7 @@ class RecordedRun(Run):
             self._journal.remove()
 
     def hurry(self) -> None:
-        """Let ``finish`` leave the rest to `beauty sync`."""
+        """Let ``finish`` leave what a silent store doesn't take to `beauty sync`."""
         if self._sender:
             self._sender.hurry()
 

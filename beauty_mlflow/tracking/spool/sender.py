@@ -70,7 +70,8 @@ class Sender:
         with self._changed:
             self._waiting.append((number, change))
             self._changed.notify_all()
-            waited = time.monotonic() - self._asked if self._asked else 0.0
+            asked = self._asked
+            waited = time.monotonic() - asked if asked else 0.0
             if waited > LATE_SECONDS and not isinstance(self._waiting[0][1], LoggedFile | LoggedModel):
                 self._spool(f"no answer for {waited:.0f} s")
             while len(self._waiting) > MOST_WAITING and self._is_moving():
@@ -104,15 +105,13 @@ class Sender:
                     return
                 number, change = self._waiting[0]
                 failures *= self._closing
-                self._asked = time.monotonic()
             try:
-                self._deliver(change, self._again)
-                self._sent(number)
+                self._send(number, change)
             except (UnreachableError, WorkError, OSError) as error:
                 self._again = True
                 failures += 1
                 with self._changed:
-                    self._asked, self._has_failed = 0.0, True
+                    self._has_failed = True
                     self._spool(str(error))
                     if self._closing:
                         self._moved = time.monotonic()
@@ -122,7 +121,6 @@ class Sender:
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever it is, the run's own thread has to hear of it
                 with self._changed:
-                    self._asked = 0.0
                     refused = f"{type(error).__name__}: {error}"
                     self.refusal = error if isinstance(error, BeautyError) else WorkError(refused)
                     self._over = True
@@ -131,10 +129,18 @@ class Sender:
                 pause, failures = FIRST_PAUSE_SECONDS, 0
                 self._again = self._overlaps
                 with self._changed:
-                    self._asked, self._has_failed = 0.0, False
+                    self._has_failed = False
                     self._waiting.popleft()
                     self._moved = time.monotonic()
                     self._changed.notify_all()
+
+    def _send(self, number: int, change: Change) -> None:
+        self._asked = time.monotonic()
+        try:
+            self._deliver(change, self._again)
+            self._sent(number)
+        finally:
+            self._asked = 0.0
 
     def _is_moving(self) -> bool:
         return not (self._over or self._is_spooling) and time.monotonic() - self._moved < MOVING_SECONDS

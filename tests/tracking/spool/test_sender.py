@@ -33,8 +33,8 @@ class Tracker:
             raise TrackingError("Can't log: the run is deleted.")
         self.arrived.append(change.name)
 
-    def sender(self, waiting=()):
-        made = Sender(self.deliver, self.marked.append, where="tracker", kept="/spool", waiting=waiting)
+    def sender(self, waiting=(), deliver=None):
+        made = Sender(deliver or self.deliver, self.marked.append, where="tracker", kept="/spool", waiting=waiting)
         made.start()
         return made
 
@@ -96,8 +96,7 @@ def test_the_console_is_told_once(tracker, capsys):
 def test_who_is_quicker_than_the_store_waits_for_it(tracker, monkeypatch):
     """So that no long queue is left for the end; a store that doesn't answer is not waited for."""
     monkeypatch.setattr(senders, "MOST_WAITING", 5)
-    sender = Sender(lambda *_: time.sleep(0.02), tracker.marked.append, where="tracker", kept="/spool")
-    sender.start()
+    sender = tracker.sender(deliver=lambda *_: time.sleep(0.02))
     put(sender, "x" * 50)
     assert len(tracker.marked) >= 40
     assert sender.close() == 0
@@ -107,8 +106,7 @@ def test_a_slow_store_holds_nobody_up(tracker, monkeypatch):
     """One that takes a while for each change, whatever waits for it."""
     monkeypatch.setattr(senders, "MOST_WAITING", 5)
     quick = threading.Event()
-    sender = Sender(lambda *_: quick.wait(0.5), tracker.marked.append, where="tracker", kept="/spool")
-    sender.start()
+    sender = tracker.sender(deliver=lambda *_: quick.wait(0.5))
     begin = time.monotonic()
     put(sender, "x" * 500)
     assert time.monotonic() - begin < 2
@@ -120,8 +118,7 @@ def test_a_store_that_does_not_answer_is_spoken_of_before_it_fails(tracker, monk
     """MLflow's own tries may take minutes."""
     monkeypatch.setattr(senders, "LATE_SECONDS", 0.2)
     hangs = threading.Event()
-    sender = Sender(lambda *_: hangs.wait(30), tracker.marked.append, where="tracker", kept="/spool")
-    sender.start()
+    sender = tracker.sender(deliver=lambda *_: hangs.wait(30))
     put(sender, "a")
     time.sleep(0.3)
     assert capsys.readouterr().err == ""
@@ -138,8 +135,7 @@ def test_a_large_file_is_waited_for_longer(tracker, monkeypatch, tmp_path):
     monkeypatch.setattr(senders, "SLOWEST_UPLOAD", 1000)
     path = tmp_path / "large"
     path.write_bytes(bytes(10_000))
-    sender = Sender(lambda *_: time.sleep(2), tracker.marked.append, where="tracker", kept="/spool")
-    sender.start()
+    sender = tracker.sender(deliver=lambda *_: time.sleep(2))
     sender.put(1, LoggedFile(path=path))
     assert sender.close() == 0
 
@@ -148,8 +144,7 @@ def test_who_is_in_a_hurry_waits_for_no_store_that_hangs(tracker, monkeypatch):
     """A second Ctrl-C at the end, say: what is unsent is counted."""
     monkeypatch.setattr(senders, "HURRY_SECONDS", 0.2)
     hangs = threading.Event()
-    sender = Sender(lambda *_: hangs.wait(30), tracker.marked.append, where="tracker", kept="/spool")
-    sender.start()
+    sender = tracker.sender(deliver=lambda *_: hangs.wait(30))
     put(sender, "ab")
     timer = threading.Timer(0.3, sender.hurry)
     timer.start()
@@ -160,8 +155,7 @@ def test_who_is_in_a_hurry_waits_for_no_store_that_hangs(tracker, monkeypatch):
 
 
 def test_who_is_in_a_hurry_waits_for_a_store_that_answers(tracker):
-    sender = Sender(lambda *_: time.sleep(0.02), tracker.marked.append, where="tracker", kept="/spool")
-    sender.start()
+    sender = tracker.sender(deliver=lambda *_: time.sleep(0.02))
     put(sender, "x" * 50)
     sender.hurry()
     assert sender.close() == 0
@@ -182,8 +176,7 @@ def test_a_store_that_hangs_is_not_waited_for_longer_than_said(tracker, monkeypa
     """A call that never returns holds the end up for LAST_WAIT_SECONDS, no more."""
     monkeypatch.setattr(senders, "LAST_WAIT_SECONDS", 0.2)
     hangs = threading.Event()
-    sender = Sender(lambda *_: hangs.wait(30), tracker.marked.append, where="tracker", kept="/spool")
-    sender.start()
+    sender = tracker.sender(deliver=lambda *_: hangs.wait(30))
     put(sender, "ab")
     assert sender.close() == 2
     hangs.set()
