@@ -128,11 +128,13 @@ def download(run: Run, artifact: str, folder: Path) -> Path:
     """Copy one of the run's artifacts, a file or a folder, into a folder; return its path there.
 
     Raises:
-        TrackingError: The run doesn't have it.
+        TrackingError: The run doesn't have it, or it can't be read; with the reason.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with translated(f"fetch {artifact} of the run {run.run_id}"):
-        path = Path(run.store.client.download_artifacts(run.run_id, artifact, str(folder)))
+        # MLflow's client would keep to itself why it couldn't
+        repository = get_artifact_repository(run.entity().info.artifact_uri, tracking_uri=run.store.uri)
+        path = Path(repository.download_artifacts(artifact, dst_path=str(folder)))
     if not path.exists():
         raise TrackingError(f"The run {run.run_id} has no artifact {artifact}.")
     return path

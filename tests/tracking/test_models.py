@@ -1,8 +1,10 @@
 import base64
 import io
 import json
+import os
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import keras
 import mlflow
@@ -167,6 +169,17 @@ def test_artifacts_come_back(run, tmp_path):
     assert (download(run, "split", tmp_path / "b") / "manifest.csv").is_file()
     with pytest.raises(TrackingError, match=r"split/nothing\.csv"):
         download(run, "split/nothing.csv", tmp_path / "c")
+
+
+def test_why_an_artifact_does_not_come(local_run, tmp_path):
+    """Not only that it doesn't, which is all that MLflow's client says."""
+    (tmp_path / "manifest.csv").write_text("path,class\n")
+    local_run.log_file(tmp_path / "manifest.csv", "split")
+    stored = Path(urlsplit(local_run.entity().info.artifact_uri).path) / "split" / "manifest.csv"
+    stored.unlink()
+    os.mkfifo(stored)
+    with pytest.raises(TrackingError, match=r"Can't fetch split of the run .* is a named pipe"):
+        download(local_run, "split", tmp_path / "a")
 
 
 def test_there_is_no_pickle_inside_and_requirements_are_pinned(local_run, package, picture_file):

@@ -47,7 +47,8 @@ class Tree:
     def file(self, path: str) -> S3Entry | None:
         """Return the file of that path; None where there is none."""
         folder, _, name = path.rpartition("/")
-        return self.folders.get(folder, {}).get(name)
+        entry = self.folders.get(folder, {}).get(name)
+        return entry if entry and entry.path == path else None  # a path that begins with a slash is another
 
     def reason_against(self, path: str) -> str:
         """Return why a path can't be a picture here, or an empty string."""

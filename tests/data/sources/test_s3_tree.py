@@ -36,6 +36,13 @@ def test_no_good_path_leads_out(keys):
             assert not {"", ".", ".."} & set(key.split("/"))
 
 
+def test_a_slash_in_front_makes_another_path():
+    """It isn't the file of the same name without it."""
+    tree = grow([("a", 1), ("a/a", 1), ("/a", 1)])
+    assert tree.reason_against("a") == tree.reason_against("a/a") == ""
+    assert tree.reason_against("/a") == tree.reason_against("/a/a") == "no such file or directory"
+
+
 def test_markers_of_folders_are_no_files():
     """Consoles make them, empty and with a slash at the end."""
     tree = grow([("a/", 0), ("a/b/", 0), ("", 0)])
