@@ -40,7 +40,7 @@ from beauty_mlflow.jobs.syncing import sync
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.ending import tracked
-from beauty_mlflow.tracking.spool.journal import spool_folder
+from beauty_mlflow.tracking.spool.folder import spool_folder
 from beauty_mlflow.tracking.spool.recorded import begin
 from beauty_mlflow.tracking.spool.sync import unsent_spools
 from beauty_mlflow.tracking.store import Store, connect

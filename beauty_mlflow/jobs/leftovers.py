@@ -15,7 +15,7 @@ from beauty_mlflow.search.leftovers import find as find_trials
 from beauty_mlflow.search.storages import Storage
 from beauty_mlflow.temporary import abandoned, abandoned_beside, abandoned_homes, remove
 from beauty_mlflow.tracking.leftovers import StoreLeftovers
-from beauty_mlflow.tracking.spool.journal import spool_folder
+from beauty_mlflow.tracking.spool.folder import spool_folder
 from beauty_mlflow.tracking.spool.sync import Unsent, unbegun_spools, unsent_spools
 from beauty_mlflow.tracking.store import Store, project_root, store_folder
 

@@ -8,7 +8,7 @@ from beauty_mlflow.errors import BeautyError, ParameterError, WorkError
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.tracking.redaction import HIDDEN, redact
-from beauty_mlflow.tracking.spool import journal
+from beauty_mlflow.tracking.spool.folder import discard_spool
 from beauty_mlflow.tracking.spool.sync import Unsent, send, unsent_spools
 from beauty_mlflow.tracking.store import Store, connect, offline_store
 
@@ -53,7 +53,7 @@ def discard(run_id: str) -> Summary:
     if any(spool.alive for spool in spools):
         raise ParameterError(f"Run {run_id} is still at work in a process, which sends its changes; end that first.")
     for spool in spools:
-        journal.discard(spool.folder)
+        discard_spool(spool.folder)
     changes, size = (sum(getattr(spool, name) for spool in spools) for name in ("changes", "bytes"))
     return [("discarded", f"{changes} changes of run {run_id}, {size:,} bytes")]
 

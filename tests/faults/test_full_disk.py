@@ -12,7 +12,8 @@ from works import WORKS, Work, train
 
 from beauty_mlflow.errors import WorkError
 from beauty_mlflow.tracking.changes import Batch, Status
-from beauty_mlflow.tracking.spool.journal import Header, Journal
+from beauty_mlflow.tracking.spool.folder import Header
+from beauty_mlflow.tracking.spool.journal import Journal
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.timeout(1200)]
 SHARES = (0.0, 0.5)  # of what the work needs

@@ -10,7 +10,7 @@ from waiting import until
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.spool.journal import read_header
+from beauty_mlflow.tracking.spool.folder import read_header
 from beauty_mlflow.tracking.spool.sync import unsent_spools
 from beauty_mlflow.tracking.store import connect
 

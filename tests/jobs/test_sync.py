@@ -12,7 +12,7 @@ from beauty_mlflow.jobs.syncing import send_ended
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.spool.journal import spool_folder
+from beauty_mlflow.tracking.spool.folder import spool_folder
 from beauty_mlflow.tracking.spool.recorded import begin, go_on
 from beauty_mlflow.tracking.spool.sync import unsent_spools
 from beauty_mlflow.tracking.store import connect, offline_store

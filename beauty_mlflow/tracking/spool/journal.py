@@ -1,8 +1,4 @@
-"""A run's changes on disk, whole at every moment, until they have arrived in the store.
-
-A folder holds ``header.json`` (what the run is and where it goes), ``journal.jsonl`` (a change a line, each on the disk
-before the next step of the work), ``files/`` (what is to be uploaded) and ``sent`` (how far it has arrived).
-"""
+"""A run's changes on disk, whole at every moment, until they have arrived in the store."""
 
 import errno
 import io
@@ -11,13 +7,12 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from beauty_mlflow.errors import ParameterError, WorkError
-from beauty_mlflow.files import state_folder, sync, write_text
-from beauty_mlflow.locks import Lock, is_held, try_lock
+from beauty_mlflow.files import sync, write_text
 from beauty_mlflow.temporary import bytes_below
 from beauty_mlflow.tracking.changes import (
     CHANGE,
@@ -29,47 +24,29 @@ from beauty_mlflow.tracking.changes import (
     Status,
     Untag,
 )
-from beauty_mlflow.tracking.failures import shorten
+from beauty_mlflow.tracking.spool.folder import (
+    FILES,
+    HEADER,
+    JOURNAL,
+    SENT,
+    Header,
+    delete,
+    has_header,
+    read_change,
+    read_header,
+    read_lines,
+    read_sent,
+    spool_folder,
+    take,
+)
 
 LIMIT = "BEAUTY_SPOOL_GB"
 DEFAULT_LIMIT_GB = "10"
 GB = 1e9
 COMPACT_BYTES = 4_000_000
 
-_HEADER, _JOURNAL, _SENT, _FILES, _LOCK = "header.json", "journal.jsonl", "sent", "files", "lock"
 _NUMBER_DIGITS = 7
-_REASON_LENGTH = 200
 _LOOK_AGAIN_BYTES = 10_000_000  # written before the room is looked up again, which other runs take as well
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a spool belongs to.
-
-    Attributes:
-        destination: The store, without credentials.
-        experiment: The name of the experiment.
-        experiment_id: Its id; empty where the store hasn't been asked.
-        run_id: The run's id there; empty until the store has given one.
-        name: Of a run that is still to be made.
-        tags: The first tags of one.
-        start: When it began, in ms since 1970.
-        overlaps: Whether the store may have some of the changes from before, as the run went on without being read.
-    """
-
-    destination: str
-    experiment: str
-    experiment_id: str = ""
-    run_id: str = ""
-    name: str = ""
-    tags: dict[str, str] = field(default_factory=dict)
-    start: int = 0
-    overlaps: bool = False
-
-
-def spool_folder() -> Path:
-    """Return the folder that holds a folder for each run with something unsent."""
-    return state_folder() / "spool"
 
 
 class Journal:
@@ -89,8 +66,8 @@ class Journal:
         self._limit = _limit()
         self._threads = threading.RLock()  # one writes changes down, another notes what has arrived
         with self._explained("opened"):
-            (folder / _FILES).mkdir(parents=True, exist_ok=True)
-            self._lock = _take(folder)
+            (folder / FILES).mkdir(parents=True, exist_ok=True)
+            self._lock = take(folder)
             try:
                 self._open(header)
             except BaseException:
@@ -103,7 +80,7 @@ class Journal:
         self.header = read_header(self.folder)
         self._cut_torn_line()
         self._sent = read_sent(self.folder)
-        self._last = max([self._sent, *(number for number, _ in _lines(self.folder))])
+        self._last = max([self._sent, *(number for number, _ in read_lines(self.folder))])
         self._stream = _open(self.folder)
         self._room = 0  # bytes that are free for certain below the limit; looked up where they aren't enough
 
@@ -114,7 +91,7 @@ class Journal:
 
     def write_header(self, header: Header) -> None:
         """Replace what the spool belongs to."""
-        write_text(self.folder / _HEADER, json.dumps(asdict(header), indent=1))
+        write_text(self.folder / HEADER, json.dumps(asdict(header), indent=1))
         self.header = header
 
     def append(self, change: Change) -> tuple[int, Change]:
@@ -144,14 +121,14 @@ class Journal:
 
     def changes(self) -> Iterator[Change]:
         """Yield every change that is written down, those that have arrived as well."""
-        for _, line in _lines(self.folder):
-            yield self._here(_change(line, self.folder))
+        for _, line in read_lines(self.folder):
+            yield self._here(read_change(line, self.folder))
 
     def unsent(self) -> list[tuple[int, Change]]:
         """Return the changes that haven't arrived for sure, in order, by number."""
         return [
-            (number, self._here(_change(line, self.folder)))
-            for number, line in _lines(self.folder)
+            (number, self._here(read_change(line, self.folder)))
+            for number, line in read_lines(self.folder)
             if number > self._sent
         ]
 
@@ -160,7 +137,7 @@ class Journal:
         with self._threads, self._explained("written"):
             if self._stream.closed:  # somebody else may be at it by now
                 return
-            with (self.folder / _SENT).open("ab") as stream:
+            with (self.folder / SENT).open("ab") as stream:
                 stream.write(b"%d\n" % number)
                 stream.flush()
                 os.fsync(stream.fileno())  # so that no more than the first unsent change can have arrived
@@ -169,7 +146,7 @@ class Journal:
             if number == self._last and self._stream.tell() > COMPACT_BYTES:
                 self._reopen_at(0)
                 os.fsync(self._stream.fileno())  # first: without its number a line counts as unsent
-                write_text(self.folder / _SENT, f"{number}\n")
+                write_text(self.folder / SENT, f"{number}\n")
 
     def close(self) -> None:
         """Let go of the folder; it stays where something is unsent."""
@@ -181,7 +158,7 @@ class Journal:
         """Delete the folder."""
         with self._threads:
             self._stream.close()
-            _delete(self.folder, self._lock)
+            delete(self.folder, self._lock)
 
     def _with_files(self, number: int, change: Change) -> Change:
         """Copy what the change uploads; a path in the result is relative to the spool."""
@@ -215,14 +192,14 @@ class Journal:
         self._room -= wanted
 
     def _files_of(self, number: int) -> Path:
-        return self.folder / _FILES / f"{number:0{_NUMBER_DIGITS}d}"
+        return self.folder / FILES / f"{number:0{_NUMBER_DIGITS}d}"
 
     def _drop_files(self, number: int) -> None:
         shutil.rmtree(self._files_of(number), ignore_errors=True)
 
     def _cut_torn_line(self) -> None:
         """Remove what a process that was killed has written of a line: nobody was told that it's kept."""
-        path = self.folder / _JOURNAL
+        path = self.folder / JOURNAL
         path.touch()
         content = path.read_bytes()
         whole = content.rfind(b"\n") + 1
@@ -231,7 +208,7 @@ class Journal:
 
     def _reopen_at(self, position: int) -> None:
         self._stream.close()
-        os.truncate(self.folder / _JOURNAL, position)
+        os.truncate(self.folder / JOURNAL, position)
         self._stream = _open(self.folder)
 
     @contextmanager
@@ -243,110 +220,6 @@ class Journal:
                 f"What is to be sent to the tracking store can't be {what} in {self.folder}: {error}. Make room, or "
                 "set BEAUTY_STATE_DIR to a folder with more; what was written before is kept."
             ) from error
-
-
-def read_header(folder: Path) -> Header:
-    """Return what a spool belongs to.
-
-    Raises:
-        WorkError: It doesn't say so: it is damaged.
-    """
-    path = folder / _HEADER
-    try:
-        return Header(**json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise _damaged(path, error) from None
-
-
-def discard(folder: Path) -> None:
-    """Delete a spool, readable or not.
-
-    Raises:
-        WorkError: A process is at work on it, or it can't be deleted.
-    """
-    lock = _take(folder)
-    try:
-        _delete(folder, lock)
-    except OSError as error:
-        raise WorkError(f"{folder} can't be deleted: {error}.") from error
-    finally:
-        lock.release()
-
-
-def _take(folder: Path) -> Lock:
-    lock = try_lock(folder / _LOCK, exclusive=True)
-    if lock is None:
-        raise WorkError(f"Another process is at work on what {folder} holds; end that first.")
-    return lock
-
-
-def _delete(folder: Path, lock: Lock) -> None:
-    """Delete a spool and let go of it; who is killed in between leaves nothing that could be sent again."""
-    for name in (_HEADER, _JOURNAL, _SENT):
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / _FILES, ignore_errors=True)
-    lock.discard_file()
-    lock.release()
-    with suppress(OSError):  # somebody may begin anew there
-        folder.rmdir()
-
-
-def has_header(folder: Path) -> bool:
-    """Return whether a spool says what it belongs to; nothing is in it before that."""
-    return (folder / _HEADER).exists()
-
-
-def read_sent(folder: Path) -> int:
-    """Return the number of the last change that has arrived for sure, 0 where none has."""
-    path = folder / _SENT
-    try:
-        lines = path.read_bytes().split(b"\n")[:-1]
-        return int(lines[-1]) if lines else 0
-    except FileNotFoundError:
-        return 0
-    except ValueError as error:
-        raise _damaged(path, error) from None
-
-
-def is_locked(folder: Path) -> bool:
-    """Return whether a process is at work on a spool."""
-    return is_held(folder / _LOCK)
-
-
-def count_unsent(folder: Path) -> tuple[int, int]:
-    """Return how many changes of a spool are unsent, and the bytes that they take."""
-    sent = read_sent(folder)
-    lines = [number for number, _ in _lines(folder) if number > sent]
-    return len(lines), bytes_below(folder / _FILES) + bytes_below(folder / _JOURNAL)
-
-
-def _lines(folder: Path) -> Iterator[tuple[int, object]]:
-    path = folder / _JOURNAL
-    if not path.exists():  # it is made after the header
-        return
-    with path.open("rb") as stream:
-        for line in stream:
-            if line.endswith(b"\n"):
-                try:
-                    entry = json.loads(line)
-                    number, change = int(entry["number"]), entry["change"]
-                except (ValueError, LookupError, TypeError) as error:
-                    raise _damaged(path, error) from None
-                yield number, change
-
-
-def _change(line: object, folder: Path) -> Change:
-    try:
-        return CHANGE.validate_python(line)
-    except ValueError as error:
-        raise _damaged(folder / _JOURNAL, error) from None
-
-
-def _damaged(path: Path, error: Exception) -> WorkError:
-    return WorkError(
-        f"{path} is damaged ({shorten(str(error), _REASON_LENGTH)}), so that what it kept can't be sent. Put the file "
-        f"back from a backup, or let go of it with: beauty sync --run {path.parent.name} --discard"
-    )
 
 
 def _limit() -> int:
@@ -365,7 +238,7 @@ def _ends(change: Change) -> bool:
 
 def _open(folder: Path) -> io.FileIO:
     """Open the journal unbuffered: what a full disk didn't take isn't tried again as the file is closed."""
-    return io.FileIO(folder / _JOURNAL, "ab")
+    return io.FileIO(folder / JOURNAL, "ab")
 
 
 def _write(stream: io.FileIO, content: bytes) -> None:

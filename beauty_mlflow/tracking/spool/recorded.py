@@ -17,7 +17,8 @@ from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.run_state import RunState
 from beauty_mlflow.tracking.runs import Run, milliseconds
 from beauty_mlflow.tracking.source import source_tags
-from beauty_mlflow.tracking.spool.journal import Header, Journal, has_header, is_locked, spool_folder
+from beauty_mlflow.tracking.spool.folder import Header, has_header, is_locked, spool_folder
+from beauty_mlflow.tracking.spool.journal import Journal
 from beauty_mlflow.tracking.spool.sender import Sender, say
 from beauty_mlflow.tracking.store import Store
 from beauty_mlflow.tracking.values import check_tags

@@ -14,15 +14,15 @@ from beauty_mlflow.tracking.experiments import introduce
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.searches import begun_offline
-from beauty_mlflow.tracking.spool.journal import (
+from beauty_mlflow.tracking.spool.folder import (
     Header,
-    Journal,
     count_unsent,
     has_header,
     is_locked,
     read_header,
     spool_folder,
 )
+from beauty_mlflow.tracking.spool.journal import Journal
 from beauty_mlflow.tracking.spool.recorded import EXPERIMENT_TO_COME
 from beauty_mlflow.tracking.store import Store, connect
 

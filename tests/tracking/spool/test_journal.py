@@ -1,7 +1,5 @@
 import json
 import queue
-import subprocess
-import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,9 +21,9 @@ from beauty_mlflow.tracking.changes import (
 )
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.spool import journal as journals
-from beauty_mlflow.tracking.spool.journal import Header, Journal, count_unsent, discard, is_locked
+from beauty_mlflow.tracking.spool.folder import Header, count_unsent
+from beauty_mlflow.tracking.spool.journal import Journal
 
-HEADER = Header("https://tracker", "beauty", "1", "a" * 32)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 POINTS = st.builds(
     Point,
@@ -48,18 +46,6 @@ CHANGES = st.one_of(
 )
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / HEADER.run_id
-
-
-@pytest.fixture
-def journal(folder):
-    opened = Journal(folder, HEADER)
-    yield opened
-    opened.close()
-
-
 @given(CHANGES)
 def test_a_change_is_the_same_after_a_way_through_json(change):
     """Nothing is lost or rounded on the disk, whatever the numbers and words are."""
@@ -67,10 +53,10 @@ def test_a_change_is_the_same_after_a_way_through_json(change):
 
 
 @given(changes=st.lists(CHANGES, min_size=1, max_size=6), torn=st.integers(1, 200))
-def test_a_line_that_a_kill_cut_short_is_as_if_it_had_never_been(changes, torn, tmp_path_factory):
+def test_a_line_that_a_kill_cut_short_is_as_if_it_had_never_been(changes, torn, header, tmp_path_factory):
     """Whatever is on the disk of the last line, the lines before it are there, and the next one fits after them."""
-    folder = tmp_path_factory.mktemp("torn") / HEADER.run_id
-    written = Journal(folder, HEADER)
+    folder = tmp_path_factory.mktemp("torn") / header.run_id
+    written = Journal(folder, header)
     for change in changes:
         written.append(change)
     written.close()
@@ -123,25 +109,10 @@ def test_a_model_is_kept_as_a_folder(journal, tmp_path):
     assert kept.example.read_bytes() == b"a picture"
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [("journal.jsonl", '{"number": 1}\n'), ("journal.jsonl", "{\n"), ("sent", "x\n"), ("header.json", "{")],
-)
-def test_a_damaged_one_says_so(journal, folder, name, content):
-    """Which file it is, and how to be rid of it."""
-    journal.append(Untag(name="a"))
-    journal.close()
-    (folder / name).write_text(content)
-    with pytest.raises(WorkError, match=rf"{name} is damaged.*beauty sync --run {HEADER.run_id} --discard"):
-        Journal(folder)
-    discard(folder)
-    assert not folder.exists()
-
-
-def test_what_is_written_while_another_thread_notes_what_has_arrived(folder, monkeypatch):
+def test_what_is_written_while_another_thread_notes_what_has_arrived(folder, header, monkeypatch):
     """However often the journal is emptied meanwhile, no line is lost."""
     monkeypatch.setattr(journals, "COMPACT_BYTES", 200)
-    journal, arrived = Journal(folder, HEADER), queue.SimpleQueue()
+    journal, arrived = Journal(folder, header), queue.SimpleQueue()
 
     def send():
         for number in iter(arrived.get, None):
@@ -162,10 +133,10 @@ def test_what_is_written_while_another_thread_notes_what_has_arrived(folder, mon
 
 
 @pytest.mark.parametrize("text", ["10GB", "much", "inf", "nan"])
-def test_a_limit_that_is_none(folder, monkeypatch, text):
+def test_a_limit_that_is_none(folder, header, monkeypatch, text):
     monkeypatch.setenv(journals.LIMIT, text)
     with pytest.raises(ParameterError, match=rf"BEAUTY_SPOOL_GB is '{text}'; expected a number of gigabytes"):
-        Journal(folder, HEADER)
+        Journal(folder, header)
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing_of_a_change(journal, tmp_path, monkeypatch):
@@ -183,34 +154,6 @@ def test_ctrl_c_in_the_middle_leaves_nothing_of_a_change(journal, tmp_path, monk
                 journal.append(change)
     assert journal.append(LoggedFile(path=path))[0] == 1
     assert len(journal.unsent()) == 1
-
-
-def test_a_second_process_is_refused(journal, folder):
-    """Two that write one journal would mix their lines."""
-    assert is_locked(folder)
-    with pytest.raises(WorkError, match=r"Another process is at work on what .* holds; end that first"):
-        Journal(folder)
-    journal.close()
-    assert not is_locked(folder)
-
-
-def test_a_kill_lets_go_of_the_folder(folder):
-    """The lock is the process's, and ends with it."""
-    script = f"""
-        import os, signal
-        from pathlib import Path
-        from beauty_mlflow.tracking.changes import Untag
-        from beauty_mlflow.tracking.spool.journal import Header, Journal
-        journal = Journal(Path({str(folder)!r}), Header("https://tracker", "beauty", "1", "{"a" * 32}"))
-        journal.append(Untag(name="kept"))
-        os.kill(os.getpid(), signal.SIGKILL)
-    """
-    source = "\n".join(line.removeprefix("        ") for line in script.splitlines())
-    assert subprocess.run([sys.executable, "-c", source], check=False).returncode == -9
-    again = Journal(folder)
-    assert again.unsent() == [(1, Untag(name="kept"))]
-    assert again.header == HEADER
-    again.close()
 
 
 def test_the_spool_is_bounded(journal, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from waiting import until
 from beauty_mlflow.errors import TrackingError, UnreachableError, WorkError
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.spool.journal import read_sent, spool_folder
+from beauty_mlflow.tracking.spool.folder import read_sent, spool_folder
 from beauty_mlflow.tracking.spool.recorded import begin, go_on
 from beauty_mlflow.tracking.store import connect, offline_store
 

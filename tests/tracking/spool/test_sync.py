@@ -4,7 +4,8 @@ import pytest
 from ageing import grow_old
 
 from beauty_mlflow.tracking.changes import Batch
-from beauty_mlflow.tracking.spool.journal import Header, Journal, spool_folder
+from beauty_mlflow.tracking.spool.folder import Header, spool_folder
+from beauty_mlflow.tracking.spool.journal import Journal
 from beauty_mlflow.tracking.spool.sync import unbegun_spools, unsent_spools
 
 HEADER = Header("http://host", "beauty")
