@@ -36,8 +36,8 @@ test-fast: setup  ## the tests that take seconds
 test-faults: setup  ## kill every kind of work 50 times and the tracking server 10 times at random moments, fill disks, limit memory; an hour
 	@KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest -s --timeout 7200 tests/faults tests/cache/test_processes.py tests/search/test_kill.py tests/training/test_kill.py tests/tracking/spool tests/jobs/test_sync.py tests/jobs/test_sweep_outage.py tests/s3/test_faults.py
 
-fuzz: setup  ## the decoder and the readers of files against damaged input, as long as you like (EXAMPLES=20000 of each)
-	@FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest --timeout 0 tests/hostile/test_fuzzing_decoder.py tests/hostile/test_fuzzing_files.py
+fuzz: setup  ## every property test with examples of its own each time, the decoder and the readers of files among them, as long as you like (EXAMPLES=20000 of each)
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest --timeout 0 -n $(WORKERS) -m hypothesis
 
 soak: setup  ## four processes log runs of 1,000 epochs to a server; nothing may be lost or grow; the better part of an hour
 	@$(BIN)/python benchmarks/soak.py --json build/soak.json

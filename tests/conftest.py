@@ -24,9 +24,12 @@ FORKS_SECONDS = 900  # until the fork server has imported everything
 POOL = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
 
 
-# how long an example takes says what else the machine does
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
+# how long an example takes says what else the machine does; other examples each time are `make fuzz`'s to try, so that
+# the same commit always passes or always fails
+FUZZ_EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
+settings.register_profile("the same each time", deadline=None, derandomize=True)
+settings.register_profile("fuzzing", deadline=None, max_examples=int(FUZZ_EXAMPLES or 100))
+settings.load_profile("fuzzing" if FUZZ_EXAMPLES else "the same each time")
 
 
 def pytest_collection_modifyitems(items):
