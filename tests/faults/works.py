@@ -65,6 +65,10 @@ def train(place):
     place.run(["finetune", *options({"data": place.data, **TRAINING})]).require()
 
 
+def train_offline(place):
+    place.run(["finetune", "--offline", *options({"data": place.data, **TRAINING})]).require()
+
+
 def train_two(place):
     """And promote the first, which has learned nothing."""
     given = {"data": place.data, **TRAINING}
@@ -196,6 +200,22 @@ class Caching(Training):
         return (exact, sorted((one.kind, one.size) for one, _ in stored)), numbers
 
 
+class Syncing(Training):
+    """A whole training's figures, artifacts and model, none of which the store has heard of."""
+
+    prepare = staticmethod(train_offline)
+
+    def arguments(self, _):
+        return ["sync"]
+
+    def goes_on(self, *_):
+        return ["sync"]
+
+    def result(self, place):
+        assert list((place / "state" / "spool").iterdir()) == []
+        return super().result(place)
+
+
 class Evaluation(Work):
     prepare = staticmethod(train)
 
@@ -290,6 +310,7 @@ WORKS = {
     "split": Splitting(),
     "cache": Caching(),
     "training": Training(),
+    "sync": Syncing(),
     "evaluation": Evaluation(),
     "promotion": Promotion(),
     "sweep": Sweeping(),

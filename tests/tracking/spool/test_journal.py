@@ -21,7 +21,7 @@ from beauty_mlflow.tracking.changes import (
 )
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.spool import journal as journals
-from beauty_mlflow.tracking.spool.folder import Header, count_unsent
+from beauty_mlflow.tracking.spool.folder import count_unsent
 from beauty_mlflow.tracking.spool.journal import Journal
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
