@@ -1,7 +1,7 @@
 """The way from a session to a trained, evaluated and logged model; finetune, train and main all go it."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -161,12 +161,13 @@ def _fit(current: Session, settings: Settings, feed: Feed) -> FitResult:
         train_pictures=current.split.sizes["train"],
         identity=identity,
         reported=current.run.epochs_logged(),
-        validated=partial(_log_confusions, current),
+        validated=partial(_log_confusions, current, current.run.image_steps(names.EPOCH_CONFUSIONS)),
     )
 
 
-def _log_confusions(current: Session, epoch: int, confusions: npt.NDArray[np.int64]) -> None:
-    current.run.log_image(confusion_image(confusions), names.EPOCH_CONFUSIONS, epoch)
+def _log_confusions(current: Session, logged: Collection[int], epoch: int, confusions: npt.NDArray[np.int64]) -> None:
+    if epoch not in logged:  # an earlier process may have ended before the epoch's figures
+        current.run.log_image(confusion_image(confusions), names.EPOCH_CONFUSIONS, epoch)
 
 
 def _report(current: Session, epoch: int, metrics: Mapping[str, float]) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,16 @@ def _has_arrived(client: Any, run_id: str, change: LoggedFile) -> bool:  # noqa:
     return not missing(repository, {Path(change.folder, change.path.name): change.path})
 
 
+def steps_of_images(client: Any, run_id: str, name: str) -> set[int]:  # noqa: ANN401 - MLflow is untyped
+    """Return the steps of a run's images of that name.
+
+    Raises:
+        TrackingError: The store doesn't answer.
+    """
+    with translated(f"list the images {name} of the run {run_id}"):
+        return {int(found["step"]) for _, found in _image_files(client, run_id, name)}
+
+
 def _deliver_image(client: Any, run_id: str, change: LoggedImage, *, again: bool) -> None:  # noqa: ANN401 - MLflow is untyped
     with translated(f"log the image {change.name} of the run {run_id}"), Image.open(change.path) as picture:
         arrived = _files_of_image(client, run_id, change) if again else []
@@ -155,9 +165,16 @@ def _deliver_image(client: Any, run_id: str, change: LoggedImage, *, again: bool
 
 def _files_of_image(client: Any, run_id: str, change: LoggedImage) -> list[str]:  # noqa: ANN401 - MLflow is untyped
     """Return which of the two files that MLflow makes of an image are there: first the picture, then a small one."""
-    name = re.escape(change.name.replace("/", "~"))
-    ours = re.compile(rf"images/{name}[+%]step[+%]{change.step}[+%]timestamp[+%]{change.timestamp}[+%]")
-    return [entry.path for entry in client.list_artifacts(run_id, "images") if ours.match(entry.path)]
+    ours = (str(change.step), str(change.timestamp))
+    return [path for path, found in _image_files(client, run_id, change.name) if found.group("step", "time") == ours]
+
+
+def _image_files(client: Any, run_id: str, name: str) -> Iterator[tuple[str, re.Match[str]]]:  # noqa: ANN401 - MLflow is untyped
+    named = re.escape(name.replace("/", "~"))
+    pattern = re.compile(rf"images/{named}[+%]step[+%](?P<step>-?\d+)[+%]timestamp[+%](?P<time>\d+)[+%]")
+    for entry in client.list_artifacts(run_id, "images"):
+        if found := pattern.match(entry.path):
+            yield entry.path, found
 
 
 def _deliver_small_image(client: Any, run_id: str, picture: Image.Image, beside: Path) -> None:  # noqa: ANN401 - MLflow is untyped

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from beauty_mlflow.tracking.changes import OWN_MODEL, Batch, Change, Inputs, LoggedModel, Status, Untag
+from beauty_mlflow.tracking.changes import OWN_MODEL, Batch, Change, Inputs, LoggedImage, LoggedModel, Status, Untag
 from beauty_mlflow.tracking.datasets import Dataset
 
 
@@ -19,6 +19,7 @@ class RunState:
         metrics: The latest value of each metric.
         data_name: What the run's data is called, see ``Dataset``; empty where it read none.
         histories: Every value of a metric by its step, of the metrics that were looked at or changed.
+        image_steps: The steps of the images that were logged, by the images' name.
         model_id: Of the run's model, as far as it was looked at or logged.
     """
 
@@ -29,11 +30,12 @@ class RunState:
     metrics: dict[str, float] = field(default_factory=dict)
     data_name: str = ""
     histories: dict[str, dict[int, float]] = field(default_factory=dict)
+    image_steps: dict[str, set[int]] = field(default_factory=dict)
     model_id: str = ""
 
     @classmethod
     def of(cls, entity: Any) -> Self:  # noqa: ANN401 - MLflow is untyped
-        """Return that of MLflow's entity, which has no histories."""
+        """Return that of MLflow's entity, which has no histories and no images."""
         read = entity.inputs.dataset_inputs if entity.inputs else ()
         return cls(
             str(entity.info.status),
@@ -57,6 +59,8 @@ class RunState:
                 self.tags.pop(change.name, None)
             case Inputs(datasets=(first, *_)):
                 self.data_name = self.data_name or _data_name(first)
+            case LoggedImage():
+                self.image_steps.setdefault(change.name, set()).add(change.step)
             case LoggedModel():
                 self.model_id = OWN_MODEL
             case Status():

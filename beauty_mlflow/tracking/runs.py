@@ -15,7 +15,7 @@ from beauty_mlflow.errors import BeautyError, TrackingError, WorkError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.changes import Batch, Change, Inputs, LoggedFile, LoggedImage, Point, Status, Untag
 from beauty_mlflow.tracking.datasets import Dataset
-from beauty_mlflow.tracking.delivery import RUNNING, deliver
+from beauty_mlflow.tracking.delivery import RUNNING, deliver, steps_of_images
 from beauty_mlflow.tracking.ending import end_badly, warn
 from beauty_mlflow.tracking.experiments import introduce
 from beauty_mlflow.tracking.failures import is_missing, translated
@@ -137,6 +137,10 @@ class Run:
         self._last_step = {name: max(self.metric_history(name), default=0) for name in names.EPOCH_METRICS}
         return min(self._last_step.values())
 
+    def image_steps(self, name: str) -> set[int]:
+        """Return the steps at which images of that name are logged."""
+        return steps_of_images(self.store.client, self.run_id, name)
+
     def models(self) -> list[Any]:
         """Return MLflow's entities of the models that the run logged, whole or not, newest first."""
         return models_of(self.store.client, self.run_id)
@@ -213,7 +217,7 @@ class Run:
     def log_image(self, image: npt.NDArray[np.uint8], name: str, step: int) -> None:
         """Log a picture, uint8 [height, width, 3], that MLflow's UI shows by its step among the charts."""
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{name}.png"
+            path = Path(folder) / "image.png"
             Image.fromarray(image).save(path)
             self._change(LoggedImage(path=path, name=name, step=step, timestamp=milliseconds()))
 

@@ -301,6 +301,24 @@ def test_resume_goes_on_in_the_same_run(local_store, tiny):
     assert resumed.metric_history("val_loss") == pytest.approx(whole.metric_history("val_loss"), rel=1e-4)
 
 
+@pytest.mark.slow
+def test_one_image_an_epoch(local_store, tiny):
+    """Also of an epoch that was cut short between its image and its figures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "log_epoch", interrupt)
+        with pytest.raises(KeyboardInterrupt, match="early"):
+            run(Finetune.parse(tiny))
+    (killed,) = connect().client.search_runs([connect().experiment_id])
+    assert steps_of_images(killed.info.run_id) == [1]
+    run(Finetune(resume=killed.info.run_id))
+    assert steps_of_images(killed.info.run_id) == [1, 2]
+
+
+def steps_of_images(run_id):
+    pictures = [path for path in artifacts_of(run_id, "images") if path.endswith(".png")]
+    return sorted(int(re.split("[%+]", path)[2]) for path in pictures)
+
+
 def interrupt_after(monkeypatch, epoch):
     """Let the report of one epoch end as Ctrl-C would."""
     report = Run.log_epoch

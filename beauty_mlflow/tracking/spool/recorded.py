@@ -68,6 +68,13 @@ class RecordedRun(Run):
         own = self._state.histories.get(name, {})
         return dict(sorted({**self._stored_history(name), **own}.items()))
 
+    def image_steps(self, name: str) -> set[int]:
+        """Return the steps at which images of that name are logged; in the store too, if it answers."""
+        own = self._state.image_steps.get(name, set())
+        if not self._has_past or self.store.is_offline:
+            return set(own)
+        return own | self._in_store.image_steps(name)
+
     def model_id(self) -> str:
         """Return the id of the run's logged model, or what stands for it; empty where it has none."""
         if not self._state.model_id and not self.store.is_offline and self._has_past:

@@ -127,6 +127,23 @@ def test_reading_gives_what_will_be(faults, store, tmp_path):
     run.finish("FINISHED")
 
 
+def test_steps_of_images(faults, store, server_uri):
+    """Those in the store, and those that are still to be sent; of one name, whatever letters it has."""
+    run = begin(store, "a run")
+    with tracked(run, sample=False):
+        for name, step in (("val_confusion", 1), ("val_confusion", 12), ("val/other step", 5)):
+            run.log_image(np.zeros((8, 8, 3), np.uint8), name, step)
+    again = go_on(store, run.run_id)
+    with tracked(again, sample=False):
+        faults.refuse, faults.only = True, lambda method, _: method == "PUT"
+        again.log_image(np.zeros((8, 8, 3), np.uint8), "val_confusion", 13)
+        assert again.image_steps("val_confusion") == {1, 12, 13}
+        assert again.image_steps("val/other step") == {5}
+        assert again.image_steps("val") == set()
+        faults.heal()
+    assert Run.find(connect(uri=server_uri), run.run_id).image_steps("val_confusion") == {1, 12, 13}
+
+
 def test_the_work_is_not_held_up(faults, store):
     """A server that takes five seconds an answer costs an epoch no more than a dead one: nothing."""
     run = begin(store, "a run")
