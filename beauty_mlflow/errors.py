@@ -110,6 +110,10 @@ class CacheError(WorkError):
     """The cache has no room, can't be written, or held something damaged."""
 
 
+class NoRoomError(CacheError):
+    """What is wanted doesn't fit in the cache beside what is in use."""
+
+
 class Interrupted(BaseException):
     """The user or the system asked us to stop (Ctrl-C, SIGTERM)."""
 

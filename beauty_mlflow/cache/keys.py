@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from beauty_mlflow.cache.kinds import KINDS
 
@@ -69,6 +70,14 @@ class Rows:
     def nbytes(self) -> int:
         """Bytes of all rows."""
         return self.count * self.row_bytes
+
+
+def arrays_digest(arrays: Iterable[npt.NDArray[Any]]) -> str:
+    """Return what identifies arrays' numbers in a key: 32 hex digits of a sha256."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:32]
 
 
 def _checked(value: object) -> object:

@@ -9,7 +9,7 @@ from beauty_mlflow.cache.contents import listed, scan, sweep
 from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.layout import Place
 from beauty_mlflow.cache.sizes import GB, size_text
-from beauty_mlflow.errors import CacheError
+from beauty_mlflow.errors import NoRoomError
 from beauty_mlflow.files import free_bytes
 from beauty_mlflow.locks import Lock
 
@@ -64,7 +64,7 @@ def make_room(folder: Path, wanted: Mapping[Place, int], budget: int | None) -> 
         What was removed.
 
     Raises:
-        CacheError: It can't fit; nothing was removed.
+        NoRoomError: It can't fit; nothing was removed.
     """
     sweep(folder)
     stored = scan(folder)
@@ -78,9 +78,9 @@ def make_room(folder: Path, wanted: Mapping[Place, int], budget: int | None) -> 
         over_disk = needed - begun + coming - free_bytes(folder)
         over_budget = needed + kept + removable - budget if budget is not None else over_disk
         if over_budget > removable and budget is not None:
-            raise CacheError(_over_budget(needed, kept, budget, over_budget - removable))
+            raise NoRoomError(_over_budget(needed, kept, budget, over_budget - removable))
         if over_disk > removable:
-            raise CacheError(_over_disk(folder, needed - begun, over_disk - removable))
+            raise NoRoomError(_over_disk(folder, needed - begun, over_disk - removable))
         return _remove_until(free, max(over_disk, over_budget))
 
 

@@ -1,7 +1,7 @@
 """Augmented views of pictures: one affine transformation a picture, a pure function of (picture, seed, view)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -45,6 +45,16 @@ RANGES: Mapping[Augment, Ranges] = MappingProxyType(
         "light": Ranges(rotation=10, shift=0.05, shear=0, zoom=(0.9, 1.1), zoom_each=False, flip=True),
     }
 )
+
+
+_RESAMPLING = 1  # raise it whenever the same ranges give other pictures: what is kept of them is then made anew
+
+
+def identity(augment: Augment) -> dict[str, object]:
+    """Return what decides how pictures are augmented, beside the seed and the view; empty where they aren't."""
+    if augment == "none":
+        return {}
+    return {"augment": augment, "ranges": asdict(RANGES[augment]), "resampling": _RESAMPLING}
 
 
 @dataclass(frozen=True)

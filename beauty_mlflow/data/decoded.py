@@ -18,7 +18,7 @@ from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.errors import DataError, PictureError
 
-_DECODER = 1  # raise it whenever the decoder's results change: what is kept is then made anew
+DECODER = 1  # raise it whenever the decoder's results change: what is kept is then made anew
 _ROWS_AT_ONCE = 64
 
 
@@ -62,7 +62,7 @@ def keep_decoded(
         DataError: A picture can't be read.
         CacheError: There is no room, or the disk fails.
     """
-    key = Key("pictures", {"pictures": pictures.digest, "size": size, "resize": resize, "decoder": _DECODER})
+    key = Key("pictures", {"pictures": pictures.digest, "size": size, "resize": resize, "decoder": DECODER})
     found = cache.find(key)
     if found:
         return KeptRows(found, pictures)

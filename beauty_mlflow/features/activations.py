@@ -93,12 +93,14 @@ def keep_versions(
         DataError, WorkError, CacheError: See ``keep_activations``.
     """
     kept: dict[str, list[KeptRows]] = {name: [] for name in names}
-    with progress("Extracting", versions.rows) as bar:
+    with ExitStack() as opened, progress("Extracting", versions.rows) as bar:
         for pictures, view in versions:
             source = decoded if pictures is versions.train else None
             images = partial(_images, trunk, pictures, view, source)
             for name, rows in keep_activations(cache, trunk, names, pictures, view, images=images, bar=bar).items():
+                opened.callback(rows.close)
                 kept[name].append(rows)
+        opened.pop_all()
     return kept
 
 

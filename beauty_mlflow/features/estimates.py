@@ -1,5 +1,6 @@
 """How long trainings take with the activation cache and without, from what one picture costs in each stage."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -41,6 +42,7 @@ class Workload:
         views: Versions of each training picture that are kept, if there are as many epochs.
         read_seconds: To decode a picture, or read it decoded, and augment it.
         head_seconds: A picture through the head, forward and backward.
+        disk_bytes_a_second: What rows are written and read with.
     """
 
     train_pictures: int
@@ -49,6 +51,7 @@ class Workload:
     views: int
     read_seconds: float
     head_seconds: float
+    disk_bytes_a_second: float = math.inf
 
     @property
     def views_used(self) -> int:
@@ -84,17 +87,21 @@ class Estimates:
         """Return the seconds of one pass over the pictures that fills boundaries up to ``top``."""
         if top == PICTURES:
             return 0.0
-        return self._workload.rows * (self._workload.read_seconds + self._extract[top + 1])
+        written = self._disk_seconds(top)
+        return self._workload.rows * (self._workload.read_seconds + self._extract[top + 1] + written)
 
     def seconds(self, limit: int, start: int) -> float:
         """Return the seconds of a training that begins every epoch at a boundary up to its limit, or with pictures."""
         work = self._workload
-        read = work.read_seconds if start == PICTURES else 0.0
+        read = work.read_seconds if start == PICTURES else self._disk_seconds(start)
         frozen = self._forward[limit + 1] - self._forward[start + 1]
         trained = self._train[-1] - self._train[limit + 1]
         validated = self._forward[-1] - self._forward[start + 1]
         training = work.train_pictures * (read + frozen + trained + work.head_seconds)
         return work.epochs * (training + work.val_pictures * (read + validated))
+
+    def _disk_seconds(self, boundary: int) -> float:
+        return self._row_bytes[boundary] / self._workload.disk_bytes_a_second
 
     def gain(self, limit: int, start: int) -> float:
         """Return the share of a training's time that beginning at a boundary saves it."""

@@ -22,6 +22,7 @@ def plan(
     *,
     budget_bytes: int,
     stored: Collection[str] = (),
+    required: Collection[str] = (),
 ) -> Plan:
     """Choose the boundaries to keep so that all trainings, and the pass that fills the cache, take the least time.
 
@@ -36,23 +37,31 @@ def plan(
         budget_bytes: What may be filled. Rows of ``stored`` don't count: whoever has one budget for both
             subtracts them first.
         stored: Boundaries whose rows, all of them, are on disk already. They need no pass.
+        required: Boundaries that are kept whether they save time or not; those that aren't stored have to fit.
 
     Raises:
-        NetworkError: If a limit or a stored boundary is none of the stages'.
+        NetworkError: If a limit, a stored or a required boundary is none of the stages'.
     """
-    return _Planner(stages, trainings, workload, stored).plan(budget_bytes)
+    return _Planner(stages, trainings, workload, stored, required).plan(budget_bytes)
 
 
 class _Planner:
     """Knows the boundaries by their places from the bottom, as ``Estimates`` does."""
 
     def __init__(
-        self, stages: Sequence[Stage], trainings: Sequence[Training], workload: Workload, stored: Collection[str]
+        self,
+        stages: Sequence[Stage],
+        trainings: Sequence[Training],
+        workload: Workload,
+        stored: Collection[str],
+        required: Collection[str],
     ) -> None:
         self._names = [stage.boundary for stage in stages]
         self._trainings = trainings
         self._limits = [self._place(one.limit) if one.limit else PICTURES for one in trainings]
         self._stored = sorted({self._place(name) for name in stored})
+        self._needed = {self._place(name) for name in required}
+        self._required = sorted(self._needed - set(self._stored))
         self._views = workload.views_used
         self._estimates = Estimates(stages, workload)
 
@@ -60,12 +69,14 @@ class _Planner:
         demands: Counter[int] = Counter()
         for training, limit in zip(self._trainings, self._limits, strict=True):
             demands[limit] += training.times
-        subsets = Subsets(self._estimates, demands, self._stored)
-        new, wished = subsets.best(budget), subsets.best(None)
+        given = [*self._stored, *self._required]
+        subsets = Subsets(self._estimates, demands, given, max(self._required, default=PICTURES))
+        new = self._with_required(subsets.best(budget - self._size(self._required)))
+        wished = self._with_required(subsets.best(None))
         starts = [self._start(limit, new) for limit in self._limits]
         return Plan(
             store=self._named(new),
-            reuse=self._named(sorted(set(starts) & set(self._stored))),
+            reuse=self._named(sorted({*starts, *self._needed} & set(self._stored))),
             new_bytes=self._size(new),
             extract_seconds=self._pass(new),
             views=self._views,
@@ -100,6 +111,9 @@ class _Planner:
         saved = self._estimates.seconds(limit, start) - self._estimates.seconds(limit, limit)
         longer = max(0.0, self._estimates.extraction(limit) - self._pass(new))
         return f"{self._names[limit]} would save {time_text(saved)} and cost a pass {time_text(longer)} longer"
+
+    def _with_required(self, chosen: Sequence[int]) -> list[int]:
+        return sorted({*chosen, *self._required})
 
     def _start(self, limit: int, new: Sequence[int]) -> int:
         kept = (boundary for boundary in (*self._stored, *new) if boundary <= limit)

@@ -92,8 +92,11 @@ class Plan:
             )
         if self.reuse:
             lines.append(f"The activation cache has {listed(self.reuse)} already.")
-        saved = time_text(self.plain_seconds - self.seconds)
-        lines.append(f"That saves about {saved} of {time_text(self.plain_seconds)}, the pass included.")
+        saved, plain = self.plain_seconds - self.seconds, time_text(self.plain_seconds)
+        if saved >= 0:
+            lines.append(f"That saves about {time_text(saved)} of {plain}, the pass included.")
+        else:
+            lines.append(f"That takes about {time_text(-saved)} more than the {plain} without it, the pass included.")
         return lines
 
 

@@ -21,10 +21,13 @@ class Subsets:
     Args:
         estimates: Of the network and the work at hand.
         demands: How many trainings there are of each limit.
-        stored: Boundaries on disk already.
+        stored: Boundaries on disk already, or filled whatever else is.
+        passed: Up to which boundary a pass is made in any case; ``PICTURES`` where none is.
     """
 
-    def __init__(self, estimates: Estimates, demands: Mapping[int, int], stored: Collection[int]) -> None:
+    def __init__(
+        self, estimates: Estimates, demands: Mapping[int, int], stored: Collection[int], passed: int = PICTURES
+    ) -> None:
         useful = set(range(max(demands, default=PICTURES) + 1)) - set(stored)
         smallest = sorted(useful, key=lambda boundary: (estimates.size(boundary), -boundary))[:MOST_CANDIDATES]
         self._candidates = sorted(smallest)
@@ -33,7 +36,7 @@ class Subsets:
         self._highest = _highest_bits(len(self._candidates))
         self._bytes = _sums([estimates.size(boundary) for boundary in self._candidates])
         trainings, profiting = self._trainings(demands)
-        passes = [estimates.extraction(top) for top in (PICTURES, *self._candidates)]
+        passes = [estimates.extraction(max(top, passed)) for top in (PICTURES, *self._candidates)]
         self._seconds = trainings + np.array(passes)[self._highest]
         # the pass included, what is new has to be worth its while for those that profit
         self._worth = self._seconds[0] - self._seconds >= LEAST_GAIN * profiting

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from beauty_mlflow.cache.keys import Key, Rows
-from beauty_mlflow.data.augmentation import Augment
+from beauty_mlflow.data.augmentation import Augment, identity
+from beauty_mlflow.data.decoded import DECODER
 from beauty_mlflow.data.images import Resize
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.features.boundaries import POOLED, STEM, boundaries, output_at, trunk_below
@@ -38,7 +39,9 @@ class View:
 
     def content(self) -> Mapping[str, object]:
         """Return what identifies it."""
-        return {} if self.augment == "none" else {"augment": self.augment, "seed": self.seed, "view": self.number}
+        if self.augment == "none":
+            return {}
+        return {**identity(self.augment), "seed": self.seed, "view": self.number}
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +92,7 @@ class Trunk:
                 "pictures": pictures.digest,
                 "size": self.size,
                 "resize": self.resize,
+                "decoder": DECODER,
                 "scaling": self.scaling,
                 "precision": self.precision,
                 "format": _FORMAT,

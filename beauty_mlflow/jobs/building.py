@@ -9,7 +9,7 @@ from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.first_statistics import set_statistics
 from beauty_mlflow.jobs.measuring import count_shared
-from beauty_mlflow.jobs.model_names import RUN_ID
+from beauty_mlflow.jobs.model_names import RUN_ID, names_model
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings
 from beauty_mlflow.networks.building import build_scratch, build_transfer
@@ -100,7 +100,7 @@ def _initialised(session: Session, settings: Settings, parameters: Finetune, mod
 
 
 def _local_weights(session: Session, weights: str) -> _Source:
-    if not (RUN_ID.fullmatch(weights) or weights.startswith(("models:/", "runs:/"))):
+    if not names_model(weights):
         return _Source(weights)
     package = fetch_model(session.store, weights)
     return _Source(

@@ -19,7 +19,7 @@ from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError, PictureError, TrackingError, UnreachableError
 from beauty_mlflow.jobs.evaluated_before import tables_of
 from beauty_mlflow.jobs.evaluating import own_split
-from beauty_mlflow.jobs.model_names import MODEL_URI, RUN_ID
+from beauty_mlflow.jobs.model_names import names_model
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.promotion.answers import Answers
 from beauty_mlflow.tracking.model_folders import package_in
@@ -183,7 +183,7 @@ def _training(store: Store, model: Located) -> tuple[Run | None, Split | None]:
 def _ancestors(store: Store, training: Run, known: frozenset[str] = frozenset()) -> Iterator[Split]:
     """Yield the splits of the trainings whose weights a training began with, and so on; what can't be had is said."""
     weights = training.parameters().get("weights", "")
-    if training.run_id in known or not (RUN_ID.fullmatch(weights) or MODEL_URI.fullmatch(weights)):
+    if training.run_id in known or not names_model(weights):
         return
     try:
         source = training_run_of(store, weights)

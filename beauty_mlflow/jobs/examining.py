@@ -19,12 +19,12 @@ from beauty_mlflow.jobs.environment import (
 from beauty_mlflow.jobs.leftovers import Found, Mended, Places, find, mend
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
-from beauty_mlflow.jobs.sweeping import STORAGE_FILE
 from beauty_mlflow.jobs.tables import print_table
+from beauty_mlflow.jobs.trial_storage import default_storage
 from beauty_mlflow.leftovers import Leftover
 from beauty_mlflow.search.storages import Storage, open_storage
 from beauty_mlflow.tracking.looking import look
-from beauty_mlflow.tracking.store import offline_store, project_root, store_folder
+from beauty_mlflow.tracking.store import offline_store, store_folder
 
 _AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -81,7 +81,7 @@ def _checked(checks: Sequence[Check]) -> Summary:
 
 def _open(text: str, uri: str) -> tuple[list[Check], Storage | None]:
     """Open where trials are kept; a file that isn't there is never made."""
-    path = text or str((store_folder(uri) or project_root()) / STORAGE_FILE)
+    path = text or str(default_storage(uri))
     if "://" not in path and not Path(path).expanduser().exists():
         return ([Check("trials", "wrong", f"there is no '{path}'")] if text else []), None
     try:

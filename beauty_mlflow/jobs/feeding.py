@@ -11,16 +11,18 @@ import tensorflow as tf
 
 from beauty_mlflow.cache.limits import open_cache
 from beauty_mlflow.cache.sizes import size_text
+from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.decoded import decoded_rows, keep_decoded
 from beauty_mlflow.data.kept_rows import KeptRows
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import batches
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.row_batches import Order, row_batches
-from beauty_mlflow.features.activations import Versions, keep_versions
+from beauty_mlflow.errors import NoRoomError
+from beauty_mlflow.features.activations import Versions, is_stored, keep_versions
 from beauty_mlflow.features.boundaries import POOLED, tail_above
 from beauty_mlflow.features.trunk import Trunk
-from beauty_mlflow.jobs.feed_plans import FeedPlan, make_plan
+from beauty_mlflow.jobs.feed_plans import PICTURES_ONLY, FeedPlan, make_plan
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.sessions import Session
@@ -55,11 +57,13 @@ class Feeds:
         training: For the training itself.
         head: For the head alone, before it; none where the head isn't trained first.
         head_content: What identifies the rows of ``head``.
+        cache: Where these are kept.
     """
 
     training: Feed
     head: Feed | None = None
     head_content: tuple[str, ...] = ()
+    cache: Cache | None = None
 
 
 @contextmanager
@@ -130,23 +134,29 @@ class _Feeder:
             self._train, self._validation, self._settings.augment, parameters.seed, self._views(parameters)
         )
         plan = FeedPlan.recall(self._current.folder)
-        if plan is None:
+        if plan:
+            entries = self._keep(self._cache, plan, trunk, versions)
+        else:
             plan = make_plan(parameters, self._settings, self._cache, trunk, versions)
+            try:
+                entries = self._keep(self._cache, plan, trunk, versions)
+            except NoRoomError as error:  # others have taken it since
+                say_notes([f"{error} This training reads the pictures instead."])
+                plan, entries = PICTURES_ONLY, {}
             plan.remember(self._current.folder)
-        entries = self._keep(plan, trunk, versions)
-        head = self._tail(POOLED, entries[POOLED]) if self._settings.warm_head else None
+        head = self._tail(POOLED, entries[POOLED]) if self._settings.warm_head and POOLED in entries else None
         training = self._tail(plan.boundary, entries[plan.boundary]) if plan.boundary else self.from_pictures()
-        return Feeds(training, head, tuple(entry.key.name for entry in entries.get(POOLED, ())))
+        return Feeds(training, head, tuple(entry.key.name for entry in entries.get(POOLED, ())), self._cache)
 
     def _views(self, parameters: Finetune) -> int:
         return 1 if self._settings.augment == "none" else min(parameters.views, parameters.epochs)
 
-    def _keep(self, plan: FeedPlan, trunk: Trunk, versions: Versions) -> dict[str, list[KeptRows]]:
-        if not plan.store or self._cache is None:
-            return {}
-        planned = versions.rows * sum(trunk.rows(name, 1).nbytes for name in plan.store)
-        decoded = self._decoded(self._train, passes=versions.views, planned=planned) if plan.nbytes else None
-        entries = keep_versions(self._cache, trunk, plan.store, versions, decoded=decoded, progress=console_progress)
+    def _keep(self, cache: Cache, plan: FeedPlan, trunk: Trunk, versions: Versions) -> dict[str, list[KeptRows]]:
+        with ExitStack() as held:
+            missing = [name for name in plan.store if not is_stored(cache, trunk, name, versions, held)]
+            planned = versions.rows * sum(trunk.rows(name, 1).nbytes for name in missing)
+            decoded = self._decoded(self._train, passes=versions.views, planned=planned) if missing else None
+            entries = keep_versions(cache, trunk, plan.store, versions, decoded=decoded, progress=console_progress)
         for entry in (entry for found in entries.values() for entry in found):
             self._opened.callback(entry.close)
         return entries

@@ -38,6 +38,12 @@ class Finetune(TrainingParameters):
     cache_depths: str = Field(
         "", description="Depths that will share the activation cache, such as 0-9 or 0,1,3: they are planned together."
     )
+    cache_trainings: int = Field(
+        1,
+        ge=1,
+        description="How many trainings will share the activation cache, such as a sweep's trials: what it saves each "
+        "of them counts as it is planned.",
+    )
     warm_head: Literal["auto", "true", "false"] = Field(
         "auto",
         description="Train the head alone first, on cached activations (fast recipe: true); needs cache=activations.",

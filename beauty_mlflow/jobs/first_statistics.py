@@ -1,6 +1,5 @@
 """The batch-norm statistics that random weights need, taken once for all runs that begin with them."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -9,8 +8,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from beauty_mlflow.cache.keys import Key, Rows
+from beauty_mlflow.cache.keys import Key, Rows, arrays_digest
 from beauty_mlflow.cache.limits import open_cache
+from beauty_mlflow.data.augmentation import identity
+from beauty_mlflow.data.decoded import DECODER
 from beauty_mlflow.data.pipeline import batches
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings
@@ -51,14 +52,15 @@ def _content(current: Session, settings: Settings, model: keras.Model) -> dict[s
     """Return all that decides the statistics: the network as it is, and the pictures as they are read."""
     parameters = current.parameters
     return {
-        "pictures": _digest([current.split.part("train").keys]),  # their order decides which come first
+        "pictures": arrays_digest([current.split.part("train").keys]),  # their order decides which come first
         "network": parameters.network,
-        "weights": _digest(model.get_weights()),
+        "weights": arrays_digest(model.get_weights()),
         "scaling": settings.scaling,
         "precision": settings.precision,
         "size": settings.image_size,
         "resize": parameters.resize,
-        "augment": settings.augment,
+        "decoder": DECODER,
+        "augmentation": identity(settings.augment),
         "batch_size": parameters.batch_size,
         "seed": parameters.seed,
         "batches": BATCHES,
@@ -77,10 +79,3 @@ def _first_batches(current: Session, settings: Settings) -> list[Any]:
         shuffle=True,
     )
     return [images for images, *_ in islice(iter(dataset), BATCHES)]
-
-
-def _digest(arrays: Sequence[npt.NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:32]

@@ -7,11 +7,16 @@ from pydantic import AfterValidator, Field
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 CHAMPION = "models:/beauty@champion"
-MODEL_URI = re.compile(r"(models|runs):/.+")
+_MODEL_URI = re.compile(r"(models|runs):/.+")
+
+
+def names_model(text: str) -> bool:
+    """Return whether a text has the form of what names a model: a run's id, or a URI of a run or of the registry."""
+    return bool(RUN_ID.fullmatch(text) or _MODEL_URI.fullmatch(text))
 
 
 def _model(value: str) -> str:
-    if value and not (RUN_ID.fullmatch(value) or MODEL_URI.fullmatch(value)):
+    if value and not names_model(value):
         message = f"'{value}' names no model; expected a run id (32 hex digits), or a models:/ or runs:/ URI"
         raise ValueError(message)
     return value

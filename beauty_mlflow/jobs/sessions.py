@@ -7,7 +7,7 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from beauty_mlflow.tracking.store import Store, connect, offline_store
 SESSION_FILE = "session.json"
 SPLIT_FILE = "split.csv"
 LOCK_FILE = "lock"
+_OF_THE_MACHINE = frozenset({"cache_gb"})  # parameters that a run may be given anew as it is resumed
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
         folder = _state_of_resumed(known, parameters.resume)
         own = _recall(folder, known, type(parameters))
         _require_no_other(parameters, own.parameters)
+        own = _with_this_machines(own, parameters)
         with _only_one(folder, known):
             split = read_split(folder / SPLIT_FILE, cache_gb=own.parameters.cache_gb, progress=console_progress)
             run = go_on(store, parameters.resume)
@@ -242,13 +244,19 @@ def _require_no_other(given: TrainingParameters, own: TrainingParameters) -> Non
     different = [
         f"{name}={to_text(value)} (the run has {to_text(getattr(own, name))})"
         for name, value in given.changed().items()
-        if name not in {"resume", "offline"} and value != getattr(own, name)
+        if name not in {"resume", "offline", *_OF_THE_MACHINE} and value != getattr(own, name)
     ]
     if different:
         raise ParameterError(
             f"A resumed run keeps its own parameters, but these were given: {', '.join(different)}. "
             "Leave them out, or start a new run."
         )
+
+
+def _with_this_machines(own: Wanted, given: TrainingParameters) -> Wanted:
+    """Return a resumed run's wishes with what is the machine's and not the run's, where it was given anew."""
+    anew = {name: value for name, value in given.changed().items() if name in _OF_THE_MACHINE}
+    return replace(own, parameters=own.parameters.model_copy(update=anew))
 
 
 def _thinned(split: Split, parameters: TrainingParameters) -> Split:

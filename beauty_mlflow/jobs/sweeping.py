@@ -34,6 +34,7 @@ from beauty_mlflow.jobs.sweep_books import Books
 from beauty_mlflow.jobs.sweep_confirm import confirm
 from beauty_mlflow.jobs.sweep_report import report
 from beauty_mlflow.jobs.syncing import send_ended
+from beauty_mlflow.jobs.trial_storage import default_storage
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.driver import Driver
 from beauty_mlflow.search.executors.base import Executor, Task
@@ -48,11 +49,26 @@ from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.spool.recorded import is_at_work, record
-from beauty_mlflow.tracking.store import Store, connect, project_root, store_folder
+from beauty_mlflow.tracking.store import Store, connect, project_root
 
 TRIAL_MODULE = "beauty_mlflow.jobs.trial"
 RUN_ATTRIBUTE = "run"
-STORAGE_FILE = "optuna.db"
+# what a trial's activations depend on, besides the data: where it is searched, trials share few of them
+DECIDE_ACTIVATIONS = frozenset(
+    {
+        "network",
+        "weights",
+        "image_size",
+        "resize",
+        "augment",
+        "views",
+        "seed",
+        "precision",
+        "recipe",
+        "fraction",
+        "unfreeze",
+    }
+)
 GIVEN = ("data", "resume", "offline")  # by the sweep to its trials
 
 
@@ -113,7 +129,7 @@ class Search:
             name, tags = f"trial {number}", {**tags, names.TRIAL_NUMBER: str(number), names.TRIAL_STATE: "RUNNING"}
         content = {
             "job": self.sweep.job,
-            "parameters": {**self._shared(), **parameters},
+            "parameters": {**({} if confirms else self._shared()), **parameters},
             "name": name,
             "tags": tags,
             "continues": continues,
@@ -123,11 +139,15 @@ class Search:
         return Task(number, content)
 
     def _shared(self) -> dict[str, str]:
-        """Return what makes trials share the activation cache: all depths that are searched are planned together."""
-        dimension = next((one for name, one in self.sweep.space.items() if (one.parameter or name) == "blocks"), None)
-        if self.sweep.job != "finetune" or dimension is None or dimension.when:
+        """Return what makes trials share the activation cache: how many there are, and all depths that are searched."""
+        if self.sweep.job != "finetune":
             return {}
-        return {"cache_depths": ",".join(str(value) for value in dimension.some())}
+        searched = {one.parameter or name: one for name, one in self.sweep.space.items()}
+        shared = {} if searched.keys() & DECIDE_ACTIVATIONS else {"cache_trainings": str(self.sweep.trials)}
+        depths = searched.get("blocks")
+        if depths and not depths.when:
+            shared["cache_depths"] = ",".join(str(value) for value in depths.some())
+        return shared
 
 
 def sweep(parameters: SweepParameters) -> Summary:
@@ -146,7 +166,7 @@ def sweep(parameters: SweepParameters) -> Summary:
     say_notes(store.run_notes)
     split = open_named(parameters.data).split
     name = parameters.study or f"{path.stem} {split.fingerprint[:8]}"
-    storage = open_storage(parameters.storage or str(_beside(store)))
+    storage = open_storage(parameters.storage or str(default_storage(store.uri)))
     folder = state_folder().absolute() / "sweeps" / _folder_name(name, storage.words, split.fingerprint)
     data = _manifest(split, folder)
     with closing(storage), _executor(parameters, folder, data) as executor:
@@ -159,6 +179,8 @@ def sweep(parameters: SweepParameters) -> Summary:
             seed=wanted.seed,
         )
         say_notes([f"the study is '{name}' in the {storage.words}"])
+        if parameters.executor == "local":
+            say_notes([f"what each trial says, the plan of its cache among it, is kept in {folder}"])
         with _parent(store, storage, study, name) as run, tracked(run):
             found = Search(
                 parameters,
@@ -236,10 +258,6 @@ def _portable(parameters: SweepParameters, path: Path) -> SweepParameters:
     if storage and storage != MEMORY and "://" not in storage:
         storage = str(Path(storage).absolute())
     return parameters.model_copy(update={"config": str(own), "storage": storage})
-
-
-def _beside(store: Store) -> Path:
-    return (store_folder(store.uri) or project_root()) / STORAGE_FILE
 
 
 def _folder_name(study: str, storage: str, fingerprint: str) -> str:

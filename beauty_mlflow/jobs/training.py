@@ -150,7 +150,9 @@ def _fit(current: Session, settings: Settings, feed: Feed) -> FitResult:
         schedule=settings.schedule,
         seed=parameters.seed,
     )
-    identity = {**parameters.as_text(), "fingerprint": current.split.fingerprint, "source": feed.source}
+    # how the cache is planned is no part of it: what is read is
+    own = {name: text for name, text in parameters.as_text().items() if not name.startswith("cache_")}
+    identity = {**own, "fingerprint": current.split.fingerprint, "source": feed.source}
     return fit(
         feed.model,
         feed.train,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from beauty_mlflow.jobs.model_names import RUN_ID
+from beauty_mlflow.jobs.model_names import RUN_ID, names_model
 from beauty_mlflow.jobs.parameters import Count, ExistingPath, Parameters, Seed, Switch, known, recalled
 from beauty_mlflow.networks.table import NETWORKS, get_network
 from beauty_mlflow.training.recipes import OPTIMIZERS, RECIPES
@@ -33,7 +33,7 @@ def _auto_or(accepted: Callable[[float], bool], expected: str) -> BeforeValidato
 
 def _weights(value: str, info: ValidationInfo) -> str:
     words = ("auto", "imagenet", "random")
-    if value in words or RUN_ID.fullmatch(value) or value.startswith(("models:/", "runs:/")):
+    if value in words or names_model(value):
         return value
     if not value.endswith((".keras", ".weights.h5")):
         kinds = "a .weights.h5 or .keras file, a run id, a runs:/ or a models:/ URI"

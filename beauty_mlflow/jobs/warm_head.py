@@ -10,14 +10,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from beauty_mlflow.cache.keys import Key, Rows
-from beauty_mlflow.cache.limits import open_cache
+from beauty_mlflow.cache.keys import Key, Rows, arrays_digest
 from beauty_mlflow.jobs.feeding import Feeds
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings
@@ -43,14 +41,13 @@ def warm_head(current: Session, settings: Settings, feeds: Feeds) -> Mapping[str
         DivergedError: Its loss isn't finite.
         CacheError: There is no room, or the disk fails.
     """
-    if feeds.head is None:
+    if feeds.head is None or feeds.cache is None:
         return {}
     head = feeds.head.model
     options = _options(current, settings)
     rows = Rows(1, (len(_FIGURES) + head.count_params(),), "float32")
     key = Key("head", _content(current, feeds, options))
-    cache = open_cache(current.parameters.cache_gb)
-    with cache.ensure({key: rows}, partial(_train, current, feeds, options))[key] as entry:
+    with feeds.cache.ensure({key: rows}, partial(_train, current, feeds, options))[key] as entry:
         numbers: Numbers = entry.read(np.arange(1))[0]
     _set(head, numbers[len(_FIGURES) :])
     return {name: float(number) for name, number in zip(_FIGURES, numbers, strict=False)}
@@ -78,8 +75,8 @@ def _content(current: Session, feeds: Feeds, options: FitOptions) -> dict[str, o
     layers = [layer.get_config() for layer in head.layers if layer.name.startswith(HEAD_PREFIX)]
     return {
         "rows": _digest_text(feeds.head_content),
-        "pictures": _digest([train.keys, train.labels, validation.labels]),
-        "begins": _digest(head.get_weights()),
+        "pictures": arrays_digest([train.keys, train.labels, validation.labels]),
+        "begins": arrays_digest(head.get_weights()),
         "layers": _digest_text(layers),
         "batch_size": current.parameters.batch_size,
         "class_weight": current.parameters.class_weight,
@@ -119,10 +116,3 @@ def _set(head: keras.Model, numbers: Numbers) -> None:
 
 def _digest_text(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _digest(arrays: Sequence[npt.NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:32]

@@ -29,6 +29,7 @@ from beauty_mlflow.toml import read_toml
 
 Whole = Annotated[int, Strict()]
 BEST_VAL_ACCURACY = "best_val_accuracy"
+DEFAULT_RECIPE = "fast"  # trials share what it caches
 _SHOWN = 80  # characters of a wrong value
 _KINDS = {"tuple_type": "expected a list", "dict_type": "expected a table", "model_type": "expected a table"}
 _NAME = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
@@ -65,7 +66,7 @@ class Sweep(Table):
         confirm_seeds: On how many further seeds each of them.
         retries: How often a trial is run again whose worker has died.
         objectives: One to be the best at, or several for a Pareto front.
-        parameters: What every trial's job is given.
+        parameters: What every trial's job is given; the recipe, unless it is searched, is ``fast`` where none is named.
         space: What is searched, by the name that Optuna shows.
         start: Values to begin with, before the sampler chooses.
         sampler: How values are chosen.
@@ -88,6 +89,17 @@ class Sweep(Table):
     start: tuple[dict[str, Given], ...] = ()
     sampler: Strategy = Strategy(name="tpe")
     pruner: Strategy = Strategy(name="successive_halving")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_recipe(cls, content: Any) -> Any:  # noqa: ANN401 - as TOML has it, unchecked
+        parameters, space = content.get("parameters", {}), content.get("space", {})
+        if not (isinstance(parameters, dict) and isinstance(space, dict)):
+            return content
+        dimensions = (one.get("parameter", name) if isinstance(one, dict) else name for name, one in space.items())
+        if "recipe" in {*parameters, *dimensions}:
+            return content
+        return {**content, "parameters": {"recipe": DEFAULT_RECIPE, **parameters}}
 
     @field_validator("objectives", mode="before")
     @classmethod

@@ -25,7 +25,7 @@ from beauty_mlflow.tracking.store import Store
 
 TEST = "test"
 _READERS = 8  # a history is a request
-_FEW = 50  # trainings, whose evaluations are asked for one by one
+_FEW = 1000  # trainings, whose evaluations are asked for one by one: MLflow can't be asked for those of several
 _CLOCKS_DIFFER = 24 * 3600 * 1000  # ms that one machine's may be behind another's
 
 
@@ -194,8 +194,10 @@ def _evaluations(store: Store, trainings: Sequence[Any], experiment_ids: Iterabl
         newer = f"attributes.start_time >= {since}"
         yield from find_runs(store, ids, {}, f"tags.{names.EVALUATES} LIKE '%'", *conditions, newer)
         return
-    for training in trainings:
-        yield from find_runs(store, ids, {names.EVALUATES: training.info.run_id}, *conditions)
+    with ThreadPoolExecutor(_READERS) as pool:
+        asked = [{names.EVALUATES: training.info.run_id} for training in trainings]
+        for found in pool.map(lambda tags: list(find_runs(store, ids, tags, *conditions)), asked):
+            yield from found
 
 
 def _training(store: Store, entity: Any, titles: Mapping[str, str], evaluations: Sequence[Any]) -> Training:  # noqa: ANN401 - MLflow is untyped

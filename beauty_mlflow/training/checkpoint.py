@@ -79,7 +79,7 @@ class CheckpointFolder:
         Raises:
             CheckpointError: If it is damaged or another run's, or its best weights are gone.
         """
-        if not has_checkpoint(self.folder):
+        if not (self.folder / _FILE).is_file():
             return []
         arrays = read_arrays(self.folder / _FILE)
         state = _parse(self.folder / _FILE, arrays)
@@ -141,11 +141,6 @@ class CheckpointFolder:
         for path in [*self.folder.glob(".*.tmp.npz"), *self.folder.glob("best-*.npz")]:
             if path != self._best(keep):
                 path.unlink(missing_ok=True)
-
-
-def has_checkpoint(folder: Path) -> bool:
-    """Return whether a run has finished an epoch in this folder."""
-    return (folder / _FILE).is_file()
 
 
 def _parse(path: Path, arrays: Arrays) -> dict[str, Any]:

@@ -73,7 +73,6 @@ class FitResult:
     best_epoch: int
     best_val_loss: float
     best_val_accuracy: float
-    stopped_early: bool
 
 
 def fit(
@@ -149,8 +148,7 @@ def fit(
         progress.close()
     checkpoint.restore_best(model, stopping.best_epoch)
     best = history[stopping.best_epoch - 1]
-    stopped_early = stopping.stop and len(history) < options.epochs
-    return FitResult(history, best.epoch, best.val_loss, best.val_accuracy, stopped_early)
+    return FitResult(history, best.epoch, best.val_loss, best.val_accuracy)
 
 
 class _Run:

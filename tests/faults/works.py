@@ -22,6 +22,7 @@ TRAINING = {
     "dense_units": 8,
     "weights": "random",
     "learning_rate": 0.003,
+    "recipe": "thesis",
     "cache": "none",
 }
 SEARCH = {

@@ -16,7 +16,7 @@ from beauty_mlflow.data.decoded import keep_decoded
 from beauty_mlflow.data.images import load
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.warping import warp
-from beauty_mlflow.errors import DataError
+from beauty_mlflow.errors import DataError, NoRoomError
 from beauty_mlflow.features.activations import Versions, is_stored, keep_versions, keys_at
 from beauty_mlflow.features.boundaries import trunk_below
 from beauty_mlflow.features.trunk import View
@@ -89,6 +89,15 @@ def test_stored_is_what_is_there_in_all_its_versions(make_trunk, versions, keep,
         assert cache.usage().in_use == cache.usage().bytes
     assert cache.usage().in_use == 0
     assert len(set(keys_at(trunk, "conv2", versions))) == 3
+
+
+def test_what_fitted_is_let_go_where_the_rest_does_not_fit(make_trunk, versions, tmp_path):
+    """A later view has no room: nobody keeps the earlier ones in use."""
+    cache = Cache(tmp_path / "cache", budget_bytes=60_000)
+    with pytest.raises(NoRoomError, match=r"doesn't fit in the cache: its budget is 60 kB, of which .* is in use"):
+        keep_versions(cache, make_trunk(), ["conv2"], versions, decoded=None, progress=silent_progress)
+    assert cache.usage().in_use == 0
+    assert cache.stored("activations") != []
 
 
 def test_merged_classes_and_renamed_files_find_their_rows(make_trunk, versions, keep):

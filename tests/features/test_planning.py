@@ -88,6 +88,49 @@ def test_equally_quick_plans_take_the_smaller_one():
     assert made.store == ("low",)
 
 
+# --- what is kept in any case
+
+
+def test_a_required_boundary_is_filled_though_nobody_saves_by_it():
+    """One epoch would never pay for a pass; the plan says what that takes more."""
+    made = plan(STAGES, [ONE], replace(WORK, epochs=1), budget_bytes=PLENTY, required=["pooled"])
+    assert made.store == ("low", "pooled")
+    assert made.new_bytes == 10 * 21
+    assert made.extract_seconds == 10 * 5
+    assert "That takes about 20 s more than the 90 s without it, the pass included." in made.lines()
+
+
+def test_a_pass_that_is_made_anyway_costs_nothing_more():
+    """Three stages of it are on the way to what is required, so that a boundary below costs its bytes alone."""
+    short = replace(WORK, epochs=2)
+    assert plan(STAGES, [ONE], short, budget_bytes=PLENTY).store == ()
+    assert plan(STAGES, [ONE], short, budget_bytes=PLENTY, required=["pooled"]).store == ("low", "pooled")
+
+
+def test_a_required_boundary_takes_its_room_first():
+    """The budget holds ``low`` alone, or what is required and not ``low``."""
+    assert plan(STAGES, [ONE], WORK, budget_bytes=400).store == ("low",)
+    made = plan(STAGES, [ONE], WORK, budget_bytes=400, required=["pooled"])
+    assert made.store == ("pooled",)
+    assert "(low needs 400 B, the budget leaves 380 B beside pooled)" in made.choices[0].line
+
+
+def test_a_required_boundary_that_is_stored_is_read():
+    """Neither a pass nor room."""
+    made = plan(STAGES, [ONE], replace(WORK, epochs=1), budget_bytes=0, stored=["pooled"], required=["pooled"])
+    assert (made.store, made.reuse, made.new_bytes, made.extract_seconds) == ((), ("pooled",), 0, 0)
+
+
+def test_rows_are_written_and_read_as_quickly_as_the_disk_is():
+    """10 bytes a second: ``low`` takes 2 s a row to write, and 2 s to read instead of 3 s that it saves."""
+    made = plan(STAGES, [replace(ONE, times=9)], replace(WORK, disk_bytes_a_second=10), budget_bytes=PLENTY)
+    assert begins(made) == {"blocks=1": "low"}
+    assert made.extract_seconds == 20 * (3 + 2)
+    assert made.choices[0].seconds == 100 * (6 + 2)
+    slower = replace(WORK, disk_bytes_a_second=5)
+    assert begins(plan(STAGES, [replace(ONE, times=9)], slower, budget_bytes=PLENTY)) == {"blocks=1": None}
+
+
 # --- what is there already
 
 

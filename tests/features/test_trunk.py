@@ -4,6 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from beauty_mlflow.data import augmentation
+from beauty_mlflow.features import trunk as trunks
 from beauty_mlflow.features.boundaries import boundaries
 from beauty_mlflow.features.trunk import View
 from beauty_mlflow.networks.table import NETWORKS, get_network
@@ -57,6 +59,22 @@ def test_another_picture_is_another_key(make_trunk, make_pictures):
         key(trunk, some) for some in (pictures, other, pictures.select([0, 1, 2]), pictures.select([0, 1, 2, 3, 3]))
     }
     assert len(kept) == 4
+
+
+def test_what_changes_the_pictures_changes_the_key(make_trunk, make_pictures, monkeypatch):
+    """Another decoder, other ranges of the augmentation, another resampling: what was kept before isn't read."""
+    trunk, pictures = make_trunk(), make_pictures(4)
+    before = key(trunk, pictures)
+    changes = [
+        (trunks, "DECODER", 99),
+        (augmentation, "_RESAMPLING", 99),
+        (augmentation, "RANGES", {"thesis": replace(augmentation.RANGES["thesis"], rotation=39)}),
+    ]
+    for module, name, value in changes:
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, value)
+            assert key(trunk, pictures) != before, name
+    assert key(trunk, pictures) == before
 
 
 def test_names_classes_and_order_do_not_matter(make_trunk, make_pictures):

@@ -36,7 +36,7 @@ SWEEP = {
     "confirm": 0,
     "sampler": "grid",
     "pruner": {"name": "ThresholdPruner", "arguments": {"upper": 5.0}},
-    "parameters": {name: value for name, value in TINY.items() if name != "blocks"},
+    "parameters": {"recipe": "thesis"} | {name: value for name, value in TINY.items() if name != "blocks"},
     "space": {
         "blocks": {"type": "int", "low": 0, "high": 1},
         "learning_rate": {"type": "choice", "values": list(RATES.values())},

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from beauty_mlflow.errors import CacheError, WorkError
+from beauty_mlflow.errors import CacheError, ParameterError, WorkError
 from beauty_mlflow.jobs.finetune import Finetune, run
 from beauty_mlflow.networks.building import build_transfer
 from beauty_mlflow.networks.table import get_network
@@ -109,6 +109,15 @@ def test_a_resumed_run_begins_where_it_began_though_the_plan_would_be_another(ca
     monkeypatch.setattr("beauty_mlflow.jobs.feed_plans.measured_stages", lambda *_: pytest.fail("it is planned again"))
     run(Finetune(resume=run_id))
     assert Run.find(connect(), run_id).parameters()["resolved.source"] == "activations at conv2, 2 views"
+
+
+def test_a_resumed_run_may_be_given_more_room(cached, interrupted, own_cache):
+    """What the cache may take is the machine's, not the run's: nothing else of it changes."""
+    run_id = interrupted({**cached, "cache_gb": "0.001"})
+    shutil.rmtree(own_cache.folder)
+    with pytest.raises(ParameterError, match=r"epochs=9 \(the run has 4\)"):
+        run(Finetune(resume=run_id, cache_gb=0.5, epochs=9))
+    assert dict(run(Finetune(resume=run_id, cache_gb=0.5)))["run_id"] == run_id
 
 
 def test_a_resumed_run_does_not_need_its_first_weights_any_more(cached, interrupted, tmp_path, own_cache):

@@ -35,7 +35,8 @@ def test_every_parameter_says_what_it_is(name):
             (
                 "data fraction network blocks unfreeze weights recipe epochs learning_rate schedule optimizer"
                 " batch_size dropout dense_units patience image_size resize augment class_weight label_smoothing"
-                " batch_norm precision cache cache_gb cache_depths views warm_head precision_target seed resume offline"
+                " batch_norm precision cache cache_gb cache_depths cache_trainings views warm_head precision_target"
+                " seed resume offline"
             ),
         ),
         (

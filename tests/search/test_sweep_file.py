@@ -80,7 +80,8 @@ def test_a_file_says_everything(tmp_path):
     assert sweep.objectives == (Objective(metric="best_val_loss", direction="minimize"),)
     assert sweep.sampler == Strategy(name="tpe", arguments={"n_startup_trials": 3})
     assert sweep.pruner == Strategy(name="hyperband")
-    assert sweep.parameters == {"network": "simplenet", "epochs": 5, "label_smoothing": 0.1, "class_weight": True}
+    told = {"network": "simplenet", "epochs": 5, "label_smoothing": 0.1, "class_weight": True}
+    assert sweep.parameters == {"recipe": "fast", **told}
     assert type(sweep.parameters["class_weight"]) is bool
     assert list(sweep.space) == ["optimizer", "momentum_rate", "batch_size"]
     assert sweep.start == ({"optimizer": "sgd", "batch_size": 32},)
@@ -92,6 +93,19 @@ def test_a_file_need_only_say_what_is_searched(tmp_path):
     assert sweep.directions == ("maximize",)
     assert (sweep.sampler.name, sweep.pruner.name) == ("tpe", "successive_halving")
     assert (sweep.job, sweep.trials, sweep.confirm, sweep.retries) == ("finetune", 30, 3, 2)
+    assert sweep.parameters == {"recipe": "fast"}
+
+
+@pytest.mark.parametrize(
+    ("told", "parameters"),
+    [
+        ('[parameters]\nrecipe = "thesis"', {"recipe": "thesis"}),
+        ('[space.recipe]\ntype = "choice"\nvalues = ["thesis", "fast"]', {}),
+        ('[space.how]\nparameter = "recipe"\ntype = "choice"\nvalues = ["thesis", "fast"]', {}),
+    ],
+)
+def test_a_recipe_that_is_named_or_searched_stays_as_it_is(tmp_path, told, parameters):
+    assert read(tmp_path, f"{BLOCKS}\n{told}\n").parameters == parameters
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beauty_mlflow.errors import CheckpointError, WorkError
-from beauty_mlflow.training.checkpoint import CheckpointFolder, has_checkpoint
+from beauty_mlflow.training.checkpoint import CheckpointFolder
 from beauty_mlflow.training.history import EpochRecord
 from beauty_mlflow.training.optimizers import build_optimizer
 
@@ -71,7 +71,6 @@ def test_the_random_state_of_dropout_is_among_the_variables(state):
 
 def test_no_checkpoint_means_no_history_and_no_change(fresh, tmp_path):
     before = values(*fresh)
-    assert not has_checkpoint(tmp_path / "new")
     assert CheckpointFolder(tmp_path / "new", {}).restore(*fresh) == []
     for got, wanted in zip(values(*fresh), before, strict=True):
         np.testing.assert_array_equal(got, wanted)

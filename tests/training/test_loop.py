@@ -79,7 +79,8 @@ def test_it_stops_when_the_patience_is_used_up(make_network, run, validation):
         assert not stopping.stop
         stopping.update(record.val_loss)
     assert stopping.stop
-    assert (result.stopped_early, result.best_epoch) == (True, len(result.history) - 2)
+    assert result.best_epoch == len(result.history) - 2
+    assert len(result.history) < 40
 
 
 def test_losses_are_means_over_pictures_with_smoothing_and_weights_in_training_only(linear, run, tmp_path):

@@ -21,13 +21,13 @@ def data_notes(table: pd.DataFrame, grey: npt.NDArray[np.bool_]) -> list[str]:
     notes = class_notes(counts.index)
     if counts.max() >= _UNEVEN * counts.min():
         notes.append(
-            f"Warning: the classes are uneven. '{counts.idxmax()}' has {counts.max()} pictures, '{counts.idxmin()}' "
+            f"WARNING: the classes are uneven. '{counts.idxmax()}' has {counts.max()} pictures, '{counts.idxmin()}' "
             f"{counts.min()}: a model can be right often without knowing the small classes. Look at balanced accuracy."
         )
     if small:
-        notes.append(f"Warning: {len(small)} of {len(counts)} classes have fewer than {_FEW}: {name_some(small)}.")
+        notes.append(f"WARNING: {len(small)} of {len(counts)} classes have fewer than {_FEW}: {name_some(small)}.")
     if len(counts) == 1:
-        notes.append(f"Warning: there is one class alone, '{counts.index[0]}'; a split needs at least two.")
+        notes.append(f"WARNING: there is one class alone, '{counts.index[0]}'; a split needs at least two.")
     if 0 < grey.sum() < len(grey):
         notes.append(f"{grey.sum()} of {len(grey)} pictures have no colour.")
     return notes

@@ -114,7 +114,7 @@ def _warning(name: str, members: npt.NDArray[np.bool_], chains: Labels, groups: 
     largest = int(np.bincount(chains[members]).max())
     left = int(np.bincount(groups[members]).max())
     return (
-        f"Warning: {largest} of the {int(members.sum())} pictures of the class '{name}' look alike. They "
+        f"WARNING: {largest} of the {int(members.sum())} pictures of the class '{name}' look alike. They "
         f"were split all the same, in groups of at most {left}, so that its parts hold similar pictures and "
         "its figures look too good."
     )

@@ -115,7 +115,7 @@ def forgotten(old: object, given: Mapping[str, str]) -> list[str]:
     before = old if isinstance(old, Mapping) else {}
     lost = sorted(path for path in before if path not in given)
     note = (
-        f"Warning: the old manifest was made with corrections of which {len(lost)} aren't given now, so those pictures "
+        f"WARNING: the old manifest was made with corrections of which {len(lost)} aren't given now, so those pictures "
         f"have the class of the data again: {name_some(lost)}. Its sidecar lists them."
     )
     return [note] if lost else []
@@ -160,5 +160,5 @@ def _check_classes(corrections: Mapping[str, str], classes: Sequence[str]) -> No
 def _emptied(before: Iterable[str], after: Iterable[str]) -> list[str]:
     empty = sorted(set(before) - set(after))
     return (
-        [f"Warning: the corrections leave {len(empty)} classes without a picture: {name_some(empty)}."] if empty else []
+        [f"WARNING: the corrections leave {len(empty)} classes without a picture: {name_some(empty)}."] if empty else []
     )

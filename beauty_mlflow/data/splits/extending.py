@@ -53,7 +53,7 @@ def extended_classes(old: Sequence[str], present: Sequence[str]) -> tuple[tuple[
         notes.append(f"{len(new)} new classes were appended to the old manifest's: {name_some(new)}.")
     if gone:
         notes.append(
-            f"Warning: {len(gone)} classes of the old manifest have no picture any more and were taken out, "
+            f"WARNING: {len(gone)} classes of the old manifest have no picture any more and were taken out, "
             f"which moves the ids of those after them: {name_some(gone)}."
         )
     return tuple(name for name in old if name not in gone) + tuple(new), notes
@@ -94,4 +94,4 @@ def _class_notes(old: Split, table: pd.DataFrame, matches: dict[int, int], corre
         return []
     hint = " It is a grouped one: group the new manifest too." if "groups" in old.options else ""
     note = f"{len(named)} of them have another class than in the old manifest, and keep their parts all the same"
-    return [f"Warning: {note}: {name_some(named)}.{hint}"]
+    return [f"WARNING: {note}: {name_some(named)}.{hint}"]

@@ -46,7 +46,7 @@ def materialize(split: Split, out: Path, how: How, progress: Progress = silent_p
         temporary.replace(out)
     symbolic = sum(path.is_symlink() for path in out.rglob("*"))
     note = (
-        f"Warning: the file system allows no hard links from '{split.folder}' to '{out}', so {symbolic} links are "
+        f"WARNING: the file system allows no hard links from '{split.folder}' to '{out}', so {symbolic} links are "
         "symbolic. They lead out of their folder, so split won't read them as pictures; take copies for that."
     )
     return [note] if symbolic else []

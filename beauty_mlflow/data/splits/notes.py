@@ -23,7 +23,7 @@ def duplicate_notes(table: pd.DataFrame) -> list[str]:
     if len(mixed):
         several = mixed.sort_values(["duplicate_group", "class", "path"])["path"].to_list()
         notes.append(
-            f"Warning: {mixed['duplicate_group'].nunique()} groups of copies ({len(mixed)} pictures) are in "
+            f"WARNING: {mixed['duplicate_group'].nunique()} groups of copies ({len(mixed)} pictures) are in "
             "more than one class, so that one of their labels is wrong or the classes overlap: "
             f"{name_some(several)}."
         )
@@ -39,7 +39,7 @@ def straddling_notes(table: pd.DataFrame) -> list[str]:
         several = rows[rows[column].isin(parts.index[parts > 1])]
         if len(several):
             notes.append(
-                f"Warning: {several[column].nunique()} {word} ({len(several)} pictures) stand in more than "
+                f"WARNING: {several[column].nunique()} {word} ({len(several)} pictures) stand in more than "
                 "one part, so that validation and test figures are too good."
             )
     return notes
@@ -51,7 +51,7 @@ def class_notes(classes: Iterable[str]) -> list[str]:
     for name in classes:
         alike.setdefault(unicodedata.normalize("NFC", name).casefold(), []).append(name)
     return [
-        f"Warning: {len(names)} classes have nearly the same name: {', '.join(map(repr, names))}."
+        f"WARNING: {len(names)} classes have nearly the same name: {', '.join(map(repr, names))}."
         for names in alike.values()
         if len(names) > 1
     ]

@@ -193,7 +193,7 @@ def _check_parts(table: pd.DataFrame, classes: Sequence[str], *, has_given: bool
         raise DataError(
             f"the data has no picture for {' and '.join(absent)}; expected some for each of {', '.join(PARTS)}"
         )
-    return [f"Warning: the class '{name}' has no picture for {' and '.join(parts)}." for name, parts in missing.items()]
+    return [f"WARNING: the class '{name}' has no picture for {' and '.join(parts)}." for name, parts in missing.items()]
 
 
 def _finish(found: Gathered, classes: tuple[str, ...], options: SplitOptions, dropped: dict[str, str]) -> Splitting:

@@ -257,7 +257,7 @@ def test_data_that_is_split_keeps_its_parts_and_straddling_is_said(split_folder)
 def test_a_class_missing_from_a_given_part_is_said_and_from_train_an_error(split_folder):
     for path in (split_folder / "test" / "b").iterdir():
         path.unlink()
-    assert "Warning: the class 'b' has no picture for test." in split(split_folder).notes
+    assert "WARNING: the class 'b' has no picture for test." in split(split_folder).notes
     for path in (split_folder / "train" / "b").iterdir():
         path.unlink()
     with pytest.raises(DataError, match=r"'b' \(4 pictures, none for train and test\)"):
@@ -343,7 +343,7 @@ def test_a_picture_in_another_class_keeps_its_part(data, old_manifest):
         assert dict(zip(done.split.table["sha256"], done.split.table["part"], strict=True)) == before
     assert done.notes[0] == "30 pictures of the old manifest keep their parts, 0 are new."
     assert done.notes[1].startswith(
-        "Warning: 8 of them have another class than in the old manifest, and keep their parts all the same: "
+        "WARNING: 8 of them have another class than in the old manifest, and keep their parts all the same: "
         "'b/from-a-0.png' ('a', now 'b'), "
     )
 
