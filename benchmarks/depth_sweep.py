@@ -5,17 +5,20 @@
 The same pictures, parts, first weights, optimizer, learning rate and batch norm for all; no early stopping, no
 pruning. Opponents: plain.py in float32, plain_strong.py in bfloat16 and, at depth 0, with features computed once. Ours
 begins each turn with an empty cache, whose filling counts. Seconds run from the first work to the last in each process:
-imports count for nobody. Our defaults (recipe fast, early stopping) are reported apart, with --defaults.
+imports count for nobody. Pictures a second are training pictures times epochs, over those seconds. Our defaults (recipe
+fast, early stopping) are reported apart, with --defaults.
 """
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from machine import Contestant, Turn, facts, run_in_turn, spread, table, write_json
 from sides import HERE, add_common_arguments, common_words, ours, prepare_manifest, prepare_weights, working_folder
 
+from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.networks.table import NETWORKS, get_network, scaling_for
 
 GB = 1e9
@@ -31,7 +34,7 @@ def main() -> None:
         if given.defaults:
             words = common_words(given, manifest, prepare_weights(manifest, given.network, folder, "own"), given.depths)
             sides.append(ours("ours_defaults", words, {"recipe": "fast", "seed": given.seed}))
-        report = _report(given, run_in_turn(sides, given.turns, folder))
+        report = _report(given, run_in_turn(sides, given.turns, folder), read_split(manifest).sizes)
     print(_summary(report))
     if given.json:
         write_json(given.json, report)
@@ -62,9 +65,10 @@ def _sides(given: argparse.Namespace, manifest: Path, weights: Path) -> list[Con
     ]
 
 
-def _report(given: argparse.Namespace, turns: dict[str, list[Turn]]) -> dict[str, Any]:
+def _report(given: argparse.Namespace, turns: dict[str, list[Turn]], sizes: Mapping[str, int]) -> dict[str, Any]:
     seconds = {name: spread([turn.result["seconds"] for turn in found]) for name, found in turns.items()}
-    report: dict[str, Any] = {"machine": facts(), "settings": {k: str(v) for k, v in vars(given).items()}}
+    settings = {name: str(value) for name, value in vars(given).items()}
+    report: dict[str, Any] = {"machine": facts(), "settings": settings, "pictures": dict(sizes)}
     for name, found in turns.items():
         report[f"{name}_seconds"] = seconds[name]["median"]
         report[f"{name}_spread"] = seconds[name]
@@ -74,6 +78,8 @@ def _report(given: argparse.Namespace, turns: dict[str, list[Turn]]) -> dict[str
         best = max(found[0].result["trials"], key=lambda trial: trial["best_val_accuracy"])
         report[f"{name}_best_val_accuracy"] = best["best_val_accuracy"]
         report[f"{name}_trials"] = found[0].result["trials"]
+        epochs = sum(trial["epochs"] for trial in found[0].result["trials"])
+        report[f"{name}_pictures_a_second"] = epochs * sizes["train"] / seconds[name]["median"]
     for other, ratio in (("plain", "ratio"), ("strong", "ratio_strong")):
         if other in turns:
             pairs = zip(turns[other], turns["ours"], strict=True)
@@ -84,7 +90,7 @@ def _report(given: argparse.Namespace, turns: dict[str, list[Turn]]) -> dict[str
 
 def _summary(report: dict[str, Any]) -> str:
     sides = [name for name in ("ours", "plain", "strong", "ours_defaults") if f"{name}_seconds" in report]
-    header = ["side", "seconds", "least", "most", "with imports", "peak GB", "disk GB", "best val accuracy"]
+    header = ["side", "seconds", "least", "most", "with imports", "pictures/s", "peak GB", "disk GB", "best accuracy"]
     rows = [
         [
             name,
@@ -92,14 +98,16 @@ def _summary(report: dict[str, Any]) -> str:
             report[f"{name}_spread"]["min"],
             report[f"{name}_spread"]["max"],
             report[f"{name}_process_seconds"],
+            report[f"{name}_pictures_a_second"],
             report[f"{name}_peak_gb"],
             report[f"{name}_disk_gb"],
             f"{report[f'{name}_best_val_accuracy']:.4f}",
         ]
         for name in sides
     ]
+    counts = ", ".join(f"{count} {part}" for part, count in report["pictures"].items())
     ratios = [f"{name}: {report[name]:.2f}" for name in ("ratio", "ratio_strong") if name in report]
-    return "\n".join([table(header, rows), *ratios])
+    return "\n".join([f"pictures: {counts}", table(header, rows), *ratios])
 
 
 def _parser() -> argparse.ArgumentParser:

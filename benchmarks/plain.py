@@ -17,9 +17,11 @@ from typing import Any, Literal, get_args
 from machine import facts, write_json
 
 from beauty_mlflow.networks.table import NETWORKS, Scaling, get_network
+from beauty_mlflow.training.precision import resolve_precision
 
 BatchNorm = Literal["train", "frozen"]
-Precision = Literal["float32", "bfloat16", "float16"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Augment = Literal["thesis", "light", "none"]
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "nadam", "sgd", "adagrad")
 
 
@@ -41,9 +43,10 @@ class Settings:
         image_size: Side of the pictures, in pixels.
         dropout: Before the dense layer.
         dense_units: Of the dense layer before the softmax.
-        precision: What the trunk computes in.
+        precision: What the trunk computes in; ``auto`` is the fastest that the machine computes natively.
         features_once: At depth 0, pictures go through the trunk once, as they are, and the head trains on that.
-        augment: Whether training pictures are augmented.
+        augment: How far training pictures are augmented, as the package's recipes do it.
+        label_smoothing: In the loss.
         patience: Epochs without a lower val_loss before a trial stops; 0 for never.
         prune: Whether Optuna ends trials that lag behind the median.
         test: Whether each trial's best weights are measured on the test part as well.
@@ -66,7 +69,8 @@ class Settings:
     dense_units: int = 512
     precision: Precision = "float32"
     features_once: bool = False
-    augment: bool = True
+    augment: Augment = "thesis"
+    label_smoothing: float = 0.0
     patience: int = 0
     prune: bool = False
     test: bool = False
@@ -95,6 +99,7 @@ def main(description: str | None = __doc__, **defaults: Any) -> None:  # noqa: A
     given = vars(parser.parse_args())
     out, measure_input = given.pop("json"), given.pop("measure_input")
     given["image_size"] = given["image_size"] or get_network(given["network"]).image_size
+    given["precision"] = resolve_precision(given["precision"])
     settings = Settings(**given)
     if measure_input:
         from plain_pictures import measure
@@ -128,7 +133,8 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--dense-units", type=int, default=Settings.dense_units)
     parser.add_argument("--precision", default=Settings.precision, choices=get_args(Precision))
     parser.add_argument("--features-once", action=argparse.BooleanOptionalAction, default=Settings.features_once)
-    parser.add_argument("--augment", action=argparse.BooleanOptionalAction, default=Settings.augment)
+    parser.add_argument("--augment", default=Settings.augment, choices=get_args(Augment))
+    parser.add_argument("--label-smoothing", type=float, default=Settings.label_smoothing)
     parser.add_argument("--patience", type=int, default=Settings.patience, help="0 is no early stopping")
     parser.add_argument("--prune", action=argparse.BooleanOptionalAction, default=Settings.prune)
     parser.add_argument("--test", action=argparse.BooleanOptionalAction, default=Settings.test)

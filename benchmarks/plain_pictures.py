@@ -12,7 +12,8 @@ import psutil
 import tensorflow as tf
 from plain import Settings
 
-ROTATION, SHIFT, ZOOM = 40 / 360, 0.2, 0.2  # the thesis's, as shares of a full turn, of the side and of the size
+# shares of a full turn, of the side and of the size; the last: whether width and height have a zoom of their own
+RANGES = {"thesis": (40 / 360, 0.2, 0.2, True), "light": (10 / 360, 0.05, 0.1, False)}
 SHARE_OF_MEMORY = 0.5
 MEASURED_SECONDS = 15.0
 # tf.data's autotuning finds no more pictures a second than this, and on a busy machine the end of an epoch waits for
@@ -62,18 +63,33 @@ class Pictures:
         else:
             dataset = self._decode(_shuffled(self._listed["train"], seed))
         dataset = dataset.batch(self._settings.batch_size)
-        change = _augmentation(seed) if self._settings.augment else _as_float
-        return _finished(dataset, change)
+        augment = self._settings.augment
+        change = _as_float if augment == "none" else _augmentation(augment, seed)
+        return self._finished(dataset, change)
 
     def plain(self, part: str) -> tf.data.Dataset:
         """Return a part's batches in the manifest's order, not augmented."""
         dataset = self._decoded[part] if self.in_memory else self._decode(self._listed[part])
         dataset = dataset.batch(self._settings.batch_size)
-        return _finished(dataset, _as_float)
+        return self._finished(dataset, _as_float)
+
+    def targets(self, part: str) -> tf.Tensor | list[int]:
+        """Return a part's labels as the loss takes them, in the manifest's order."""
+        return self._target(tf.constant(self.labels(part)))
 
     def labels(self, part: str) -> list[int]:
         """Return a part's class ids in the manifest's order."""
         return [label for _, label in self._listed[part]]
+
+    def _finished(self, dataset: tf.data.Dataset, change: Change) -> tf.data.Dataset:
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        changed = dataset.map(change, num_parallel_calls=PARALLEL_CALLS)
+        targeted = changed.map(lambda images, labels: (images, self._target(labels)))
+        return targeted.prefetch(BATCHES_AHEAD).with_options(options)
+
+    def _target(self, labels: tf.Tensor) -> tf.Tensor:
+        return tf.one_hot(labels, self.classes) if self._settings.label_smoothing else labels
 
     def _decode(self, pictures: Sequence[tuple[str, int]] | tf.data.Dataset) -> tf.data.Dataset:
         size = self._settings.image_size
@@ -113,12 +129,6 @@ def _dataset(pictures: Sequence[tuple[str, int]]) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((list(paths), tf.constant(labels, tf.int32)))
 
 
-def _finished(dataset: tf.data.Dataset, change: Change) -> tf.data.Dataset:
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.map(change, num_parallel_calls=PARALLEL_CALLS).prefetch(BATCHES_AHEAD).with_options(options)
-
-
 def _shuffled(pictures: Sequence[tuple[str, int]], seed: int) -> tf.data.Dataset:
     return _dataset(pictures).shuffle(len(pictures), seed=seed)
 
@@ -127,12 +137,13 @@ def _as_float(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tenso
     return tf.cast(images, tf.float32), labels
 
 
-def _augmentation(seed: int) -> Change:
+def _augmentation(augment: str, seed: int) -> Change:
+    rotation, shift, zoom, each = RANGES[augment]
     layers = [
         keras.layers.RandomFlip("horizontal", seed=seed),
-        keras.layers.RandomRotation(ROTATION, fill_mode="nearest", seed=seed + 1),
-        keras.layers.RandomTranslation(SHIFT, SHIFT, fill_mode="nearest", seed=seed + 2),
-        keras.layers.RandomZoom((-ZOOM, ZOOM), (-ZOOM, ZOOM), fill_mode="nearest", seed=seed + 3),
+        keras.layers.RandomRotation(rotation, fill_mode="nearest", seed=seed + 1),
+        keras.layers.RandomTranslation(shift, shift, fill_mode="nearest", seed=seed + 2),
+        keras.layers.RandomZoom((-zoom, zoom), (-zoom, zoom) if each else None, fill_mode="nearest", seed=seed + 3),
     ]
 
     def change(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -111,7 +111,7 @@ class _Sweep:
         for layer in model.layers[model.layers.index(pooling) + 1 :]:
             x = layer(x)
         train, val = [
-            (trunk.predict(self.pictures.plain(part), verbose=0), np.array(self.pictures.labels(part)))
+            (trunk.predict(self.pictures.plain(part), verbose=0), np.array(self.pictures.targets(part)))
             for part in ("train", "val")
         ]
         self._fit(keras.Model(head_input, x), train, val, report, batch_size=self._settings.batch_size)
@@ -128,7 +128,7 @@ class _Sweep:
                     },
                 }
             ),
-            loss="sparse_categorical_crossentropy",
+            loss=_loss(settings),
             metrics=["accuracy"],
             jit_compile=False,  # XLA is slower on CPUs
         )
@@ -146,6 +146,12 @@ class _Sweep:
             shuffle=targets is not None,  # a dataset shuffles itself
             **options,
         )
+
+
+def _loss(settings: Settings) -> keras.losses.Loss:
+    if settings.label_smoothing:
+        return keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
+    return keras.losses.SparseCategoricalCrossentropy()
 
 
 class _Report(keras.callbacks.Callback):

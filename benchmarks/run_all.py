@@ -48,7 +48,18 @@ BENCHMARKS = (
     ),
     Benchmark("accuracy_emoji", "accuracy.py", "--data {emoji} --group-by '([^/]+)-(?:apple|google)'", ""),
     Benchmark("accuracy_clipart", "accuracy.py", "--data {clipart}", "--data {sample} --epochs 1 --seeds 0"),
-    Benchmark("views", "views.py", "--data {clipart}", "--data {sample} --views 1 2 --epochs 2 --seeds 0"),
+    Benchmark(
+        "recipe_parts_clipart",
+        "recipe_parts.py",
+        "--data {clipart} --seeds 0,1,2",
+        "--data {sample} --rows 'one view' --epochs 2 --seeds 0",
+    ),
+    Benchmark(
+        "recipe_parts_emoji",
+        "recipe_parts.py",
+        "--data {emoji} --seeds 0,1,2 --group-by '([^/]+)-(?:apple|google)'",
+        "",
+    ),
     Benchmark(
         "time_to_accuracy",
         "time_to_accuracy.py",

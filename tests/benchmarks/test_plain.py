@@ -131,7 +131,7 @@ def test_pictures_are_those_of_the_manifest(settings, manifest):
     """Each training picture appears once an epoch, in another order the next; labels are the sidecar's ids."""
     from plain_pictures import Pictures
 
-    pictures = Pictures(settings(augment=False))
+    pictures = Pictures(settings(augment="none"))
     assert pictures.in_memory
     train = pictures.train(seed=0)
     epochs = [
@@ -155,9 +155,9 @@ def test_pictures_that_do_not_fit_are_decoded_each_epoch(settings, monkeypatch):
     """The same pictures come, as often."""
     import plain_pictures
 
-    kept = plain_pictures.Pictures(settings(augment=False))
+    kept = plain_pictures.Pictures(settings(augment="none"))
     monkeypatch.setattr(plain_pictures, "SHARE_OF_MEMORY", 0)
-    streamed = plain_pictures.Pictures(settings(augment=False))
+    streamed = plain_pictures.Pictures(settings(augment="none"))
     assert not streamed.in_memory
 
     def sums(pictures):
