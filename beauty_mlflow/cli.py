@@ -28,8 +28,8 @@ _POSITIONAL = "positional_"
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit.
 
-    The status is 0 where it is done, 1 where the work failed, 2 for bad input, 3 where a gate refused, 130 and 143 for
-    an interruption.
+    The status is 0 where it is done, 1 where the work failed, 2 for bad input or a server that can't be reached, 3
+    where a gate refused or something was found, 129, 130 and 143 for an interruption.
     """
     catch_signals()
     with temporary_home():

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -20,6 +21,7 @@ ELSEWHERE = {
     "source .venv/bin/activate",
 }
 TRAINS = re.compile(r"mlflow run \. (-e (finetune|train) |-P )")
+EXPORT = "export "
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def test_every_command_is_known_to_the_tests():
     """Each command of the README is run below, or is one that has its own test."""
     assert COMMANDS
     assert set(COMMANDS) >= ELSEWHERE
-    assert all(command.split()[0] in {"beauty", "mlflow"} for command in COMMANDS if command not in ELSEWHERE)
+    assert all(command.split()[0] in {"beauty", "export", "mlflow"} for command in COMMANDS if command not in ELSEWHERE)
 
 
 @pytest.mark.slow
@@ -53,6 +55,10 @@ def test_commands_work_in_the_readmes_order(fresh_copy):
     for command in COMMANDS:
         if command in ELSEWHERE:
             continue
+        if command.startswith(EXPORT):
+            name, value = command.removeprefix(EXPORT).split("=", 1)
+            environment[name] = value
+            continue
         result = subprocess.run(
             command.replace("RUN_ID", run_id).split(),
             cwd=fresh_copy,
@@ -65,7 +71,9 @@ def test_commands_work_in_the_readmes_order(fresh_copy):
         found = re.findall(r"^run_id: ([0-9a-f]{32})$", result.stdout, re.MULTILINE)
         run_id = found[-1] if found and TRAINS.match(command) else run_id
     assert re.fullmatch("[0-9a-f]{32}", run_id)
-    assert (fresh_copy / "mlflow.db").is_file()
+    client = MlflowClient(tracking_uri=f"sqlite:///{fresh_copy / 'mlflow.db'}")
+    assert client.get_experiment(client.get_run(run_id).info.experiment_id).name == "beauty", "which `make ui` shows"
+    assert not client.search_runs(["0"])
 
 
 def test_links_lead_somewhere():

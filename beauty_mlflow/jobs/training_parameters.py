@@ -85,7 +85,7 @@ class TrainingParameters(Parameters):
     schedule: Literal["auto", "constant", "cosine"] = Field(
         "auto",
         description="How the learning rate goes: constant (thesis recipe), or cosine (fast recipe), which rises over "
-        "the first epoch, then falls to 0 at the last of `epochs`.",
+        "the first epoch, or a tenth of `epochs` where these are below 10, then falls to 0 at the last of them.",
     )
     optimizer: Annotated[str, AfterValidator(known(("auto", *OPTIMIZERS), "optimizer"))] = Field(
         "auto", description=f"One of {', '.join(OPTIMIZERS)}, or the recipe's own (thesis: rmsprop; fast: adamw)."

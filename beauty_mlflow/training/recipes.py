@@ -79,7 +79,7 @@ _ALL = (
         warm_head=False,
         cache="pictures",
     ),
-    # Ours: docs/performance.md says what each part brings.
+    # Ours: docs/decisions/recipe-fast.md says why each part is so.
     Recipe(
         name="fast",
         optimizer="adamw",
