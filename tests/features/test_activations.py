@@ -93,8 +93,8 @@ def test_stored_is_what_is_there_in_all_its_versions(make_trunk, versions, keep,
 
 def test_what_fitted_is_let_go_where_the_rest_does_not_fit(make_trunk, versions, tmp_path):
     """A later view has no room: nobody keeps the earlier ones in use."""
-    cache = Cache(tmp_path / "cache", budget_bytes=60_000)
-    with pytest.raises(NoRoomError, match=r"doesn't fit in the cache: its budget is 60 kB, of which .* is in use"):
+    cache = Cache(tmp_path / "cache", budget_bytes=30_000)
+    with pytest.raises(NoRoomError, match=r"doesn't fit in the cache: its budget is 30 kB, of which .* is in use"):
         keep_versions(cache, make_trunk(), ["conv2"], versions, decoded=None, progress=silent_progress)
     assert cache.usage().in_use == 0
     assert cache.stored("activations") != []

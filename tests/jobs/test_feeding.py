@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -181,4 +183,6 @@ def test_what_is_stored_goes_where_something_else_serves_better(feed_of, own_cac
     gb = str((own_cache.usage().bytes + 5_000) / 1e9)
     source = feed_of(lambda feeds, _: feeds.training.source, **ACTIVATIONS, blocks="1", cache_gb=gb)
     assert source == "activations at conv2, 2 views"
-    assert {one.key.content["boundary"] for one, _ in own_cache.stored("activations")} == {"conv2"}
+    kept = Counter(one.key.content["boundary"] for one, _ in own_cache.stored("activations"))
+    assert kept["conv2"] == 3
+    assert kept["conv1"] < 3
