@@ -25,7 +25,7 @@ from beauty_mlflow.tracking.store import Store
 
 TEST = "test"
 _READERS = 8  # a history is a request
-_FEW = 1000  # trainings, whose evaluations are asked for one by one: MLflow can't be asked for those of several
+_FEW = 200  # trainings, whose evaluations are asked for one by one: for more, reading all is quicker
 _CLOCKS_DIFFER = 24 * 3600 * 1000  # ms that one machine's may be behind another's
 
 
