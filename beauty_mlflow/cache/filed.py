@@ -8,7 +8,7 @@ while others want it is only fetched again.
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +63,14 @@ def has_file(cache: Path, sha256: str) -> bool:
     return _path(cache, sha256).is_file()
 
 
-def read_file(cache: Path, sha256: str) -> bytes | None:
-    """Return a file's content and note its use; None where there is none, or what was there is damaged and removed."""
+def read_file(cache: Path, sha256: str, admit: Callable[[int], object] = lambda _: None) -> bytes | None:
+    """Return a file's content and note its use; None where there is none, or what was there is damaged and removed.
+
+    ``admit`` is told its size before its content is in memory; it may wait, or raise.
+    """
     path = _path(cache, sha256)
     try:
+        admit(path.stat().st_size)
         content = path.read_bytes()
     except OSError:
         return None

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from threading import Lock
 
@@ -35,9 +35,9 @@ class Files:
         for sha256 in wanted:
             touch_file(self._cache.folder, sha256)
 
-    def read(self, sha256: str) -> bytes | None:
-        """Return the content of this sha256, hex, or None where it isn't kept (any more)."""
-        return read_file(self._cache.folder, sha256)
+    def read(self, sha256: str, admit: Callable[[int], object] = lambda _: None) -> bytes | None:
+        """Return the content of this sha256, hex, or None where it isn't kept (any more); ``admit`` as in ``filed``."""
+        return read_file(self._cache.folder, sha256, admit)
 
     def keep(self, content: bytes, *, evict: bool) -> str:
         """Keep a content if there is room for it; where there is none, that is said once.

@@ -4,14 +4,15 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 
+from beauty_mlflow.data.regular import MAX_TEXT, read_file
 from beauty_mlflow.data.sources.locations import Location
-from beauty_mlflow.errors import DataError
+from beauty_mlflow.errors import DataError, PictureError
 
 
 def read_rows(
     path: Location, error: type[DataError], check_header: Callable[[list[str]], object]
 ) -> tuple[list[str], list[list[str]]]:
-    """Read a CSV file: UTF-8 (with or without a byte order mark), commas, a header.
+    """Read a CSV file: UTF-8 (with or without a byte order mark), commas, a header, at most ``MAX_TEXT`` bytes.
 
     Args:
         path: The file.
@@ -28,10 +29,10 @@ def read_rows(
         problem = "is no file" if path.exists() else "doesn't exist"
         raise error(f"{path} {problem}; expected a CSV table")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_file(path, MAX_TEXT).decode("utf-8-sig")
         lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except OSError as failure:
-        raise error(f"{path} can't be read ({failure.strerror}); expected a CSV table") from None
+    except PictureError as failure:
+        raise error(f"{path} can't be read ({failure}); expected a CSV table") from None
     except UnicodeDecodeError:
         raise error(f"{path} is no table: it isn't UTF-8 text. Expected CSV; save it as UTF-8.") from None
     except csv.Error as failure:

@@ -8,6 +8,8 @@ import os
 import re
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +19,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from beauty_mlflow.data.decoder_limits import MAX_MEMORY, MAX_PIXELS, Budget, check_file, check_picture
+from beauty_mlflow.data.decoder_limits import (
+    BUDGET,
+    MAX_MEMORY,
+    MAX_PIXELS,
+    Holding,
+    check_file,
+    check_picture,
+)
 from beauty_mlflow.data.regular import FarFile, open_regular
 from beauty_mlflow.errors import ParameterError, PictureError
 
@@ -29,7 +38,6 @@ WHITE = (255, 255, 255)
 
 _SPARE = 2  # a picture is shrunk quickly to this many times the wanted size, then resized carefully
 _STRIP_PIXELS = 2_000_000
-_BUDGET = Budget(MAX_MEMORY)
 _HEAD = 16  # bytes by which Pillow tells formats
 _LARGEST_FACTOR = 32  # Pillow's reduce gets dark with much larger ones: white becomes 251 with 593
 _UNKNOWN = f"it is no picture of a known format ({', '.join(FORMATS)})"
@@ -62,6 +70,22 @@ _ON_ITS_SIDE = {_UPRIGHT[turned] for turned in (5, 6, 7, 8)}
 
 
 @dataclass(frozen=True)
+class ReadPicture:
+    """A picture's file in memory.
+
+    Attributes:
+        content: The file's.
+        holding: The room that it has there, as long as ``read_picture`` lasts.
+    """
+
+    content: bytes
+    holding: Holding
+
+
+Source = bytes | Path | FarFile | ReadPicture
+
+
+@dataclass(frozen=True)
 class Opened:
     """A decoded picture and what its file says of it.
 
@@ -80,11 +104,11 @@ class Opened:
     height: int
 
 
-def decode(source: bytes | Path | FarFile) -> Array:
+def decode(source: Source) -> Array:
     """Decode a picture's first frame: EXIF orientation applied, transparency over white, 16 bit scaled to 8.
 
     Args:
-        source: A file's content, or its path.
+        source: A file's content, or its path, or what ``read_picture`` gives.
 
     Returns:
         uint8 [height, width, 3].
@@ -113,7 +137,7 @@ def resize(picture: Array, size: int, how: Resize) -> Array:
     return np.array(_resized(Image.fromarray(picture), size, how))
 
 
-def load(source: bytes | Path | FarFile, size: int, how: Resize) -> Array:
+def load(source: Source, size: int, how: Resize) -> Array:
     """Decode and resize, in less time and memory than one after the other where the picture is large.
 
     Returns:
@@ -126,7 +150,7 @@ def load(source: bytes | Path | FarFile, size: int, how: Resize) -> Array:
     return np.array(_resized(_open(source, size).picture, size, how))
 
 
-def open_picture(source: bytes | Path | FarFile, size: int) -> Opened:
+def open_picture(source: Source, size: int) -> Opened:
     """Decode in little time and memory: a picture of four times ``size`` or more a side is shrunk, to twice at least.
 
     Raises:
@@ -140,31 +164,50 @@ def squash(picture: Image.Image, size: int) -> Array:
     return np.array(_resized(picture, size, "squash"))
 
 
-def read_picture(file: Path | FarFile) -> bytes:
-    """Return a picture file's bytes; of a file on this machine that is none only the beginning is read.
+@contextmanager
+def read_picture(file: Path | FarFile) -> Iterator[ReadPicture]:
+    """Read a picture's file as soon as there is room for it; of one on this machine that is none only the beginning.
 
     Raises:
         PictureError: as ``decode``.
     """
+    with BUDGET.hold() as holding:
+        yield ReadPicture(_content(file, holding), holding)
+
+
+def _content(file: Path | FarFile, holding: Holding) -> bytes:
     if not isinstance(file, Path):
-        return file.read_bytes()
+        return file.read_bytes(holding.for_file)
     with open_regular(file) as stream:
         try:
             _check_head(stream.read(_HEAD))
-            check_file(os.fstat(stream.fileno()).st_size)
+            size = os.fstat(stream.fileno()).st_size
+            check_file(size)
+            holding.for_file(size)
             stream.seek(0)
-            return stream.read()
+            return stream.read(size)
         except OSError as error:
             raise PictureError((error.strerror or "can't be read").lower()) from None
 
 
-def _open(source: bytes | Path | FarFile, size: int | None) -> Opened:
-    content = source if isinstance(source, bytes) else read_picture(source)
+def _open(source: Source, size: int | None) -> Opened:
+    if isinstance(source, ReadPicture):
+        return _decoded(source, size)
+    if isinstance(source, bytes):
+        with BUDGET.hold() as holding:
+            return _decoded(ReadPicture(source, holding), size)
+    with read_picture(source) as read:
+        return _decoded(read, size)
+
+
+def _decoded(read: ReadPicture, size: int | None) -> Opened:
+    content = read.content
     _check_head(content[:_HEAD])
     check_file(len(content))
     _silence_pillow()
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as picture, _BUDGET.take(check_picture(picture, content)):
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            read.holding.for_picture(check_picture(picture, content))
             return _first_frame(picture, size)
     except Image.DecompressionBombError:
         raise PictureError(f"it has more than {MAX_PIXELS:,} pixels") from None

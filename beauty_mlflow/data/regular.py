@@ -4,25 +4,55 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
+from beauty_mlflow.data.decoder_limits import check_file
 from beauty_mlflow.errors import PictureError
 
+Admit = Callable[[int], object]
+
+MAX_TEXT = 500_000_000  # bytes of a table or a manifest's sidecar: a million pictures with paths of 300 bytes
+
 _NOT_THE_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
+def admit_all(_: int) -> None:
+    """Let a file in, whatever its size."""
 
 
 class FarFile(Protocol):
     """A file that isn't on this machine."""
 
-    def read_bytes(self) -> bytes:
-        """Return its content; PictureError where it can't be had."""
+    def read_bytes(self, admit: Admit = admit_all) -> bytes:
+        """Return its content; PictureError where it can't be had.
+
+        Args:
+            admit: Told its size before its content is in memory; it may wait, or raise.
+        """
 
 
-def read_file(file: Path | FarFile) -> bytes:
-    """Return a file's content, wherever it is; PictureError as for ``open_regular``."""
-    return read_regular(file) if isinstance(file, Path) else file.read_bytes()
+def read_file(file: Path | FarFile, most: int | None = None) -> bytes:
+    """Return a file's content, wherever it is.
+
+    Args:
+        file: The file.
+        most: How many bytes one of this machine may have; as many as a picture's unless it is given.
+
+    Raises:
+        PictureError: as for ``open_regular``, or it is too large; the message is the reason alone.
+    """
+    if not isinstance(file, Path):
+        return file.read_bytes()
+    with open_regular(file) as stream:
+        try:
+            size = os.fstat(stream.fileno()).st_size
+            check_file(size, most)
+            return stream.read(size)
+        except OSError as error:
+            raise PictureError((error.strerror or "can't be read").lower()) from None
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -45,15 +75,6 @@ def open_regular(path: Path) -> BufferedReader:
         os.close(descriptor)
         raise PictureError("not a regular file")
     return os.fdopen(descriptor, "rb")
-
-
-def read_regular(path: Path) -> bytes:
-    """Return a regular file's bytes; PictureError as for ``open_regular``."""
-    with open_regular(path) as stream:
-        try:
-            return stream.read()
-        except OSError as error:
-            raise PictureError((error.strerror or "can't be read").lower()) from None
 
 
 def hash_regular(path: Path) -> str:

@@ -11,10 +11,10 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from beauty_mlflow.data.parallel import map_threads
+from beauty_mlflow.data.parallel import one_ahead
 from beauty_mlflow.data.progress import console_progress
-from beauty_mlflow.data.regular import read_file
-from beauty_mlflow.data.sources.locations import Location, readers
+from beauty_mlflow.data.regular import FarFile, read_file
+from beauty_mlflow.data.sources.reading import read_ahead
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError, PictureError, TrackingError, UnreachableError
 from beauty_mlflow.jobs.evaluated_before import tables_of
@@ -34,7 +34,7 @@ from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 
 PART = "test"
-BATCH = 64
+BATCH, BATCH_BYTES = 64, 64_000_000  # pictures, and bytes of their files, that a model gets at once; one may be larger
 TIMED = 20  # single pictures, for the gate's slowest_milliseconds
 
 Said = str | PictureError  # a class's name, or why there is none
@@ -94,7 +94,7 @@ class Contender:
 
     def milliseconds(self, split: Split, rows: pd.DataFrame) -> float:
         """Return the median time for one picture, decoding included."""
-        pictures, seconds = _read(split, rows.head(TIMED)), []
+        pictures, seconds = next(_batches(split, rows.head(TIMED))), []
         self._ask(pictures[:1])
         for picture in pictures:
             begun = time.perf_counter()
@@ -117,10 +117,9 @@ class Contender:
     def _asked(self, split: Split, rows: pd.DataFrame) -> list[str]:
         answers: list[str] = []
         with console_progress(f"Asking the {self.role}", len(rows)) as bar:
-            for start in range(0, len(rows), BATCH):
-                some = rows.iloc[start : start + BATCH]
-                found = self._ask(_read(split, some))
-                for path, said in zip(some["path"], found, strict=True):
+            for pictures in one_ahead(_batches(split, rows)):
+                found = self._ask(pictures)
+                for path, said in zip(rows["path"].iloc[len(answers) :], found, strict=False):
                     if isinstance(said, PictureError):
                         raise DataError(f"The {self.role} has no answer for {path} ({said}): nothing can be compared.")
                     answers.append(said)
@@ -197,18 +196,27 @@ def _ancestors(store: Store, training: Run, known: frozenset[str] = frozenset())
     yield from _ancestors(store, source, known | {training.run_id})
 
 
-def _read(split: Split, rows: pd.DataFrame) -> list[bytes]:
-    files = [(split.folder / path, digest) for path, digest in zip(rows["path"], rows["sha256"], strict=True)]
-    threads = readers(split.folder)
-    return [*(map(_read_one, files) if threads is None else map_threads(_read_one, files, threads))]
+def _batches(split: Split, rows: pd.DataFrame) -> Iterator[list[bytes]]:
+    """Yield the pictures' files in order: as many at once as ``BATCH`` and ``BATCH_BYTES`` allow, at least one."""
+    batch: list[bytes] = []
+    size = 0
+    files = read_ahead(split.folder, list(rows["path"]))
+    for file, path, digest in zip(files, rows["path"], rows["sha256"], strict=True):
+        content = _read(file, f"{split.folder / path}", digest)
+        if batch and (len(batch) == BATCH or size + len(content) > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(content)
+        size += len(content)
+    if batch:
+        yield batch
 
 
-def _read_one(file: tuple[Location, str]) -> bytes:
-    path, digest = file
+def _read(file: Path | FarFile, name: str, digest: str) -> bytes:
     try:
-        content = read_file(path)
+        content = read_file(file)
     except PictureError as error:
-        raise DataError(f"The picture {path} can't be read: {error}. Split again.") from None
+        raise DataError(f"The picture {name} can't be read: {error}. Split again.") from None
     if hashlib.sha256(content).hexdigest() != digest:
-        raise DataError(f"The picture {path} has changed since the split was made. Split again.")
+        raise DataError(f"The picture {name} has changed since the split was made. Split again.")
     return content

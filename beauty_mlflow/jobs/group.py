@@ -83,7 +83,7 @@ def run(parameters: Group) -> Summary:
         return group_by_confusion(parameters)
     from beauty_mlflow.data.sources.locations import locate
     from beauty_mlflow.data.splits.grouping import group_split, read_groups
-    from beauty_mlflow.data.splits.manifest import read_split, write_split
+    from beauty_mlflow.data.splits.manifest import folder_notes, read_split, write_split
     from beauty_mlflow.data.splits.outputs import check_output, writing
     from beauty_mlflow.jobs.opening import say_notes, split_counts
     from beauty_mlflow.jobs.projects import in_project_run
@@ -91,10 +91,11 @@ def run(parameters: Group) -> Summary:
     out = Path(parameters.out)
     with in_project_run(parameters) as project:
         check_output(out, {"data": parameters.data, "groups": parameters.groups})
-        full = read_split(locate(parameters.data))
+        data = locate(parameters.data)
+        full = read_split(data)
         groups = read_groups(parameters.groups)
         grouped, notes = group_split(full, groups, allow_missing=parameters.groups == "thesis")
-        say_notes(notes)
+        say_notes([*folder_notes(data, full.folder), *notes])
         with writing(out):
             write_split(grouped, out)
         project.log_split(grouped)

@@ -9,7 +9,7 @@ import keras
 
 from beauty_mlflow.errors import WeightsError, did_you_mean
 from beauty_mlflow.networks.building import HEAD_PREFIX, SCALING_PREFIX, trunk_of
-from beauty_mlflow.networks.keras_file import brief, load_keras_file
+from beauty_mlflow.networks.keras_file import brief, check_arrays, load_keras_file
 from beauty_mlflow.networks.table import Network
 
 KEYWORDS = ("auto", "imagenet", "random")
@@ -62,6 +62,10 @@ def _load_network(model: keras.Model, network: Network, path: Path, *, keep_head
 
 
 def _load_weights(model: keras.Model, network: Network, path: Path, *, keep_head: bool) -> bool:
+    try:
+        check_arrays(path, path.stat().st_size)
+    except Exception as error:  # as below
+        raise _unfit(network, path, error) from error
     if keep_head:
         before = model.get_weights()
         try:
@@ -73,8 +77,12 @@ def _load_weights(model: keras.Model, network: Network, path: Path, *, keep_head
     try:
         trunk_of(model, network).load_weights(path)
     except Exception as error:  # Keras and h5py raise nearly anything for a damaged file
-        raise WeightsError(f"{path} doesn't fit {network.name}, or is damaged: {brief(error)}") from error
+        raise _unfit(network, path, error) from error
     return False
+
+
+def _unfit(network: Network, path: Path, error: Exception) -> WeightsError:
+    return WeightsError(f"{path} doesn't fit {network.name}, or is damaged: {brief(error)}")
 
 
 def _check_trunk(ours: list[Any], theirs: list[Any], network: Network, path: Path) -> None:

@@ -1,6 +1,5 @@
 """Answers for pictures: the decoder, the network and the temperature, in batches of bounded size."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
@@ -14,6 +13,7 @@ import tensorflow as tf
 from beauty_mlflow.data import images
 from beauty_mlflow.data.regular import FarFile
 from beauty_mlflow.errors import ParameterError, PictureError
+from beauty_mlflow.hardware import cores
 from beauty_mlflow.networks.keras_file import load_keras_file
 from beauty_mlflow.serving.answers import Answer, answer, no_answer
 from beauty_mlflow.serving.calibration import calibrate
@@ -42,7 +42,7 @@ class Classifier:
         self.network = network
         self.description = description
         self.model_version = model_version
-        self._threads = ThreadPoolExecutor(os.cpu_count(), "decode")
+        self._threads = ThreadPoolExecutor(cores(), "decode")
         size = description.image_size
         self._run = tf.function(
             lambda pictures: network(tf.cast(pictures, tf.float32), training=False),

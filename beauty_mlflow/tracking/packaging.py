@@ -29,6 +29,7 @@ CODE = (
     "__init__.py",
     "errors.py",
     "files.py",
+    "hardware.py",
     "leftovers.py",
     "temporary.py",
     "data/__init__.py",

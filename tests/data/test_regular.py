@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from beauty_mlflow.data.regular import hash_regular, open_regular, read_regular
+from beauty_mlflow.data.regular import hash_regular, open_regular, read_file
 from beauty_mlflow.errors import PictureError
 
 
@@ -13,7 +13,7 @@ def test_a_file_and_a_link_to_it_are_read_and_hashed(tmp_path):
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to("file")
     for name in ("file", "link"):
-        assert read_regular(tmp_path / name) == b"content"
+        assert read_file(tmp_path / name) == b"content"
         assert hash_regular(tmp_path / name) == hashlib.sha256(b"content").hexdigest()
 
 
@@ -30,7 +30,7 @@ def test_a_socket_is_an_error(tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket")
         with pytest.raises(PictureError, match="no such device or address"):
-            read_regular(tmp_path / "socket")
+            read_file(tmp_path / "socket")
 
 
 def test_a_missing_file_is_an_error(tmp_path):
@@ -40,7 +40,17 @@ def test_a_missing_file_is_an_error(tmp_path):
 
 def test_a_name_that_no_file_can_have_is_an_error(tmp_path):
     with pytest.raises(PictureError, match=r"^its name holds a null byte$"):
-        read_regular(tmp_path / "a\0b")
+        read_file(tmp_path / "a\0b")
+
+
+def test_a_file_of_more_bytes_than_wanted_is_an_error_and_stays_unread(tmp_path):
+    """None of its bytes is on the disk."""
+    with (tmp_path / "large").open("wb") as stream:
+        stream.truncate(10**12)
+    with pytest.raises(PictureError, match=r"^the file has 1,000,000,000,000 bytes; expected at most 200,000,000$"):
+        read_file(tmp_path / "large")
+    with pytest.raises(PictureError, match=r"expected at most 7$"):
+        read_file(tmp_path / "large", 7)
 
 
 def test_too_many_open_files_are_no_fault_of_this_one(tmp_path):

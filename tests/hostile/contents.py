@@ -24,6 +24,7 @@ from making import (
     resized,
     segment,
     tiff,
+    tiff_that_says_twice,
     tiled_tiff,
     with_scans,
     with_segments,
@@ -183,6 +184,7 @@ CONTENTS = (
     Content("mark.jpg", lambda: b"\xef\xbb\xbf\xff\xd8\xff", UNKNOWN),
     # formats that aren't read
     Content("real.avif", lambda: encode(noise(5), "AVIF"), UNKNOWN),
+    Content("photograph.avif", lambda: encode(noise(5).resize((4000, 3000)), "AVIF", speed=10), UNKNOWN),
     Content("avif.jpg", lambda: encode(noise(6), "AVIF"), UNKNOWN),
     Content("box.avif", lambda: _box(b"avif"), UNKNOWN),
     Content("box.heic", lambda: _box(b"heic"), UNKNOWN),
@@ -260,6 +262,29 @@ CONTENTS = (
     Content("9999x9999 packed.bmp", lambda: packed_bmp(9_999, 9_999, b"\0\0" * 9_999), "run-length code"),
     Content("1000000x99.png", lambda: empty_png(1_000_000, 99, 6, 8, 4), "would take"),
     Content("tiles of 60000x60000.tiff", lambda: tiled_tiff(10, 60_000, zeros(1_000_000)), "would take"),
+    Content(
+        "tiles said twice.tiff",
+        lambda: tiff_that_says_twice(16, {322: (40_000, 16), 323: (40_000, 16)}, zeros(1_600_000_000)),
+        "of type 17",
+    ),
+    Content(
+        "strip said twice.tiff", lambda: tiff_that_says_twice(9_999, {278: (9_999, 1)}, zeros(99_980_001)), "of type 17"
+    ),
+    Content(
+        "rows as a list.tiff",
+        lambda: plain_tiff(9_999, 9_999, zeros(300_000_000), compression=8, rows=8, rows_said=2),
+        "expected one",
+    ),
+    Content(
+        "no rows in a strip.tiff",
+        lambda: plain_tiff(9_999, 9_999, zeros(300_000_000), compression=8, rows=0),
+        "would take",
+    ),
+    Content(
+        "9999x9999 turned.tiff",
+        lambda: plain_tiff(9_999, 9_999, zeros(29_997), compression=8, rows=1, extra=[(274, 3, 1, 6)]),
+        "would take",
+    ),
     Content(
         "thousands of scans.jpg", lambda: resized(with_scans(_jpeg(71, progressive=True), 3000), 4_000, 4_000), "scans"
     ),

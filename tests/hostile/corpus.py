@@ -19,6 +19,7 @@ CLASSES = (
     "=HYPERLINK(1)",
     "@SUM(A1)",
     "-rf",
+    "--data",
     "+1",
     "comma, \"quotes\" and 'more'",
     "caf\u00e9",
@@ -36,6 +37,8 @@ CLASSES = (
     "back\\slash",
     "1.0",
     "nan",
+    "x" * 255,
+    "\u00e4" * 127 + "x",
 )
 NAMES = (
     "two words.jpg",
@@ -78,6 +81,7 @@ NAMES = (
     "\u00e4" * 125 + ".jpg",
 )
 NOT_UTF8 = (b"caf\xe9.jpg", b"\xff\xfe.jpg", b"half a surrogate \xed\xa0\x80.jpg")
+NOT_UTF8_CLASS = b"bo\xeete"
 BAD_NAME = "its name isn't UTF-8"
 NOWHERE = "a link that leads nowhere"
 OUT = "a link that leads out of the data folder"
@@ -110,6 +114,7 @@ def make_corpus(folder: Path) -> Corpus:
         reasons |= _ordinary(folder, name, 1000 + PICTURES * number)
     reasons |= _contents(folder / "contents") | _names(folder / "names")
     reasons |= _ordinary(folder, "places", 900) | _places(folder / "places")
+    reasons |= _not_utf8(folder)
     (folder / "=HYPERLINK(1)" / "+broken.jpg").write_bytes(b"")
     reasons["=HYPERLINK(1)/+broken.jpg"] = EMPTY
     return Corpus(folder, reasons, tuple(f"contents/{content.name}" for content in CONTENTS), _clutter(folder))
@@ -126,6 +131,13 @@ def _ordinary(folder: Path, name: str, seed: int, pictures: int = PICTURES) -> d
     for number in range(pictures):
         (folder / name / f"{number}.jpg").write_bytes(encode(noise(seed + number), "JPEG"))
     return {f"{name}/{number}.jpg": "" for number in range(pictures)}
+
+
+def _not_utf8(folder: Path) -> dict[str, str]:
+    inside = folder / os.fsdecode(NOT_UTF8_CLASS)
+    inside.mkdir()
+    (inside / "0.jpg").write_bytes(encode(noise(4000), "JPEG"))
+    return {NOT_UTF8_CLASS.decode("utf-8", "replace"): BAD_NAME}
 
 
 def _contents(folder: Path) -> dict[str, str]:

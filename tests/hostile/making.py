@@ -82,8 +82,8 @@ def tiff(entries, data=b"", following=0):
     return b"II*\0" + struct.pack("<IH", 8, len(ordered)) + directory + struct.pack("<I", following) + data
 
 
-def plain_tiff(width, height, strip, *, compression=1, rows=None, extra=(), channels=3, following=0):
-    """Return a TIFF with one strip."""
+def plain_tiff(width, height, strip, *, compression=1, rows=None, rows_said=1, extra=(), channels=3, following=0):
+    """Return a TIFF with one strip; how many rows it has is said so many times in one entry."""
     count = 10 + len(extra)
     place = 8 + 2 + 12 * count + 4
     entries = [
@@ -94,7 +94,7 @@ def plain_tiff(width, height, strip, *, compression=1, rows=None, extra=(), chan
         (262, 3, 1, 2 if channels == 3 else 1),
         (273, 4, 1, place),
         (277, 3, 1, channels),
-        (278, 4, 1, rows or height),
+        (278, 4, rows_said, height if rows is None else rows),
         (279, 4, 1, len(strip)),
         (284, 3, 1, 1),
         *extra,
@@ -120,6 +120,31 @@ def tiled_tiff(side, tile, content):
         ],
         content,
     )
+
+
+def tiff_that_says_twice(side, sizes, content):
+    """Return a grey compressed TIFF of side x side pixels with sizes that stand there twice.
+
+    Args:
+        side: In pixels.
+        sizes: By tag, the value of the first entry, of a type that Pillow passes over, and that of the second.
+        content: Of the one strip or tile.
+    """
+    numbers = 8 + 2 + 12 * (8 + 2 * len(sizes)) + 4
+    offsets, lengths = (324, 325) if 322 in sizes else (273, 279)
+    entries = [
+        (256, 4, 1, side),
+        (257, 4, 1, side),
+        (258, 3, 1, 8),
+        (259, 3, 1, 8),
+        (262, 3, 1, 1),
+        (277, 3, 1, 1),
+        (offsets, 4, 1, numbers + 8 * len(sizes)),
+        (lengths, 4, 1, len(content)),
+    ]
+    for number, (tag, (_, second)) in enumerate(sizes.items()):
+        entries += [(tag, 17, 1, numbers + 8 * number), (tag, 4, 1, second)]
+    return tiff(entries, b"".join(struct.pack("<q", first) for first, _ in sizes.values()) + content)
 
 
 def greedy_directory(values, size):

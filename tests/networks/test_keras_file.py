@@ -4,6 +4,7 @@ import base64
 import json
 import marshal
 import math
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -165,6 +166,44 @@ def test_a_compressed_file_is_no_bomb(saved):
     """Somebody may have packed it anew."""
     rewrite(saved, lambda _: None, zipfile.ZIP_DEFLATED)
     assert load_keras_file(saved).output_shape == (None, 3)
+
+
+def claim(weights, name, shape, chunks=None):
+    """Let a variable say that it has this shape; nothing of it is in the file."""
+    with h5py.File(weights, "a") as file:
+        del file[name]
+        file.create_dataset(name, shape, "f4", chunks=chunks, maxshape=(None,) * len(shape), compression="gzip")
+
+
+@pytest.mark.parametrize(("shape", "chunks"), [((900_000, 1000), (1000, 1000)), ((4, 3), (30_000, 30_000))])
+def test_an_array_that_unpacks_to_gigabytes_is_refused_before_it_is_read(build, saved, tmp_path, shape, chunks):
+    """In a .keras file and in a .weights.h5 file of some kilobytes; a chunk alone may be as large."""
+    weights = tmp_path / "x.weights.h5"
+
+    def change(members):
+        weights.write_bytes(members["model.weights.h5"])
+        claim(weights, "layers/dense/vars/0", shape, chunks)
+        members["model.weights.h5"] = weights.read_bytes()
+
+    rewrite(saved, change)
+    with pytest.raises(ModelError, match=r"bytes of weights unpack to 36\d+, which is a decompression bomb"):
+        load_keras_file(saved)
+
+    model = build()
+    model.save_weights(weights)
+    claim(weights, "layers/conv2d/vars/0", shape, chunks)
+    with pytest.raises(WeightsError, match=r"doesn't fit tiny, or is damaged: .* decompression bomb"):
+        load_file(model, get_network("tiny"), weights, keep_head=True)
+
+
+def test_an_array_as_large_as_its_file_is_refused_if_no_network_has_such(build, tmp_path):
+    """A file may say that it is large, and take no room on the disk."""
+    model, weights = build(), tmp_path / "x.weights.h5"
+    model.save_weights(weights)
+    claim(weights, "layers/conv2d/vars/0", (300_000, 1000), (1000, 1000))
+    os.truncate(weights, 10**9)
+    with pytest.raises(WeightsError, match="it holds an array of 1200000000 bytes, expected at most 1073741824"):
+        load_file(model, get_network("tiny"), weights, keep_head=True)
 
 
 def move_out(weights, name, secret, how):

@@ -1,4 +1,5 @@
 import os
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -53,6 +54,19 @@ def test_a_broken_picture_gets_an_error_for_itself_alone(classifier, make_pictur
 def test_only_broken_pictures_and_none_at_all(classifier):
     assert [reply.label for reply in classifier.classify([b"x", b"y"])] == [None, None]
     assert classifier.classify([]) == []
+
+
+def test_decoding_takes_the_cores_that_the_process_may_use(package, make_picture):
+    """Not all of the machine's."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        classifier = Classifier.load(package)
+    finally:
+        os.sched_setaffinity(0, allowed)
+    before = set(threading.enumerate())
+    classifier.classify([make_picture(seed) for seed in range(BATCH_SIZE)])
+    assert len([thread for thread in set(threading.enumerate()) - before if thread.name.startswith("decode")]) == 1
 
 
 def test_more_than_a_batch_comes_back_in_order(classifier, make_picture):

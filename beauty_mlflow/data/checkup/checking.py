@@ -21,7 +21,7 @@ from beauty_mlflow.data.readers import Listing, list_pictures
 from beauty_mlflow.data.readers.listing import listed
 from beauty_mlflow.data.sources.locations import Location, is_there, knowing
 from beauty_mlflow.data.splits.gathering import Gathered, look_at
-from beauty_mlflow.data.splits.manifest import is_manifest, read_split
+from beauty_mlflow.data.splits.manifest import folder_notes, is_manifest, read_split
 from beauty_mlflow.data.splits.options import SplitOptions
 from beauty_mlflow.data.splits.products import products
 from beauty_mlflow.data.splits.splitting import Splitting
@@ -152,7 +152,7 @@ def _listed_manifest(manifest: Location) -> tuple[Listing, dict[str, str], Mappi
             f"the data folder of {manifest} isn't there: {split.folder}. Put it back, or check the data where it is."
         )
     folder = knowing(split.folder, (), ())  # to be read anew: what is looked for are changes
-    listing = listed(folder, split.table, [])
+    listing = listed(folder, split.table, folder_notes(manifest, split.folder))
     return listing, dict(zip(listing.table["path"], listing.table["sha256"], strict=True)), split.options
 
 

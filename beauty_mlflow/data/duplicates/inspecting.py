@@ -109,10 +109,10 @@ def _to_int(bits: imagehash.ImageHash) -> int:
 
 def _look(folder: Location, measure: Measure | None, path: str) -> _Look:
     try:
-        content = read_picture(folder / path)
-        opened = open_picture(content, _LOADED)
+        with read_picture(folder / path) as read:
+            opened, sha256 = open_picture(read, _LOADED), hashlib.sha256(read.content).hexdigest()
     except PictureError as error:
         return _Look(str(error))
     squashed = squash(opened.picture, _LOADED)
     measures = measure(opened, squashed) if measure else ()
-    return _Look("", hashlib.sha256(content).hexdigest(), *perceive(squashed), measures)
+    return _Look("", sha256, *perceive(squashed), measures)

@@ -8,7 +8,7 @@ from beauty_mlflow.data.csv_tables import read_rows
 from beauty_mlflow.data.readers.listing import listed
 from beauty_mlflow.data.readers.walking import Walk
 from beauty_mlflow.data.sources.locations import Location
-from beauty_mlflow.data.splits.manifest import is_manifest, read_split
+from beauty_mlflow.data.splits.manifest import folder_notes, is_manifest, read_split
 from beauty_mlflow.errors import DataError, ParameterError, did_you_mean
 
 Part = Literal["all", "train", "val", "test"]
@@ -78,10 +78,11 @@ def _below(data: Location) -> Unlabelled:
 def _in_manifest(manifest: Location, part: Part) -> Unlabelled:
     split = read_split(manifest, check_pictures=False)
     rows = split.table if part == "all" else split.rows(part)
+    notes = folder_notes(manifest, split.folder)
     if not isinstance(split.folder, Path):
-        return Unlabelled(split.folder, sorted(rows["path"]))
+        return Unlabelled(split.folder, sorted(rows["path"]), notes=notes)
     found = listed(split.folder, rows.reset_index(drop=True), [])
-    return Unlabelled(split.folder, sorted(found.table["path"]), sorted(found.rejected))
+    return Unlabelled(split.folder, sorted(found.table["path"]), sorted(found.rejected), notes)
 
 
 def _in_table(table: Location) -> Unlabelled:

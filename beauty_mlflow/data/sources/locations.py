@@ -37,6 +37,13 @@ def beside(file: AnyLocation, suffix: str) -> AnyLocation:
     return cast("AnyLocation", file.with_suffix(suffix))
 
 
+def is_below(folder: Location, place: Location) -> bool:
+    """Return whether a folder is another one or lies in it, wherever links lead."""
+    if isinstance(folder, Path) and isinstance(place, Path):
+        return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(place))
+    return f"{folder}/".startswith(f"{place}/")
+
+
 def is_there(file: Location) -> bool:
     """Return whether there is a file, or a link wherever it leads."""
     return os.path.lexists(file) if isinstance(file, Path) else file.is_file()

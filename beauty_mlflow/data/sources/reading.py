@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from beauty_mlflow.data.parallel import map_threads
+from beauty_mlflow.data.regular import Admit, admit_all
 from beauty_mlflow.data.sources.locations import Location, readers
-from beauty_mlflow.data.sources.s3_path import S3Path
+from beauty_mlflow.data.sources.s3_path import AHEAD_BYTES, S3Path
 from beauty_mlflow.errors import PictureError
 
 
@@ -18,7 +19,7 @@ class Fetched:
     content: bytes
     problem: str
 
-    def read_bytes(self) -> bytes:
+    def read_bytes(self, admit: Admit = admit_all) -> bytes:  # noqa: ARG002 - it is in memory already
         """Return the content; PictureError where there is none."""
         if self.problem:
             raise PictureError(self.problem)
@@ -38,10 +39,21 @@ def read_ahead(folder: Location, paths: Sequence[str]) -> "Iterator[Path] | Iter
     return map_threads(partial(_fetch, folder), paths, readers(folder))
 
 
+class _LargeError(Exception):
+    """What is being fetched is too large to wait in memory."""
+
+
 def _fetch(folder: S3Path, path: str) -> Fetched | S3Path:
     if folder.is_large(path):
         return folder / path
     try:
-        return Fetched((folder / path).read_bytes(), "")
+        return Fetched((folder / path).read_bytes(_admit_small), "")
+    except _LargeError:
+        return folder / path
     except PictureError as error:
         return Fetched(b"", str(error))
+
+
+def _admit_small(size: int) -> None:
+    if size > AHEAD_BYTES:
+        raise _LargeError

@@ -10,13 +10,13 @@ from threading import Lock
 from typing import Any
 
 from beauty_mlflow.data.decoder_limits import check_file
+from beauty_mlflow.data.regular import Admit, admit_all
 from beauty_mlflow.data.sources.s3_uri import s3_uri
 from beauty_mlflow.errors import PictureError, UnreachableDataError
 
 THREADS = 32  # requests at once: of small objects each is mostly waiting
 _ATTEMPTS = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds
-_LARGE = 16 * 2**20  # bytes: of objects from there on, one is in memory at a time
 _CONNECT_SECONDS, _READ_SECONDS = 4, 20
 _CONTACT_SECONDS = 7  # for the first answer, so that an endpoint that never gives one is known within 30 s
 _DOWN_SECONDS = 30  # so long nobody tries what has just failed many times
@@ -36,7 +36,7 @@ class Bucket:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._lock, self._one_large = Lock(), Lock()
+        self._lock = Lock()
         self._client: Any = None
         self._down: UnreachableDataError | None = None
         self._down_until = 0.0
@@ -68,12 +68,15 @@ class Bucket:
         except (BotoCoreError, ClientError) as error:
             raise explain(error, s3_uri(self.name, prefix)) from None
 
-    def get(self, key: str, sha256: str = "") -> bytes:  # noqa: C901 - all that can go wrong on the way, in its order
+    def get(  # noqa: C901 - all that can go wrong on the way, in its order
+        self, key: str, sha256: str = "", admit: Admit = admit_all
+    ) -> bytes:
         """Return an object's content. What is cut off, refused for a while or damaged on the way is fetched again.
 
         Args:
             key: The object's.
             sha256: What the content must have, where that is known; else the object's own checksum is compared.
+            admit: As a ``FarFile``'s; each time that it is fetched.
 
         Raises:
             PictureError: There is no such object (any more), it is archived or too large, or it was changed.
@@ -87,7 +90,7 @@ class Bucket:
         wrong: bytes | None = None
         for pause in _pauses():
             try:
-                content, checksum = self._download(client, key)
+                content, checksum = self._download(client, key, admit)
             except (BotoCoreError, ClientError) as error:
                 if code_of(error) in _MISSING:
                     raise PictureError("there is no such object") from None
@@ -108,14 +111,12 @@ class Bucket:
             time.sleep(pause)
         raise AssertionError  # the last attempt has returned or raised
 
-    def _download(self, client: Any, key: str) -> tuple[bytes, str]:  # noqa: ANN401 - boto3 is untyped
+    def _download(self, client: Any, key: str, admit: Admit) -> tuple[bytes, str]:  # noqa: ANN401 - boto3 is untyped
         answer = client.get_object(Bucket=self.name, Key=key)
         with closing(answer["Body"]) as body:  # as a context manager itself it gives the bare stream, unchecked
             check_file(answer["ContentLength"])
-            if answer["ContentLength"] < _LARGE:
-                return body.read(), answer.get("ETag", "")
-            with self._one_large:
-                return body.read(), answer.get("ETag", "")
+            admit(answer["ContentLength"])
+            return body.read(), answer.get("ETag", "")
 
     def _contacted(self) -> Any:  # noqa: ANN401 - boto3 is untyped
         """Return the client, once the server has answered anything at all, and unless it was lost just now."""

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Self
 
 from beauty_mlflow.cache.files import Files
+from beauty_mlflow.data.regular import Admit, admit_all
 from beauty_mlflow.data.sources.s3_bucket import Bucket
 from beauty_mlflow.data.sources.s3_tree import Tree, grow
 from beauty_mlflow.data.sources.s3_uri import parse_s3, s3_uri
@@ -32,12 +33,12 @@ class Holdings:
         """Keep what the cache has of these sha256 from making room for others of them."""
         self._files.spare(wanted)
 
-    def read(self, key: str, sha256: str) -> bytes:
+    def read(self, key: str, sha256: str, admit: Admit = admit_all) -> bytes:
         """Return an object's content, from the cache if its sha256 is known and it is there."""
-        kept = self._files.read(sha256) if sha256 else None
+        kept = self._files.read(sha256, admit) if sha256 else None
         if kept is not None:
             return kept
-        content = self.bucket.get(key, sha256)
+        content = self.bucket.get(key, sha256, admit)
         if sha256 or self._keeps:
             self._files.keep(content, evict=bool(sha256))
         return content
@@ -119,14 +120,17 @@ class S3Path:
         """Return whether there is any object below; a bucket is a folder even if it is empty."""
         return not self.key or any(True for _ in self.holdings.bucket.list(self._prefix, 1))
 
-    def read_bytes(self) -> bytes:
+    def read_bytes(self, admit: Admit = admit_all) -> bytes:
         """Return the object's content, which is that of its sha256 where that is known.
+
+        Args:
+            admit: As a ``FarFile``'s.
 
         Raises:
             PictureError: There is no such object, or it was changed; the message is the reason alone.
             UnreachableDataError: Nothing can be read now.
         """
-        return self.holdings.read(self.key, self.sha256)
+        return self.holdings.read(self.key, self.sha256, admit)
 
     def open(self, _: str = "rb") -> io.BytesIO:
         """Return the content as a stream; errors as for ``read_bytes``."""

@@ -20,7 +20,8 @@ from beauty_mlflow import __version__
 from beauty_mlflow.data.csv_tables import csv_text, has_header, read_rows
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.progress import Progress, silent_progress
-from beauty_mlflow.data.sources.locations import AnyLocation, Location, beside, knowing, locate
+from beauty_mlflow.data.regular import MAX_TEXT, read_file
+from beauty_mlflow.data.sources.locations import AnyLocation, Location, beside, is_below, knowing, locate
 from beauty_mlflow.data.splits.verifying import check_columns, check_rows, verify_pictures
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError, PictureError, did_you_mean
 from beauty_mlflow.files import write_text
@@ -167,8 +168,7 @@ def write_split(split: Split, path: Path) -> None:
 
 def is_manifest(path: Location) -> bool:
     """Return whether a file is meant as a manifest: it has the header, or a sidecar beside it."""
-    sidecar = sidecar_path(path)
-    return has_manifest_header(path) or (sidecar.is_file() and b'"fingerprint"' in sidecar.read_bytes())
+    return has_manifest_header(path) or _has_fingerprint(sidecar_path(path))
 
 
 def has_manifest_header(path: Location) -> bool:
@@ -179,8 +179,8 @@ def has_manifest_header(path: Location) -> bool:
 def is_sidecar(path: Path) -> bool:
     """Return whether a file is the JSON sidecar of some manifest."""
     try:
-        _Sidecar.model_validate_json(path.read_bytes())
-    except ValidationError:
+        _Sidecar.model_validate_json(read_file(path, MAX_TEXT))
+    except (PictureError, ValidationError):
         return False
     return True
 
@@ -233,14 +233,27 @@ def read_split(
     return split
 
 
+def folder_notes(manifest: Location, folder: Location) -> list[str]:
+    """Return a sentence that says where a manifest's pictures are read, unless that is beside or below it."""
+    if is_below(folder, manifest.parent):
+        return []
+    return [f"The pictures of '{manifest}' are read from '{folder}', as its sidecar says."]
+
+
+def _has_fingerprint(path: Location) -> bool:
+    try:
+        return b'"fingerprint"' in read_file(path, MAX_TEXT)
+    except PictureError:
+        return False
+
+
 def _read_sidecar(manifest: Location) -> _Sidecar:
     path = sidecar_path(manifest)
     try:
-        return _Sidecar.model_validate_json(path.read_bytes())
-    except (OSError, PictureError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        return _Sidecar.model_validate_json(read_file(path, MAX_TEXT))
+    except PictureError as error:
         raise ManifestError(
-            f"{manifest} lacks its sidecar {path.name} ({reason}). Put it beside the manifest or split again."
+            f"{manifest} lacks its sidecar {path.name} ({error}). Put it beside the manifest or split again."
         ) from None
     except ValidationError as error:
         first = error.errors()[0]

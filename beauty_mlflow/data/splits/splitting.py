@@ -19,6 +19,7 @@ from beauty_mlflow.data.splits.gathering import Gathered, gather
 from beauty_mlflow.data.splits.manifest import (
     PARTS,
     Split,
+    folder_notes,
     is_manifest,
     read_split,
     sort_rows,
@@ -94,7 +95,7 @@ def open_data(data: Location, progress: Progress, *, check_pictures: bool = True
     """
     if data.is_file() and is_manifest(data):
         split = read_split(data, check_pictures=check_pictures, cache_gb=cache_gb, progress=progress)
-        return Splitting(split, _read_quarantine(quarantine_path(data)))
+        return Splitting(split, _read_quarantine(quarantine_path(data)), folder_notes(data, split.folder))
     splitting = split_data(data, SplitOptions(), progress)
     how = (
         "It says itself which part each picture belongs to, and that was kept."

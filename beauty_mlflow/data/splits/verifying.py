@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from beauty_mlflow.data.decoder_limits import BUDGET
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.regular import hash_regular
@@ -119,7 +120,8 @@ def _leads_out(path: Path, real_folder: str) -> bool:
 def _far(folder: S3Path, row: tuple[str, str]) -> str | None:
     path, _ = row
     try:
-        (folder / path).read_bytes()
+        with BUDGET.hold() as holding:
+            (folder / path).read_bytes(holding.for_file)
     except PictureError as error:
         return f"'{path}': {error}"
     return None

@@ -12,7 +12,6 @@ from PIL import Image
 from beauty_mlflow.data import images
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import Progress, silent_progress
-from beauty_mlflow.data.regular import read_file
 from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.errors import DataError
 
@@ -98,13 +97,13 @@ def _made(paths: Sequence[Location], priority: Sequence[int], side: int) -> Iter
 
 
 def _small(file: Location, side: int) -> _Small:
-    content = b""
+    size = 0
     try:
-        content = read_file(file)
-        picture = images.load(content, side, "pad")
+        with images.read_picture(file) as read:
+            size = len(read.content)
+            picture, digest = images.load(read, side, "pad"), hashlib.sha256(read.content).hexdigest()
     except DataError:
-        return _Small(len(content))
+        return _Small(size)
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "WEBP", quality=QUALITY, method=METHOD)
-    digest = hashlib.sha256(content).hexdigest()
-    return _Small(len(content), digest, base64.b64encode(stream.getvalue()).decode("ascii"))
+    return _Small(size, digest, base64.b64encode(stream.getvalue()).decode("ascii"))

@@ -5,7 +5,7 @@ import pytest
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.readers.unlabelled import list_unlabelled
 from beauty_mlflow.data.splits.manifest import read_split, write_split
-from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
+from beauty_mlflow.data.splits.splitting import SplitOptions, open_data, split_data
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
 
 
@@ -88,3 +88,15 @@ def test_a_manifests_picture_that_became_a_link_out_of_the_folder_is_not_read(tm
     found = list_unlabelled(tmp_path / "split.csv")
     assert found.rejected == [("a/000.png", "a link that leads out of the data folder")]
     assert len(found.paths) == 7
+
+
+def test_a_manifest_whose_pictures_lie_elsewhere_says_where(tmp_path, make_folder):
+    data = make_folder({"a": 4, "b": 4})
+    (tmp_path / "manifests").mkdir()
+    manifest = tmp_path / "manifests" / "split.csv"
+    options = SplitOptions(train=0.5, val=0.25, test=0.25)
+    write_split(split_data(data, options, silent_progress).split, manifest)
+    assert list_unlabelled(manifest).notes == open_data(manifest, silent_progress).notes
+    assert list_unlabelled(manifest).notes == [
+        f"The pictures of '{manifest}' are read from '{data}', as its sidecar says."
+    ]

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beauty_mlflow.data.splits.manifest import COLUMNS, PARTS, Split, is_manifest, read_split, write_split
+from beauty_mlflow.data.sources.locations import locate
+from beauty_mlflow.data.splits.manifest import (
+    COLUMNS,
+    PARTS,
+    Split,
+    folder_notes,
+    is_manifest,
+    is_sidecar,
+    read_split,
+    write_split,
+)
 from beauty_mlflow.data.splits.verifying import check_inside
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
 
@@ -186,7 +196,7 @@ def test_a_missing_row_is_noticed(manifest):
 @pytest.mark.parametrize(
     ("sidecar", "message"),
     [
-        (None, r"lacks its sidecar split.json \(No such file"),
+        (None, r"lacks its sidecar split.json \(no such file"),
         ("{}", "is no sidecar of a manifest: folder: Field required"),
         ("[" * 100_000, "is no sidecar of a manifest"),
     ],
@@ -196,6 +206,50 @@ def test_a_sidecar_that_is_missing_or_none_is_an_error(manifest, sidecar, messag
     path.unlink() if sidecar is None else path.write_text(sidecar)
     with pytest.raises(ManifestError, match=message):
         read_split(manifest)
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "a folder"])
+def test_a_sidecar_that_is_no_file_is_an_error_at_once(manifest, kind):
+    """A pipe waits for ever for somebody who writes, and a device never ends."""
+    path = manifest.with_suffix(".json")
+    path.unlink()
+    make = {"a pipe": os.mkfifo, "a device": lambda path: path.symlink_to("/dev/zero"), "a folder": Path.mkdir}
+    make[kind](path)
+    with pytest.raises(ManifestError, match=r"lacks its sidecar split.json \(not a regular file\)"):
+        read_split(manifest)
+    replace(manifest, "path,class", "path,clas")
+    assert not is_manifest(manifest)
+
+
+def test_a_table_or_sidecar_of_any_size_is_not_read(manifest):
+    """None of their bytes is on the disk; a million pictures take less."""
+    sidecar = manifest.with_suffix(".json")
+    os.truncate(sidecar, 10**12)
+    with pytest.raises(ManifestError, match=r"split.json \(the file has 1,000,000,000,000 bytes; expected at most 500"):
+        read_split(manifest)
+    assert not is_sidecar(sidecar)
+    os.truncate(manifest, 10**12)
+    with pytest.raises(ManifestError, match=r"split.csv can't be read \(the file has 1,000,000,000,000 bytes"):
+        read_split(manifest)
+
+
+def test_a_folder_away_from_the_manifest_is_said(split, manifest, tmp_path):
+    """Beside the manifest, through a link too, it is where one looks for it."""
+    (tmp_path / "link").symlink_to(tmp_path)
+    for near in (manifest, tmp_path / "link" / "split.csv", split.folder / "split.csv"):
+        assert folder_notes(near, split.folder) == []
+    (tmp_path / "elsewhere").mkdir()
+    far = tmp_path / "elsewhere" / "split.csv"
+    said = f"The pictures of '{far}' are read from '{split.folder}', as its sidecar says."
+    assert folder_notes(far, split.folder) == [said]
+
+
+def test_a_bucket_away_from_the_manifest_is_said(manifest):
+    there = locate("s3://bucket/data")
+    assert folder_notes(locate("s3://bucket/split.csv"), there) == []
+    assert folder_notes(locate("s3://bucket/data/split.csv"), there) == []
+    for far in (manifest, locate("s3://bucket/dat/split.csv"), locate("s3://other/split.csv")):
+        assert folder_notes(far, there) == [f"The pictures of '{far}' are read from '{there}', as its sidecar says."]
 
 
 def test_a_sidecar_with_a_class_twice_is_an_error(manifest):
