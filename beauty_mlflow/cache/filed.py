@@ -63,14 +63,18 @@ def has_file(cache: Path, sha256: str) -> bool:
     return _path(cache, sha256).is_file()
 
 
-def read_file(cache: Path, sha256: str) -> bytes | None:
-    """Return a file's content and note its use; None where there is none, or what was there is damaged and removed."""
+def read_file(cache: Path, sha256: str, damaged: set[str]) -> bytes | None:
+    """Return a file's content and note its use; None where there is none.
+
+    One that is damaged is removed, and its sha256 added to ``damaged``.
+    """
     path = _path(cache, sha256)
     try:
         content = path.read_bytes()
     except OSError:
         return None
     if hashlib.sha256(content).hexdigest() != sha256:
+        damaged.add(sha256)
         with suppress(OSError):
             path.unlink(missing_ok=True)
         return None
