@@ -59,6 +59,10 @@ class UnreachableError(TrackingError):
     """The tracking server doesn't answer at all."""
 
 
+class MissingError(TrackingError):
+    """The tracking store answers, and doesn't have what was asked for, or not any more."""
+
+
 class SweepError(InputError):
     """A sweep file says something that can't be, or a study was made by another one."""
 

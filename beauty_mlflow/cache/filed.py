@@ -63,10 +63,13 @@ def has_file(cache: Path, sha256: str) -> bool:
     return _path(cache, sha256).is_file()
 
 
-def read_file(cache: Path, sha256: str, admit: Callable[[int], object] = lambda _: None) -> bytes | None:
-    """Return a file's content and note its use; None where there is none, or what was there is damaged and removed.
+def read_file(
+    cache: Path, sha256: str, damaged: set[str], admit: Callable[[int], object] = lambda _: None
+) -> bytes | None:
+    """Return a file's content and note its use; None where there is none.
 
-    ``admit`` is told its size before its content is in memory; it may wait, or raise.
+    One that is damaged is removed, and its sha256 added to ``damaged``. ``admit`` is told the size before the content
+    is in memory; it may wait, or raise.
     """
     path = _path(cache, sha256)
     try:
@@ -75,6 +78,7 @@ def read_file(cache: Path, sha256: str, admit: Callable[[int], object] = lambda 
     except OSError:
         return None
     if hashlib.sha256(content).hexdigest() != sha256:
+        damaged.add(sha256)
         with suppress(OSError):
             path.unlink(missing_ok=True)
         return None

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from threading import Lock
@@ -19,6 +20,8 @@ _MOST = 256 * 2**20  # bytes, that are asked for at once
 class Files:
     """The files of a cache; several threads may use it at once, and several processes one folder.
 
+    How many of those that were read were damaged is said once it isn't used any more.
+
     Args:
         cache_gb: What the cache may take; 0 is a fifth of the free space.
     """
@@ -29,6 +32,8 @@ class Files:
         self._lock = Lock()
         self._granted = 0  # bytes that may be written
         self._refused = {True: False, False: False}
+        self._damaged: set[str] = set()
+        weakref.finalize(self, _say_damaged, self._cache, self._damaged)
 
     def spare(self, wanted: Iterable[str]) -> None:
         """Note that the files of these sha256 are about to be read, so that none makes room for another of them."""
@@ -37,7 +42,7 @@ class Files:
 
     def read(self, sha256: str, admit: Callable[[int], object] = lambda _: None) -> bytes | None:
         """Return the content of this sha256, hex, or None where it isn't kept (any more); ``admit`` as in ``filed``."""
-        return read_file(self._cache.folder, sha256, admit)
+        return read_file(self._cache.folder, sha256, self._damaged, admit)
 
     def keep(self, content: bytes, *, evict: bool) -> str:
         """Keep a content if there is room for it; where there is none, that is said once.
@@ -91,3 +96,9 @@ class Files:
                 f"the cache {self._cache.folder} {why}: pictures that aren't in it are fetched each time they are "
                 "read. A training's cache_gb says what it may take."
             )
+
+
+def _say_damaged(cache: Cache, damaged: set[str]) -> None:
+    if damaged:
+        were = "picture was" if len(damaged) == 1 else "pictures were"
+        cache.note(f"{len(damaged)} {were} damaged in the cache {cache.folder}, and fetched again. Is its disk sound?")

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from beauty_mlflow.data.splits.grouping import recorded_groups
 from beauty_mlflow.data.splits.manifest import Split
-from beauty_mlflow.errors import BeautyError, TrackingError
+from beauty_mlflow.errors import DataError, MissingError
 from beauty_mlflow.evaluation.comparison.compared import Accuracy, Compared
 from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.reachable import check_reachable
 from beauty_mlflow.tracking.trainings import Training
 
 GONE = "manifest gone"
@@ -55,7 +54,7 @@ def data_of(trainings: Sequence[Training]) -> dict[str, Data]:
     """Return each training's data by its run's id; labels are the same for the same validation pictures alone.
 
     Raises:
-        UnreachableError: The store doesn't answer any more.
+        TrackingError: The store refuses, or doesn't answer any more.
     """
     read: dict[str, Data] = {}  # by fingerprint; what can't be read here may be there of another run
     lost: dict[str, Data] = {}
@@ -127,10 +126,9 @@ def _imported(one: Training) -> Data:
 def _own(one: Training) -> Data:
     try:
         split = own_split(one.run, check_pictures=False)
-    except TrackingError:
-        check_reachable(one.run.store.uri)  # else all that a dead store held would count as gone
+    except MissingError:
         return _unread(one, GONE)
-    except BeautyError:
+    except DataError:
         return _unread(one, DAMAGED)
     groups = {name: group for group, members in recorded_groups(split).items() for name in members}
     return Data(

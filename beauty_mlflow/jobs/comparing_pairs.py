@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from beauty_mlflow.errors import BeautyError, InputError, TrackingError
+from beauty_mlflow.errors import DataError, MissingError, ModelError, WorkError
 from beauty_mlflow.evaluation.comparison.charts import Pair
 from beauty_mlflow.evaluation.comparison.compared import Accuracy, Compared
 from beauty_mlflow.evaluation.comparison.series import Series, by_depth, trained_alike
@@ -14,7 +14,6 @@ from beauty_mlflow.jobs.comparing_data import Data
 from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.serving.package import read_description
 from beauty_mlflow.tracking.models import fetch_model
-from beauty_mlflow.tracking.reachable import check_reachable
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 
@@ -35,7 +34,7 @@ def find_pairs(store: Store, compared: Sequence[Compared], data: Mapping[str, Da
         control: Whether to ask the models of all classes.
 
     Raises:
-        UnreachableError: The store doesn't answer any more.
+        TrackingError: The store refuses, or doesn't answer any more.
     """
     series = by_depth(compared, least=1)
     return [
@@ -79,12 +78,11 @@ def _sums(store: Store, full: Series, groups: Mapping[str, str]) -> Iterator[tup
     for depth, one in full.points.items():
         try:
             yield depth, _sum(store, one.run, groups)
-        except TrackingError:
-            check_reachable(store.uri)
+        except MissingError:
             yield depth, NO_MODEL
-        except InputError:
+        except DataError:
             yield depth, NO_PICTURES
-        except BeautyError as error:
+        except (ModelError, WorkError) as error:
             yield depth, str(error)
 
 

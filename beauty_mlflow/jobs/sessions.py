@@ -113,7 +113,7 @@ def in_session(
                 _forget(current)
             raise
         current.run.remove_tag(names.STATE)
-    shutil.rmtree(current.folder)
+    _remove_finished(current.folder)
     return [*summary, ("run_id", current.run.run_id)]
 
 
@@ -227,6 +227,15 @@ def _adopt(before: Path, folder: Path) -> None:
             if path.name not in {SESSION_FILE, SPLIT_FILE, LOCK_FILE}:
                 path.replace(folder / path.name)
     shutil.rmtree(before)
+
+
+def _remove_finished(folder: Path) -> None:
+    """Remove the state of a run that is finished, and stays so; `beauty doctor --fix` may be doing the same."""
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        if folder.exists():
+            say_notes([f"WARNING: {folder} couldn't be removed ({error}); nobody needs it: beauty doctor --fix"])
 
 
 def _forget(current: Session) -> None:

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +77,12 @@ def trials_table(trials: Sequence[Any], metrics: Sequence[str], runs: Mapping[in
 def _runs(search: "Search", trials: Sequence[Any]) -> dict[int, str]:
     """Return the trials' runs by number: those that began offline by the ids that the store has given them since."""
     sent: dict[str, str] = {}
-    with suppress(UnreachableError):
+    try:
         for run in child_entities(search.store, search.run, {}, f"tags.`{names.OFFLINE}` LIKE '%'"):
             sent[run.data.tags[names.OFFLINE]] = run.info.run_id
+    except UnreachableError as error:
+        unknown = f"{TRIALS}, best_run and the next command may hold ids that the store doesn't know"
+        say_notes([f"WARNING: runs that began offline couldn't be looked up: {unknown}. {error}"])
     known = {trial.number: trial.user_attrs[attempts.RUN] for trial in trials if attempts.RUN in trial.user_attrs}
     return {number: sent.get(run, run) for number, run in known.items()}
 

@@ -1,6 +1,7 @@
 """What MLflow and its libraries raise, turned into sentences for the user."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,7 +9,7 @@ import requests
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from beauty_mlflow.errors import TrackingError, UnreachableError, WorkError
+from beauty_mlflow.errors import MissingError, TrackingError, UnreachableError, WorkError
 from beauty_mlflow.shortages import MAKE_ROOM, is_full_disk
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.refusals import refusal
@@ -28,6 +29,7 @@ _TEMPORARY_CODES = frozenset(
     }
 )
 _TEMPORARY_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
+_NO_ALIAS = re.compile(r"Registered model alias .* not found")  # which MLflow calls an invalid value
 
 # prints a traceback of what is raised anyway, and said here in a sentence
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
@@ -39,14 +41,14 @@ def translated(action: str, remedy: str = "") -> Iterator[None]:
 
     Raises:
         UnreachableError: The store doesn't answer, or can't for now: the same may succeed later.
-        TrackingError: The store refused, or doesn't have what was asked for.
+        MissingError: The store doesn't have what was asked for.
+        TrackingError: The store refused.
         WorkError: A file couldn't be read or written: a full disk, missing permission.
     """
     try:
         yield
     except (MlflowException, SQLAlchemyError, requests.RequestException) as error:
-        kind = UnreachableError if is_temporary(error) else TrackingError
-        raise kind(_sentence(action, error, remedy)) from error
+        raise _kind(error)(_sentence(action, error, remedy)) from error
     except ModuleNotFoundError as error:
         raise TrackingError(f"Can't {action}: the Python package {error.name} isn't installed. Install it.") from error
     except OSError as error:
@@ -68,9 +70,11 @@ def is_temporary(error: BaseException) -> bool:
             return False
 
 
-def is_missing(error: MlflowException) -> bool:
+def is_missing(error: BaseException) -> bool:
     """Return whether the store said that it doesn't have what was asked for."""
-    return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")
+    if not isinstance(error, MlflowException):
+        return False
+    return error.error_code == "RESOURCE_DOES_NOT_EXIST" or bool(_NO_ALIAS.search(str(error)))
 
 
 def shorten(text: str, limit: int) -> str:
@@ -79,6 +83,12 @@ def shorten(text: str, limit: int) -> str:
         return text
     note = f" … (cut; {len(text)} characters in all)"
     return text[: limit - len(note)] + note
+
+
+def _kind(error: Exception) -> type[TrackingError]:
+    if is_missing(error):
+        return MissingError
+    return UnreachableError if is_temporary(error) else TrackingError
 
 
 def _sentence(action: str, error: Exception, remedy: str) -> str:

@@ -158,10 +158,11 @@ class StoreLeftovers:
             text = model.tags.get(names.PROMOTION_MOVE, "")
             run_id = _mover(text)
             run = self.run(run_id) if run_id else None
-            if text and (run is None or self.is_dead(run)):
+            deleted = run is None or run.info.lifecycle_stage != "active"
+            if text and (deleted or self.is_dead(run)):
                 registry = Registry(self.store, model.name)
-                mend = (lambda registry=registry: bool(registry.repair())) if run else None
-                remedy = "complete it, or drop it" if run else f"remove the model's tag {names.PROMOTION_MOVE}"
+                mend = (lambda registry=registry: bool(registry.repair())) if run_id else None
+                remedy = "complete it, or drop it" if run_id else f"remove the model's tag {names.PROMOTION_MOVE}"
                 yield run_id, Leftover(MOVE, f"of '{model.name}', by the run {run_id or '?'}", remedy, mend)
 
     def _uploads(self, experiments: Iterable[Any]) -> Iterator[Leftover]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.errors import ModelError
 from beauty_mlflow.serving.package import DESCRIPTION_FILE
 from beauty_mlflow.serving.versions import MODEL_RECORD, read_yaml
 from beauty_mlflow.tracking.failures import shorten
@@ -20,7 +20,7 @@ def package_in(folder: Path, uri: str) -> Path:
     """Return the folder of the package (model.keras, serving.json) in that of a fetched model.
 
     Raises:
-        TrackingError: The model is none of this package.
+        ModelError: The model is none of this package.
     """
     package = folder / _text(_flavor(folder).get("data"))
     if loader_of(folder) not in LOADERS:
@@ -31,7 +31,7 @@ def package_in(folder: Path, uri: str) -> Path:
         reason = f"it holds no {DESCRIPTION_FILE}"
     else:
         return package
-    raise TrackingError(f"The model {uri} isn't one that this package logged: {reason}. It is not loaded.")
+    raise ModelError(f"The model {uri} isn't one that this package logged: {reason}. It is not loaded.")
 
 
 def _flavor(folder: Path) -> dict[str, object]:

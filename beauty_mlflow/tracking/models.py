@@ -1,20 +1,23 @@
 """Finding and fetching a model by whatever names it."""
 
 import atexit
+import posixpath
 import re
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
+from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.errors import MissingError, TrackingError
 from beauty_mlflow.files import write_text
 from beauty_mlflow.serving.versions import MODEL_RECORD, REGISTERED_NOTE
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.failures import is_missing, translated
 from beauty_mlflow.tracking.model_folders import LOADERS, loader_of, package_in
 from beauty_mlflow.tracking.model_upload import READY
 from beauty_mlflow.tracking.redaction import redact
@@ -51,7 +54,9 @@ def fetch_model(store: Store, uri: str) -> Path:
     The copy lies in a temporary folder, which is removed as the process ends.
 
     Raises:
-        TrackingError: See locate_model; or the model is none of this package.
+        MissingError: See locate_model and fetch_any.
+        TrackingError: Likewise.
+        ModelError: The model is none of this package.
     """
     return package_in(fetch_any(store, locate_model(store, uri), uri), uri)
 
@@ -67,11 +72,17 @@ def fetch_any(store: Store, model: Located, uri: str) -> Path:
         uri: What errors call it.
 
     Raises:
+        MissingError: Its files are gone.
         TrackingError: It can't be had.
     """
     folder = Path(tempfile.mkdtemp(prefix="beauty-model-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _download(store, model, "", folder, uri)
+    _fetch(store, model.location, "", folder, f"the model {uri}")
+    if not (folder / MODEL_RECORD).is_file():
+        where = redact(model.location)
+        raise MissingError(
+            f"The model {uri} has no {MODEL_RECORD} in {where}: its files are gone. Put them back, or train again."
+        )
     note = folder / REGISTERED_NOTE
     note.unlink(missing_ok=True)  # it would be the model's own word
     if model.version:
@@ -84,10 +95,11 @@ def is_ours(store: Store, model: Located, uri: str) -> bool:
     """Return whether a model's MLmodel file says that this package logged it; no other file is fetched.
 
     Raises:
+        MissingError: Its files are gone.
         TrackingError: It can't be had.
     """
     with tempfile.TemporaryDirectory() as folder:
-        _download(store, model, MODEL_RECORD, Path(folder), uri)
+        _fetch(store, model.location, MODEL_RECORD, Path(folder), f"the {MODEL_RECORD} file of the model {uri}")
         return loader_of(Path(folder)) in LOADERS
 
 
@@ -95,13 +107,14 @@ def locate_model(store: Store, uri: str) -> Located:
     """Find where the model is kept that a run id, a runs:/ or a models:/ URI names.
 
     Raises:
-        TrackingError: The URI has none of the known forms, or what it names doesn't exist or isn't ready.
+        MissingError: What the URI names doesn't exist, or not any more.
+        TrackingError: The URI has none of the known forms, or what it names isn't ready.
     """
     if found := _RUN.fullmatch(uri):
         run = Run.find(store, found["run"])
         model_id = run.model_id()
         if not model_id:
-            raise TrackingError(
+            raise MissingError(
                 f"The run {run.run_id} ({run.status}) has no model; give a run that finished a training."
             )
         return _logged(store, model_id)
@@ -116,11 +129,12 @@ def training_run_of(store: Store, uri: str) -> Run:
     """Return the run that trained a model.
 
     Raises:
-        TrackingError: See locate_model; or nobody knows which run it was, or it is gone.
+        MissingError: See locate_model; or nobody knows which run it was, or it is gone.
+        TrackingError: See locate_model.
     """
     run_id = locate_model(store, uri).run_id
     if not run_id:
-        raise TrackingError(f"The model {uri} doesn't say which run trained it; give the run's id instead.")
+        raise MissingError(f"The model {uri} doesn't say which run trained it; give the run's id instead.")
     return Run.find(store, run_id)
 
 
@@ -128,15 +142,15 @@ def download(run: Run, artifact: str, folder: Path) -> Path:
     """Copy one of the run's artifacts, a file or a folder, into a folder; return its path there.
 
     Raises:
-        TrackingError: The run doesn't have it, or it can't be read; with the reason.
+        MissingError: The run doesn't have it.
+        UnreachableError: The store doesn't answer.
+        TrackingError: It can't be read; with the reason.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with translated(f"fetch {artifact} of the run {run.run_id}"):
-        # MLflow's client would keep to itself why it couldn't
-        repository = get_artifact_repository(run.entity().info.artifact_uri, tracking_uri=run.store.uri)
-        path = Path(repository.download_artifacts(artifact, dst_path=str(folder)))
+    location = run.entity().info.artifact_uri
+    path = _fetch(run.store, location, artifact, folder, f"{artifact} of the run {run.run_id}")
     if not path.exists():
-        raise TrackingError(f"The run {run.run_id} has no artifact {artifact}.")
+        raise MissingError(f"The run {run.run_id} has no artifact {artifact}.")
     return path
 
 
@@ -165,6 +179,20 @@ def _elsewhere(store: Store) -> str:
     return f"MLFLOW_TRACKING_URI says where to look: {redact(store.uri)}"
 
 
-def _download(store: Store, model: Located, path: str, folder: Path, uri: str) -> None:
-    with translated(f"fetch the model {uri}"):
-        get_artifact_repository(model.location, tracking_uri=store.uri).download_artifacts(path, dst_path=str(folder))
+def _fetch(store: Store, location: str, path: str, folder: Path, what: str) -> Path:
+    """Copy a file or folder from where artifacts are kept; an empty path is all of it."""
+    with translated(f"fetch {what}"):
+        # MLflow's client would keep to itself why it couldn't
+        repository = get_artifact_repository(location, tracking_uri=store.uri)
+        try:
+            return Path(repository.download_artifacts(path, dst_path=str(folder)))
+        except MlflowException as error:
+            # what a server or S3 has said of a single file is in MLflow's words no other than that of a dead network
+            if not path or is_missing(error) or _is_listed(repository, path):
+                raise
+            raise MissingError(f"Can't fetch {what}: it isn't there.") from error
+
+
+def _is_listed(repository: Any, path: str) -> bool:  # noqa: ANN401 - MLflow is untyped
+    listed = repository.list_artifacts(posixpath.dirname(path) or None)
+    return path in {str(one.path) for one in listed}

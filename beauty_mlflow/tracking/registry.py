@@ -14,7 +14,7 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
-from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.errors import MissingError, TrackingError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.failures import is_missing, translated
 from beauty_mlflow.tracking.models import Located
@@ -161,8 +161,8 @@ class Registry:
     def repair(self) -> str:
         """Complete or drop the move that a crash cut short; return a sentence about it, empty where there was none.
 
-        It is dropped where its command has ended with an error before the champion was moved, or somebody has moved the
-        champion elsewhere meanwhile.
+        It is dropped where its command has ended with an error, or its run was deleted, before the champion was moved,
+        or somebody has moved the champion elsewhere meanwhile.
 
         Raises:
             TrackingError: The move is going on.
@@ -188,23 +188,33 @@ class Registry:
         found = self._written()
         if found is None:
             return ""
-        run = Run(self._store, found.run_id)
-        ended = run.status != "RUNNING"
-        if not locked and not ended and time.time() - found.begun < LIVE_SECONDS:
+        run = self._audit_run(found)
+        status = run.status if run else ""
+        if not locked and status in ("RUNNING", "") and time.time() - found.begun < LIVE_SECONDS:
             raise TrackingError(self._lost(f"the run {found.run_id} is moving it at this moment"))
         now = self._aliases().get(CHAMPION, "")
         if now not in (found.champion, found.new_champion):
             status, words = "FAILED", f"was dropped: the champion is version {now} by now"
-        elif ended and now != found.new_champion:
+        elif status != "RUNNING" and now != found.new_champion:
             self._point({alias: found.before.get(alias, "") for alias in found.aliases})
-            status, words = run.status, "was dropped, as its command ended with an error"
+            words = "was dropped, as its command ended with an error" if run else "was dropped"
         else:
             self._point(found.aliases)
             moved = ", ".join(f"{one} is version {to}" for one, to in found.aliases.items())
             status, words = "FINISHED", f"was completed: {moved}"
-        run.finish(status, {names.PROMOTION_REPAIRED: words})
+        if run:
+            run.finish(status, {names.PROMOTION_REPAIRED: words})
+        else:
+            words += "; that run is deleted, so nothing but this sentence tells of it"
         self._forget(found)
         return f"The move of aliases that the run {found.run_id} had begun {words}."
+
+    def _audit_run(self, move: Move) -> Run | None:
+        """Return the run that has begun a move; None where it is deleted: what such a run is told, stores refuse."""
+        try:
+            return Run.find(self._store, move.run_id)
+        except MissingError:
+            return None
 
     def _withdraw(self, wanted: Move) -> None:
         with suppress(TrackingError):  # the error that is on its way says more

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from beauty_mlflow.errors import BeautyError, TrackingError, WorkError
+from beauty_mlflow.errors import BeautyError, MissingError, TrackingError, WorkError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.changes import Batch, Change, Inputs, LoggedFile, LoggedImage, Point, Status, Untag
 from beauty_mlflow.tracking.datasets import Dataset
@@ -57,12 +57,12 @@ class Run:
         """Return an existing run; one that began offline is known by the id that it had there as well.
 
         Raises:
-            TrackingError: There is none of that id, or it is deleted.
+            MissingError: There is none of that id, or it is deleted.
         """
         with translated(f"find the run {run_id}", f"MLFLOW_TRACKING_URI says where to look: {redact(store.uri)}"):
             info = _entity_of(store.client, run_id).info
         if info.lifecycle_stage != "active":
-            raise TrackingError(
+            raise MissingError(
                 f"The run {run_id} is deleted; bring it back with: mlflow runs restore --run-id {run_id}"
             )
         return cls(store, info.run_id)

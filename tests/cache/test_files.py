@@ -78,3 +78,18 @@ def test_verifying_files_shows_how_far_it_is(folder):
     whole, problems = Cache().verify(progress=progress)
     assert ([one.words for one in whole], problems) == (["8 files, each fetched once"], [])
     assert told == [1, 2] * 4
+
+
+def test_how_many_files_were_damaged_is_said_once(folder, capsys):
+    """Each is removed as it is read, and has to be fetched again: the disk may be failing."""
+    files = Files(0.1)
+    kept = [files.keep(bytes([number]) * 1000, evict=False) for number in range(4)]
+    for sha256 in kept[:2]:
+        (folder_of(folder) / sha256[:2] / sha256).write_bytes(b"damaged")
+    for _ in range(2):
+        assert [files.read(sha256) is None for sha256 in kept] == [True, True, False, False]
+    assert capsys.readouterr().err == ""
+    del files
+    assert capsys.readouterr().err == (
+        f"note: 2 pictures were damaged in the cache {folder}, and fetched again. Is its disk sound?\n"
+    )

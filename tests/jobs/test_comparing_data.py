@@ -10,9 +10,9 @@ import pytest
 
 from beauty_mlflow.data.splits.grouping import group_split
 from beauty_mlflow.data.splits.manifest import COLUMNS, Split
-from beauty_mlflow.errors import UnreachableError
+from beauty_mlflow.errors import TrackingError, UnreachableError
 from beauty_mlflow.jobs.artifacts import log_split
-from beauty_mlflow.jobs.comparing_data import DAMAGED, GONE, Data, as_compared, data_of
+from beauty_mlflow.jobs.comparing_data import DAMAGED, GONE, as_compared, data_of
 from beauty_mlflow.jobs.comparing_pairs import NO_MODEL, OTHER_GROUPS, find_pairs
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.runs import Run
@@ -20,7 +20,6 @@ from beauty_mlflow.tracking.store import connect
 from beauty_mlflow.tracking.trainings import find_trainings
 
 CLASSES = ("apple", "ball", "cherry", "dog")
-NOBODY = "http://127.0.0.1:9"  # the port of discard, where nothing listens
 
 
 @pytest.fixture
@@ -36,20 +35,21 @@ def split():
 
 @pytest.fixture
 def train(local_store):
+    """The function ``trained``, in the quickest store."""
+    return trained
+
+
+def trained(split=None, blocks="1", **tags):
     """Make a run as a training of a split leaves it; return what a comparison reads of it."""
-
-    def make(split=None, blocks="1", **tags):
-        store = connect()
-        run = Run.create(store, "finetune tiny", tags)
-        run.log_parameters({"network": "tiny", "recipe": "fast", "blocks": blocks})
-        if split is not None:
-            log_split(run, split)
-            run.set_tags({names.FINGERPRINT: split.fingerprint})
-        run.log_metrics({names.BEST_VAL_ACCURACY: 0.5})
-        run.finish("FINISHED")
-        return find_trainings(store, [run.run_id], []).trainings[0]
-
-    return make
+    store = connect()
+    run = Run.create(store, "finetune tiny", tags)
+    run.log_parameters({"network": "tiny", "recipe": "fast", "blocks": blocks})
+    if split is not None:
+        log_split(run, split)
+        run.set_tags({names.FINGERPRINT: split.fingerprint})
+    run.log_metrics({names.BEST_VAL_ACCURACY: 0.5})
+    run.finish("FINISHED")
+    return find_trainings(store, [run.run_id], []).trainings[0]
 
 
 def lose_manifest(training):
@@ -128,18 +128,34 @@ def test_a_lost_manifest_doesnt_spread(train, split):
     assert data_of([lost])[lost.run.run_id].problem == GONE
 
 
-def test_a_store_that_dies_midway_isnt_a_lost_manifest(train, split):
-    training = train(split)
-    (pair,) = pairs(training, train(group_split(split, {"fruit": ["apple", "cherry"]})[0]))
-    lose_manifest(training)
-    store = replace(training.run.store, uri=NOBODY)
-    with pytest.raises(UnreachableError, match="can't be reached"):
-        data_of([replace(training, run=Run(store, training.run.run_id))])
-    data = {pair.full.any.run: Data("", "", "", "same"), pair.grouped.any.run: Data("", "", "", "same", grouped=True)}
-    groups = {"apple": "fruit"}
-    data = {run: replace(one, groups=groups if one.grouped else {}) for run, one in data.items()}
-    compared = [pair.full.any, pair.grouped.any]
-    with pytest.raises(UnreachableError, match="can't be reached"):
+def test_what_a_server_refuses_or_doesnt_say_isnt_a_lost_manifest(faults, split):
+    """One that the server doesn't have is."""
+    training, lost = trained(split), trained()
+    assert [one.problem for one in data_of([training, lost]).values()] == ["", GONE]
+    faults.only = lambda _, path: "mlflow-artifacts" in path
+    faults.status = 403
+    with pytest.raises(TrackingError, match=r"Can't fetch split of the run .*403"):
+        data_of([training])
+    faults.status, faults.refuse = 0, True
+    for one in (training, lost):
+        with pytest.raises(UnreachableError, match="Can't fetch split of the run"):
+            data_of([one])
+
+
+def test_what_a_server_refuses_or_doesnt_say_isnt_a_lost_model(faults, split):
+    """One that the server doesn't have is."""
+    trainings = [trained(split), trained(group_split(split, {"fruit": ["apple", "cherry"]})[0])]
+    data = data_of(trainings)
+    compared = [as_compared(one, data[one.run.run_id]) for one in trainings]
+    store = trainings[0].run.store
+    (pair,) = find_pairs(store, compared, data, control=True)
+    assert pair.missing == {NO_MODEL: 1}
+    faults.only = lambda _, path: "runs/get" in path
+    faults.status = 403
+    with pytest.raises(TrackingError, match=r"Can't find the run .*403"):
+        find_pairs(store, compared, data, control=True)
+    faults.status, faults.refuse = 0, True
+    with pytest.raises(UnreachableError, match="Can't find the run"):
         find_pairs(store, compared, data, control=True)
 
 

@@ -227,6 +227,6 @@ def test_a_record_that_fills_the_memory_is_no_model(place, tmp_path):
         (tmp_path / "registered_model_meta").write_text(
             text.replace("flavors", "model_name: *a10\nmodel_version: 1\nx")
         )
-        with pytest.raises(TrackingError, match="isn't one that this package logged: its loader is ''"):
+        with pytest.raises(ModelError, match="isn't one that this package logged: its loader is ''"):
             package_in(tmp_path, "models:/x/1")
         assert find_model_version(tmp_path) == ""

@@ -190,3 +190,19 @@ def test_a_move_that_cant_be_read_takes_the_user(versions, look_through):
     (found,) = look_through()
     assert found.mend is None
     assert found.remedy == f"remove the model's tag {names.PROMOTION_MOVE}"
+
+
+@pytest.mark.parametrize("gone_for_good", [False, True])
+def test_a_promotion_whose_run_is_deleted_is_dropped(local_run, versions, look_through, gone_for_good):
+    """It would block every further promotion, and no run is left to say who began it."""
+    run_id = local_run.run_id
+    move = {"aliases": {CHAMPION: "2"}, "before": {CHAMPION: "1"}, "run_id": run_id, "begun": time.time()}
+    versions.set_registered_model_tag("shelf", names.PROMOTION_MOVE, json.dumps(move))
+    versions.delete_run(run_id)
+    if gone_for_good:
+        versions._tracking_client.store._hard_delete_run(run_id)  # what `mlflow gc` does
+    (found,) = look_through()
+    assert (found.kind, found.remedy) == (leftovers.MOVE, "complete it, or drop it")
+    assert found.mend()
+    assert Registry(local_run.store, "shelf").find(CHAMPION).number == "1"
+    assert look_through() == []

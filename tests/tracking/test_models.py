@@ -11,17 +11,19 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from PIL import Image
 
-from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.errors import MissingError, ModelError, TrackingError, UnreachableError
 from beauty_mlflow.serving.classifier import Classifier
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.serving.pyfunc import ANSWER_COLUMNS, COLUMN
 from beauty_mlflow.tracking import packaging
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.ending import tracked
-from beauty_mlflow.tracking.models import download, fetch_model, locate_model, training_run_of
+from beauty_mlflow.tracking.models import download, fetch_model, is_ours, locate_model, training_run_of
 from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import connect
 
 CLASSES = ("Tubes", "Boxes, flat", "Größe 5")
 SIZE = 16
@@ -130,7 +132,7 @@ def test_a_model_that_cannot_be_written_is_marked_failed(run, tmp_path, picture_
 
 
 def test_a_run_without_a_model_is_an_error(run):
-    with pytest.raises(TrackingError, match=rf"The run {run.run_id} \(RUNNING\) has no model"):
+    with pytest.raises(MissingError, match=rf"The run {run.run_id} \(RUNNING\) has no model"):
         fetch_model(run.store, run.run_id)
 
 
@@ -158,7 +160,7 @@ def test_a_model_of_another_kind_is_an_error(local_run, tmp_path):
     (tmp_path / "MLmodel").write_text("flavors: {python_function: {data: data}}")
     client.log_model_artifact(model.model_id, str(tmp_path / "MLmodel"))
     client.finalize_logged_model(model.model_id, "READY")
-    with pytest.raises(TrackingError, match=r"isn't one that this package logged: its loader is ''"):
+    with pytest.raises(ModelError, match=r"isn't one that this package logged: its loader is ''"):
         fetch_model(local_run.store, f"models:/{model.model_id}")
 
 
@@ -167,8 +169,67 @@ def test_artifacts_come_back(run, tmp_path):
     run.log_file(tmp_path / "manifest.csv", "split")
     assert download(run, "split/manifest.csv", tmp_path / "a").read_text() == "path,class\n"
     assert (download(run, "split", tmp_path / "b") / "manifest.csv").is_file()
-    with pytest.raises(TrackingError, match=r"split/nothing\.csv"):
-        download(run, "split/nothing.csv", tmp_path / "c")
+    for nothing in ("split/nothing.csv", "nothing/at/all.csv", "nothing"):
+        with pytest.raises(MissingError, match=f"Can't fetch {nothing} of the run {run.run_id}"):
+            download(run, nothing, tmp_path / "c")
+
+
+def test_missing_refused_and_silent_are_three_things(faults, tmp_path):
+    """Of an artifact on a server: MLflow has one code for a missing file and a dead network."""
+    run = Run.create(connect(), "a run")
+    (tmp_path / "manifest.csv").write_text("path,class\n")
+    run.log_file(tmp_path / "manifest.csv", "split")
+
+    def fetch(name):
+        return download(run, f"split/{name}", tmp_path / "fetched")
+
+    with pytest.raises(MissingError, match="it isn't there"):
+        fetch("other.csv")
+    faults.only = lambda _, path: "mlflow-artifacts" in path
+    faults.status = 403
+    with pytest.raises(TrackingError, match="403") as refused:
+        fetch("manifest.csv")
+    assert not isinstance(refused.value, MissingError | UnreachableError)
+    for name in ("manifest.csv", "other.csv"):
+        faults.status, faults.refuse = 0, True
+        with pytest.raises(UnreachableError, match=f"Can't fetch split/{name}"):
+            fetch(name)
+        faults.status, faults.refuse = 503, False
+        with pytest.raises(UnreachableError, match=f"Can't fetch split/{name}"):
+            fetch(name)
+    faults.only = lambda _, path: path.endswith("/split/manifest.csv")  # the folder can be listed
+    with pytest.raises(UnreachableError, match=r"Can't fetch split/manifest\.csv"):
+        fetch("manifest.csv")
+    faults.heal()
+    assert fetch("manifest.csv").is_file()
+
+
+def test_a_model_whose_files_are_gone(run, logged):
+    """Whoever asks for it hears that, on each kind of store, and not that it is somebody else's."""
+    located = locate_model(run.store, run.run_id)
+    repository = get_artifact_repository(located.location, tracking_uri=run.store.uri)
+    repository.delete_artifacts()
+    with pytest.raises(MissingError, match=f"The model {run.run_id} has no MLmodel in .*: its files are gone"):
+        fetch_model(run.store, run.run_id)
+    with pytest.raises(MissingError, match=f"Can't fetch the MLmodel file of the model {run.run_id}"):
+        is_ours(run.store, located, run.run_id)
+
+
+def test_a_run_or_a_model_that_was_deleted_is_missing(run, logged):
+    run.store.client.delete_logged_model(logged)
+    with pytest.raises(MissingError, match=f"Can't find the model {logged}"):
+        locate_model(run.store, f"models:/{logged}")
+    run.store.client.delete_run(run.run_id)
+    with pytest.raises(MissingError, match=f"The run {run.run_id} is deleted"):
+        locate_model(run.store, run.run_id)
+
+
+def test_an_alias_that_was_removed_is_missing(run, logged):
+    """MLflow calls it an invalid value."""
+    name = f"bare {logged[-6:]}"
+    run.store.client.create_registered_model(name)
+    with pytest.raises(MissingError, match=f"Can't find the registered model {name}: .*champion not found"):
+        locate_model(run.store, f"models:/{name}@champion")
 
 
 def test_why_an_artifact_does_not_come(local_run, tmp_path):

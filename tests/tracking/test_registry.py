@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import time
+import uuid
 
 import pytest
 
@@ -121,6 +122,51 @@ def test_a_move_whose_command_failed_isnt_carried_out_later(registry, versions, 
     assert "was dropped, as its command ended with an error" in registry.repair()
     assert (registry.find(CHAMPION), registry.find(PREVIOUS)) == (two, one)
     assert failed.status == "KILLED"
+
+
+@pytest.fixture(params=["deleted", "gone for good"])
+def lost(request, store):
+    """A run that is deleted, or that the store doesn't know any more, as after `mlflow gc`."""
+    run = Run.create(store, "killed")
+    store.client.delete_run(run.run_id)
+    return run if request.param == "deleted" else Run(store, uuid.uuid4().hex)
+
+
+def test_a_move_whose_run_is_deleted_blocks_nothing(registry, versions, run, lost):
+    """There is nobody left to tell what became of it but the user: what was moved already goes back."""
+    one, two, three = versions
+    registry.move({CHAMPION: one.number}, champion=None, run=run)
+    intend(registry, {PREVIOUS: one.number, CHAMPION: two.number}, run=lost)
+    registry._client.set_registered_model_alias(registry.name, PREVIOUS, one.number)
+    said = registry.repair()
+    assert f"the run {lost.run_id} had begun was dropped; that run is deleted" in said
+    assert (registry.find(CHAMPION), registry.find(PREVIOUS)) == (one, None)
+    assert (registry.repair(), registry.pending()) == ("", "")
+    registry.move({CHAMPION: three.number}, champion=one, run=run)
+    assert registry.find(CHAMPION) == three
+
+
+def test_a_champion_in_use_stays_though_its_run_is_deleted(registry, versions, run, lost):
+    """All that was left to do was to end the run."""
+    one, two, _ = versions
+    registry.move({CHAMPION: one.number}, champion=None, run=run)
+    intend(registry, {CHAMPION: two.number}, run=lost)
+    registry._client.set_registered_model_alias(registry.name, CHAMPION, two.number)
+    assert "was completed: champion is version 2; that run is deleted" in registry.repair()
+    assert registry.find(CHAMPION) == two
+    assert registry.pending() == ""
+
+
+def test_a_move_whose_run_is_deleted_meanwhile_isnt_disturbed(server_uri, monkeypatch):
+    """On a server its process may be at work still."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
+    store = connect()
+    registry, run = Registry(store, "deleted-meanwhile"), Run.create(store, "a run")
+    one = registry.add(logged(run))
+    intend(registry, {CHAMPION: one.number}, run=run, begun=time.time())
+    store.client.delete_run(run.run_id)
+    with pytest.raises(TrackingError, match=f"the run {run.run_id} is moving it at this moment"):
+        registry.repair()
 
 
 def test_an_interrupted_wait_leaves_no_note(server_uri, monkeypatch):
