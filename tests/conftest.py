@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # for what the tests of several rooms share
 
 from faulty_proxy import faulty_proxy  # noqa: E402
+from lacking import lacks  # noqa: E402
 from mlflow_server import plain_environment, running, server_command  # noqa: E402
 from waiting import until  # noqa: E402
 
@@ -114,7 +115,7 @@ def chromium():
     """One browser for the session."""
     program = shutil.which("chromium")
     if program is None:
-        pytest.skip("chromium isn't installed")
+        lacks("chromium isn't installed")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

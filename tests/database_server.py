@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from lacking import lacks
 
 USER = "tester"
 PASSWORD = "se:c/r@t"  # noqa: S105 - of a server that only this machine sees, for as long as the tests run
@@ -28,7 +29,7 @@ class PostgreSQL:
         self.port = free_port()
         found = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
         if not found:
-            pytest.skip("PostgreSQL isn't installed")
+            lacks("PostgreSQL isn't installed")
         self.programs = Path(found).resolve().parent
         self.process = None
 

@@ -117,15 +117,59 @@ def test_the_ui_is_for_this_machine_alone(ui):
     assert ask(port, create, f"127.0.0.1:{port}", b'{"name": "x"}', **elsewhere) == 403
 
 
-def test_no_command_of_the_docs_listens_for_everybody():
-    """Every server that the pages start listens on loopback, and MLflow's own names the hosts that it answers to."""
-    pages = [*TOOLS.parent.glob("*.md"), *(TOOLS.parent / "docs").rglob("*.md")]
-    wrong = []
-    for page in pages:
-        for command in re.findall(r"^(?: {4}|\$ )(.*)$", page.read_text("utf-8"), re.MULTILINE):
-            published = re.findall(r"(?:-p|--publish)[ =](\S+)", command) if "docker run" in command else []
-            if any(not place.startswith("127.0.0.1:") for place in published):
-                wrong.append(f"{page.name}: {command}")
-            if re.match(r"(\w+=\S+ )*mlflow (server|ui)\b", command) and "--allowed-hosts" not in command:
-                wrong.append(f"{page.name}: {command}")
-    assert not wrong
+LOOPBACK = {"127.0.0.1", "localhost", "::1", "[::1]"}
+HOSTS = (
+    r"""(?:--host|MLFLOW_HOST)["']?(?:\s*[=:,]\s*|\s+)["']?([\w.:*$\[\]]+)""",
+    r"""["']-h["'],\s*["']([^"']+)""",  # in a list of words
+    r"\bmlflow +(?:server|ui|models +serve)\b[^\n`]*? -h[ =]?([\w.:*$\[\]]+)",
+)
+
+
+def open_to_others(text):
+    """What of a text starts a server that others than this machine reach, or one of MLflow's that goes by any name."""
+    text = text.replace("\\\n", " ")
+    hosts = [host for pattern in HOSTS for host in re.findall(pattern, text)]
+    found = [f"listens on {host}" for host in hosts if host not in LOOPBACK]
+    own = re.findall(r"^(?: {4}|\$ |\t@|exec )*((?:\w+=\S+ )*mlflow (?:server|ui)\b.*)$", text, re.MULTILINE)
+    found += [f"goes by any name: {command}" for command in own if "--allowed-hosts" not in command]
+    for command in re.findall(r"docker run.*", text):
+        published = re.findall(r"(?:-p|--publish)[ =](\S+)", command)
+        found += [f"publishes {place}" for place in published if not place.startswith("127.0.0.1:")]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("$ mlflow server --host 0.0.0.0 --allowed-hosts x", ["listens on 0.0.0.0"]),
+        ("    mlflow models serve -m model -h 0.0.0.0 --port 5001", ["listens on 0.0.0.0"]),
+        ("so `mlflow models serve -m model --host=[::]` does it", ["listens on [::]"]),
+        ("$ MLFLOW_HOST=0.0.0.0 mlflow server --allowed-hosts x", ["listens on 0.0.0.0"]),
+        ('["mlflow", "models", "serve", "-h", "0.0.0.0"]', ["listens on 0.0.0.0"]),
+        ('{"--host": "0.0.0.0", "--port": "5000"}', ["listens on 0.0.0.0"]),
+        ("exec mlflow server \\\n  --workers 2", ["goes by any name: mlflow server    --workers 2"]),
+        ("    docker run --rm -p 5001:8080 image", ["publishes 5001:8080"]),
+        ("exec mlflow server \\\n  --host 127.0.0.1 \\\n  --allowed-hosts x", []),
+        ("    mlflow models serve -m model -h localhost", []),
+        ("it listens on 127.0.0.1 unless `--host` says otherwise; `mlflow server` too", []),
+        ("    docker run --rm -p 127.0.0.1:5001:8080 image", []),
+    ],
+)
+def test_a_server_that_is_open_to_others_is_found(text, found):
+    assert open_to_others(text) == found
+
+
+def test_no_command_listens_for_everybody():
+    """Every server that is started by pages, tools, benchmarks or deploy/ is on loopback, and MLflow's knows its names.
+
+    In compose.yaml the server has a network of containers, of which tests/stack looks at what is reached from outside.
+    """
+    root = TOOLS.parent
+    deployed = (
+        path for path in (root / "deploy").iterdir() if path.is_file() and path.name not in ("compose.yaml", ".env")
+    )
+    pages = [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+    scripts = [root / "Makefile", *TOOLS.glob("*.py"), *(root / "benchmarks").glob("*.py"), *deployed]
+    found = {str(path.relative_to(root)): open_to_others(path.read_text("utf-8")) for path in (*pages, *scripts)}
+    assert {"Makefile", "deploy/mlflow-server.sh", "docs/production.md", "README.md", "tools/ui.py"} <= found.keys()
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}

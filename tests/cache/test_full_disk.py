@@ -3,6 +3,7 @@ import subprocess
 import numpy as np
 import pytest
 from cache_rows import DTYPE, SHAPE, Source, array_of, files, key_of
+from lacking import lacks
 
 from beauty_mlflow.cache.keys import Rows
 from beauty_mlflow.cache.store import Cache
@@ -20,7 +21,7 @@ def small_disk(tmp_path):
         ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
-        pytest.skip(f"a small file system can't be mounted here: {mounted.stderr.strip()}")
+        lacks(f"a small file system can't be mounted here: {mounted.stderr.strip()}")
     yield folder
     subprocess.run(["umount", folder], check=True)
 

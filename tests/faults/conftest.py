@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lacking import lacks
 
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.splits.manifest import write_split
@@ -64,7 +65,7 @@ def small_disk(tmp_path):
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", folder]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
-        pytest.skip(f"a small file system can't be mounted here: {mounted.stderr.strip()}")
+        lacks(f"a small file system can't be mounted here: {mounted.stderr.strip()}")
     yield SmallDisk(folder)
     subprocess.run(["umount", "--lazy", folder], check=True)
 

@@ -9,6 +9,7 @@ import subprocess
 import mlflow
 import numpy as np
 import pytest
+from lacking import lacks
 from PIL import Image
 
 from beauty_mlflow.jobs.sweep import Sweep
@@ -334,7 +335,7 @@ def test_a_browser_without_network_draws_the_page(parent, tmp_path):
     """Chromium, for which no host has an address, draws every figure."""
     browser = shutil.which("chromium")
     if not browser:
-        pytest.skip("chromium isn't installed")
+        lacks("chromium isn't installed")
     command = [
         browser,
         "--headless",

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from arguments import options
 from database_server import PASSWORD, USER, free_port, postgresql_server
+from lacking import lacks
 from pages import blocks, page, section, steps
 from waiting import until
 
@@ -41,6 +42,7 @@ http {
     include conf.d/*.conf;
 }
 """
+ENVIRONMENT = Path(sys.prefix, "bin").resolve()
 OUTSIDE = ("MLFLOW_", "BEAUTY_", "AWS_", "PG", "REQUESTS_")
 
 
@@ -65,7 +67,7 @@ class Stack:
     """What runs, and whoever may use it.
 
     The page's commands and what is in deploy/ are taken as they are, but for the ports, the folder /etc/nginx, sudo and
-    the server's name.
+    the server's name. They find the environment of these tests where the page makes one, and nowhere else.
     """
 
     def __init__(self, folder, database, s3, cache):
@@ -73,7 +75,7 @@ class Stack:
         self.ports = {name: free_port() for name in ("server", "http", "https")}
         self.nginx = folder / "nginx"
         self.uri = f"https://{HOST}:{self.ports['https']}"
-        self.certificate = folder / "server.crt"
+        self.certificate = folder / "deploy" / "tls" / "server.crt"
         self.passwords = {"admin": secrets.token_hex(12)}
         self.settings = {
             "SERVER_NAME": HOST,
@@ -85,10 +87,11 @@ class Stack:
             "MLFLOW_S3_ENDPOINT_URL": s3,
             "MLFLOW_AUTH_ADMIN_PASSWORD": self.passwords["admin"],
             "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(24),
-            "MLFLOW_WORKERS": "1",
+            "MLFLOW_WORKERS": "2",
             "MLFLOW_PORT": str(self.ports["server"]),
         }
-        shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns(".env", "tls"))
+        shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns(".env", "tls", "backup"))
+        (folder / "mlflow-server").symlink_to(sys.prefix)
         self._exports = []
 
     def prepare(self):
@@ -201,15 +204,22 @@ class Stack:
         """Run one of the page's commands; what it exports holds for those after it."""
         if any(words in command for words in INSTALLED):
             return ""
-        script = self._script(command)
-        if command.startswith(("export ", "set -a")):
-            self._exports.append(command.replace("127.0.0.1:5000", f"127.0.0.1:{self.ports['server']}"))
+        if command.startswith("set -a"):
+            self._exports.append(command)
             return ""
+        exported = re.match(r"export (\w+)=", command)
+        script = self._script(f"{command}\ndeclare -p {exported[1]}" if exported else command)
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", script], cwd=self.folder, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+        if exported:
+            self._exports.append(done.stdout)  # with the value that it has now
         return done.stdout
+
+    def variable(self, name):
+        """What one of the page's exports has set."""
+        return self.run(f'printf %s "${name}"')
 
     def objects(self):
         """The keys of everything in the bucket."""
@@ -229,9 +239,9 @@ class Stack:
         command = command.replace("sudo -u postgres ", f"env {superuser} ").replace("sudo ", "")
         command = command.replace("/etc/nginx/", f"{self.nginx}/")
         command = re.sub(r"^nginx ", f"nginx {' '.join(self._own_nginx())} ", command)
-        command = command.replace("$PWD/mlflow-server/bin", str(Path(sys.executable).parent))
-        python = f'PATH="{Path(sys.executable).parent}:{self.database.programs}:$PATH"'
-        return "\n".join([python, *self._exports, command])
+        command = command.replace("127.0.0.1:5000", f"127.0.0.1:{self.ports['server']}")
+        others = [one for one in os.environ["PATH"].split(os.pathsep) if Path(one).resolve() != ENVIRONMENT]
+        return "\n".join([f"PATH='{os.pathsep.join(others)}'", *self._exports, command])
 
     def _own_nginx(self):
         return ["-p", str(self.nginx), "-c", str(self.nginx / "nginx.conf")]
@@ -259,7 +269,7 @@ def listens(port):
 def stack(tmp_path_factory, running, session_cache):
     """All servers, alice and bob, for the whole session; tests leave what they find."""
     if not shutil.which("nginx"):
-        pytest.skip("nginx isn't installed")
+        lacks("nginx isn't installed")
     folder = tmp_path_factory.mktemp("stack")
     moto = str(Path(sys.executable).with_name("moto_server"))
     with contextlib.ExitStack() as opened:

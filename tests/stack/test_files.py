@@ -1,17 +1,21 @@
 """What is in deploy/, as far as it can be looked at without Docker."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from pages import page, section
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 EXAMPLE = (DEPLOY / ".env.example").read_text()
 NAMES = set(re.findall(r"^#?([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
-LOCKED = Path(__file__).parents[2] / "requirements" / "cpu.txt"
+LOCKED = ROOT / "requirements" / "dev-cpu.txt"
+PAGE = page("production.md")
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -76,16 +80,37 @@ def test_no_secret_is_in_a_file():
     assert "://mlflow:" not in "".join(path.read_text() for path in DEPLOY.glob("*.*") if path.is_file())
 
 
+def test_git_sees_no_key_and_no_backup():
+    """Wherever the page lets them be written."""
+    keys = re.findall(r"-keyout (\S+)", PAGE)
+    (folder,) = re.findall(r"backup\.sh (\w+)", section(PAGE, "Backup"))
+    written = [*keys, "server.key", f"{folder}/mlflow.dump", f"deploy/{folder}/mlflow.dump"]
+    assert len(keys) == 1
+    done = subprocess.run(["git", "check-ignore", *written], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == written
+
+
+def test_compose_finds_its_file_and_the_folder_of_a_backup():
+    """A folder that is missing Docker makes as root, and the user of the container can't write there."""
+    backup, restore, upgrade = (
+        re.findall(r"^ {4}(.+)$", section(PAGE, title), re.MULTILINE)
+        for title in ("Backup", "Restore", "A new version of MLflow")
+    )
+    assert all(commands[0] == "cd deploy" for commands in (backup, restore, upgrade))
+    assert backup[1] == "mkdir -p backup"
+    for command in (backup[2], restore[1]):
+        assert '--volume "$PWD/backup:/backup" --user "$(id -u)" mlflow /deploy/' in command
+
+
 def test_the_server_has_the_versions_that_clients_are_tested_with():
-    """Of every package that both lock files name."""
+    """Of every package, so that what is tested here is what serves."""
 
     def pinned(path):
         return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", path.read_text(), re.MULTILINE))
 
     server, client = pinned(DEPLOY / "requirements.txt"), pinned(LOCKED)
-    common = set(server) & set(client)
-    assert {"mlflow", "boto3", "sqlalchemy"} <= common
-    assert {name for name in common if server[name] != client[name]} == set()
+    assert {"mlflow", "boto3", "psycopg", "sqlalchemy"} <= set(server)
+    assert {name for name, version in server.items() if client.get(name) != version} == set()
     assert SERVICES["mlflow"]["image"].endswith(f":{server['mlflow']}")
     text = (DEPLOY / "requirements.txt").read_text()
     assert len(re.findall(r"^[a-z0-9-]+==", text, re.MULTILINE)) <= text.count("--hash=sha256:")

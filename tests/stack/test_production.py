@@ -17,6 +17,7 @@ from beauty_mlflow.data.splits.manifest import read_split
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 PAGE = page("production.md")
+ASKED = 8  # times, so that each process of the server is
 GATE = "minimum_accuracy = 0\nminimum_pictures = 5\n"
 SWEEP = """
 description = "Two depths."
@@ -63,13 +64,12 @@ def champion(stack, trained, manifest):
 @pytest.fixture(scope="session")
 def searched(stack, manifest):
     """The id of the best run of a sweep of bob's, whose trials are on the same PostgreSQL."""
-    stack.run("export STUDIES_PASSWORD=of-the-studies")
     for command, _ in steps(section(PAGE, "A search on several machines")):
         stack.run(command)
     (stack.folder / "sweep.toml").write_text(SWEEP)
     given = {"config": stack.folder / "sweep.toml", "data": manifest, "workers": 2}
     given["storage"] = f"postgresql://studies@127.0.0.1:{stack.database.port}/studies"
-    process = stack.start_beauty("bob", "sweep", changes={"PGPASSWORD": "of-the-studies"}, **given)
+    process = stack.start_beauty("bob", "sweep", changes={"PGPASSWORD": stack.variable("STUDIES_PASSWORD")}, **given)
     output, errors = process.communicate()
     assert process.returncode == 0, errors[-3000:]
     return re.search(r"^best_run: (\w+)", output, re.MULTILINE)[1]
@@ -155,7 +155,8 @@ def test_a_training_goes_through_the_server_alone(stack, trained):
 
 def test_a_search_has_its_trials_beside_the_runs(stack, searched):
     """On the same PostgreSQL, by a user who sees nothing of MLflow's tables."""
-    mine = {"host": "127.0.0.1", "port": stack.database.port, "user": "studies", "password": "of-the-studies"}
+    password = stack.variable("STUDIES_PASSWORD")
+    mine = {"host": "127.0.0.1", "port": stack.database.port, "user": "studies", "password": password}
     with psycopg.connect(**mine, dbname="studies") as connection:
         states = connection.execute("SELECT state, count(*) FROM trials GROUP BY state").fetchall()
     assert states == [("COMPLETE", 2)]
@@ -207,21 +208,38 @@ def test_files_and_aliases_are_guarded_as_runs_are(stack, champion):
 
 def test_an_account_alone_sees_nothing(stack, champion, manifest):
     """Carol is in, but neither alice's model nor her experiment is there for her."""
-    fields = {"username": "carol", "password": "of-carol-alone"}
-    admin = ("admin", stack.passwords["admin"])
-    made = requests.post(
-        f"{stack.uri}/api/2.0/mlflow/users/create",
-        json=fields,
-        auth=admin,
-        verify=str(stack.certificate),
-        timeout=30,
-    )
-    assert made.status_code == 200
-    stack.passwords["carol"] = fields["password"]
+    add_user(stack, "carol")
     done = stack.beauty("carol", "predict", data=manifest, part="test", out="carol.csv")
     assert done.status == 2
     assert "the server doesn't allow it to the user 'carol'" in done.errors
     assert not (stack.place("carol") / "carol.csv").exists()
+
+
+def test_a_permission_that_is_taken_away_is_gone(stack, champion, manifest):
+    """Dave reads alice's champion until that is revoked; then no process of the server shows him model or files."""
+    add_user(stack, "dave")
+    dave, admin = (("dave", stack.passwords["dave"]), ("admin", stack.passwords["admin"]))
+    found = ask(stack, "api/2.0/mlflow/experiments/get-by-name?experiment_name=alice", auth=admin).json()
+    experiment = found["experiment"]["experiment_id"]
+    (key, *_) = [
+        one for one in stack.objects() if one.startswith(f"mlflow/{experiment}/") and one.endswith("model.keras")
+    ]
+    paths = (
+        f"api/2.0/mlflow-artifacts/artifacts/{key.removeprefix('mlflow/')}",
+        "api/2.0/mlflow/registered-models/get?name=beauty",
+    )
+    granted = (("experiment", experiment), ("registered_model", "beauty"))
+    for kind, which in granted:
+        fields = {"username": "dave", "resource_type": kind, "resource_id": which, "permission": "READ"}
+        manage(stack, "3.0/mlflow/users/permissions/grant", **fields)
+    assert predictions(stack, manifest, "dave") == champion
+    assert {ask(stack, path, auth=dave).status_code for path in paths * ASKED} == {200}
+    for kind, which in granted:
+        manage(stack, "3.0/mlflow/users/permissions/revoke", username="dave", resource_type=kind, resource_id=which)
+    assert {ask(stack, path, auth=dave).status_code for path in paths * ASKED} == {403}
+    done = stack.beauty("dave", "predict", data=manifest, part="test", out="dave.csv")
+    assert done.status == 2
+    assert "the server doesn't allow it to the user 'dave'" in done.errors
 
 
 def test_below_a_path(stack, champion, manifest):
@@ -262,7 +280,7 @@ def test_the_champion_is_served(stack, champion, manifest, running):
 
 
 def test_what_was_lost_comes_back(stack, champion, manifest, running):
-    """After a backup, database and bucket are wiped and restored: the same users, the same champion's same answers."""
+    """After a backup all is wiped, restored and brought up to date: the same users, the champion's same answers."""
     (backup,), (restore,) = (list(steps(section(PAGE, title))) for title in ("Backup", "Restore"))
     stack.run(backup[0])
     again = stack.run(backup[0])
@@ -272,6 +290,8 @@ def test_what_was_lost_comes_back(stack, champion, manifest, running):
     wipe(stack)
     assert stack.objects() == []
     stack.run(restore[0])
+    for command, _ in steps(section(PAGE, "A new version of MLflow")):
+        stack.run(command)
     stack.server.enter_context(stack.serve(running))
     assert stack.objects() == before
     assert predictions(stack, manifest, "bob") == champion
@@ -280,6 +300,24 @@ def test_what_was_lost_comes_back(stack, champion, manifest, running):
 
 def ask(stack, path, **options):
     return requests.get(f"{stack.uri}/{path}", verify=str(stack.certificate), timeout=30, **options)
+
+
+def manage(stack, path, **fields):
+    """Do as the administrator what docs/production.md says of users and permissions."""
+    answer = requests.post(
+        f"{stack.uri}/api/{path}",
+        json=fields,
+        auth=("admin", stack.passwords["admin"]),
+        verify=str(stack.certificate),
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def add_user(stack, name):
+    """Give somebody an account, and no permission."""
+    stack.passwords[name] = f"of-{name}-alone"
+    manage(stack, "2.0/mlflow/users/create", username=name, password=stack.passwords[name])
 
 
 def predictions(stack, manifest, name="alice", **given):
