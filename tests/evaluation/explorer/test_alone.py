@@ -371,6 +371,28 @@ def test_escape_returns_to_what_opened_the_details(open_explorer, families):
     assert focused(page) == "search"
 
 
+@pytest.mark.parametrize(
+    ("taken", "announced", "measured"),
+    [
+        (0, "none: no picture", ["\u2013", "\u2013", "\u2013"]),
+        (2, "none: no picture, 2 of others taken for it", ["0.000 +0.000", "\u2013", "\u2013"]),
+    ],
+)
+def test_a_class_without_a_picture_says_so(open_explorer, table_of, taken, announced, measured):
+    """It has no recall, which isn't one of 0."""
+    table = table_of([[4, 1, taken], [0, 3, 0], [0, 0, 0]], ("a", "b", "none"))
+    page = open_explorer(table, beside=table)
+    page.select_option("#order", "table")
+    walk(page, 2, 0)
+    press(page, "ArrowLeft")
+    assert page.inner_text("#live") == announced
+    press(page, "Enter")
+    assert page.locator(".metric dd").all_inner_texts() == measured
+    words = f"There is no picture of it, so it has no recall and no F1; {taken} pictures of others taken for it."
+    assert page.locator("#body .remark").first.inner_text() == words
+    assert "It has no picture." in page.locator("#body section").first.inner_text()
+
+
 def test_families_collapse_open_one_by_one_and_close_again(open_explorer, families):
     page = open_explorer(families)
     page.select_option("#order", "table")
