@@ -27,7 +27,7 @@ SCALE = (
     (10, "blue", "white", "10 to 19"),
     (20, "yellow", "black", "20 to 39"),
     (40, "orange", "black", "40 to 59"),
-    (60, "red", "white", "60 or more"),
+    (60, "red", "black", "60 or more"),
 )
 BOX = "cyan"
 CELL = 0.3  # inches; a number of three digits fits

@@ -82,6 +82,39 @@ def facts(page):
     return page.locator(".facts li").all_inner_texts()
 
 
+def focused(page):
+    """What has the focus: its id, or else what it is called."""
+    return page.evaluate(
+        """() => {
+            const at = document.activeElement;
+            return at === document.body ? "BODY" : at.id || at.getAttribute("aria-label") || at.textContent;
+        }"""
+    )
+
+
+def scrolled(page):
+    """How far the panel is scrolled, and the page, which is where the panel is below the matrix."""
+    return page.evaluate("[document.getElementById('body').scrollTop, document.scrollingElement.scrollTop]")
+
+
+def tabbed(page):
+    """What Tab reaches from what has the focus on, each of which is seen to have it and says what it is."""
+    found = []
+    while (at := focused(page)) != "BODY":
+        style, name = page.evaluate(
+            """() => {
+                const at = document.activeElement;
+                const label = at.labels && at.labels.length ? at.labels[0].textContent : "";
+                return [getComputedStyle(at).outlineStyle, at.getAttribute("aria-label") || label || at.textContent];
+            }"""
+        )
+        assert style != "none", at
+        assert name.strip(), at
+        found.append(at)
+        page.keyboard.press("Tab")
+    return found
+
+
 def settle(page):
     """Wait until what was asked to be drawn is drawn."""
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -183,24 +216,181 @@ def test_every_cell_can_be_reached_and_opened_by_keys_alone(open_explorer, famil
     assert page.inner_text("#live").startswith("A_one: 13 pictures"), "it doesn't leave the matrix"
 
 
-def test_focus_is_seen_and_every_control_has_a_name(open_explorer, families):
+def test_tab_reaches_every_control_whose_focus_is_seen_and_which_has_a_name(open_explorer, families):
     page = open_explorer(families)
+    page.select_option("#order", "table")
+    page.focus("#search")
+    toolbar = [
+        "search",
+        "level",
+        "order",
+        "values",
+        "scale",
+        "mistakes",
+        "Zoom out",
+        "Show the whole matrix",
+        "Zoom in",
+    ]
+    pairs = ["B_one\u2192B_two4", "A_one\u2192B_two1", "A_two\u2192B_one1", "Lone\u2192A_two1"]
+    first = "A_one\u2192A_two3"
+    assert tabbed(page) == [*toolbar, "stage", "tab-mistakes", first, "and the other way round2", *pairs]
+    page.focus("#body .row")
+    page.keyboard.press("Enter")
+    assert focused(page) == "body"
     page.keyboard.press("Tab")
-    for _ in range(20):
-        focused = page.evaluate(
-            """() => {
-                const at = document.activeElement;
-                const style = getComputedStyle(at);
-                const label = at.labels && at.labels.length ? at.labels[0].textContent : "";
-                const name = at.getAttribute("aria-label") || label || at.textContent;
-                return [at.id || at.tagName, style.outlineStyle, name.trim()];
-            }"""
-        )
-        if focused[0] == "BODY":
-            break
-        assert focused[1] != "none", focused
-        assert focused[2], focused
-        page.keyboard.press("Tab")
+    cards = [card.get_attribute("aria-label") for card in page.locator(".card").all()]
+    assert len(cards) == 3
+    assert tabbed(page) == ["\u2190 Back", "A_one", "A_two", "the other way round: 2", *cards]
+
+
+def test_the_order_of_the_classes_is_chosen_by_arrow_keys(open_explorer, families):
+    page = open_explorer(families)
+    page.click("#tab-classes")
+    page.focus("#sorting")
+    for wanted in ("precision", "f1", "name"):
+        page.keyboard.press("ArrowDown")
+        assert page.input_value("#sorting") == wanted
+        assert focused(page) == "sorting"
+
+
+def test_a_family_in_the_list_opens_and_closes_where_it_is(open_explorer, make_table):
+    names = [f"F{i:02d}_{kind}" for i in range(30) for kind in ("one", "two")]
+    page = open_explorer(make_table(classes=names, n=600))
+    page.select_option("#level", "families")
+    page.click("#tab-classes")
+    page.locator(".twisty").nth(25).focus()
+    name, place = focused(page), scrolled(page)
+    assert name.endswith("2 classes")
+    assert place[0] > 0
+    for opened in ("true", "false"):
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.getAttribute('aria-expanded')") == opened
+        assert (focused(page), scrolled(page)) == (name, place)
+    for words, opened in (("Open all", 60), ("Close all", 0)):
+        page.focus(f"text={words}")
+        page.keyboard.press("Enter")
+        assert page.locator(".tree .list bdi").count() == opened
+        assert focused(page) == words
+
+
+def test_tabs_keep_the_focus(open_explorer, families):
+    page = open_explorer(families)
+    page.focus("#tab-mistakes")
+    for key, name in (("ArrowRight", "classes"), ("Enter", "classes"), ("ArrowRight", "pictures")):
+        page.keyboard.press(key)
+        assert focused(page) == f"tab-{name}"
+        assert page.get_attribute(f"#tab-{name}", "aria-selected") == "true"
+    page.click("#tab-corrections")
+    assert focused(page) == "tab-corrections"
+
+
+def test_a_picture_is_marked_and_the_mark_taken_back_by_keys_alone(open_explorer, families):
+    page = open_explorer(families)
+    page.click("text=A_one")
+    for number in range(3):
+        page.locator(".card").nth(number).focus()
+        page.keyboard.press("Enter")
+        page.focus("#marker" if number else ".marker .chip")
+        control = focused(page)
+        page.keyboard.press("ArrowDown" if number else "Enter")
+        assert "Marked." in page.inner_text(".marker")
+        assert focused(page) == control
+        page.keyboard.press("Escape")
+    page.click("#tab-corrections")
+    page.focus("text=Copy")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#live") == "Copied"
+    assert focused(page) == "Copy"
+    undo = [button.get_attribute("aria-label") for button in page.locator(".marked button").all()]
+    page.locator(".marked button").nth(1).focus()
+    for left in (undo[2], undo[0], "tab-corrections"):
+        page.keyboard.press("Enter")
+        assert focused(page) == left
+
+
+def test_a_list_that_grows_keeps_the_focus(open_explorer, table_of):
+    page = open_explorer(table_of([[80, 0], [0, 1]], ("a", "b")))
+    page.select_option("#order", "table")
+    walk(page, 0, 0)
+    press(page, "Enter")
+    page.focus(".more")
+    page.keyboard.press("Enter")
+    assert focused(page) == "Show more (8 left)"
+    page.keyboard.press("Enter")
+    settle(page)
+    assert page.locator(".card").count() == 80
+    assert focused(page) == page.locator(".card").nth(72).get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("width", [1280, 700])
+def test_back_finds_a_long_list_as_it_was_left(open_explorer, make_table, width):
+    """As long, scrolled as far and with the focus on the picture that was opened and marked; a tab does, too."""
+    page = open_explorer(make_table(n=600), trained_on=True, width=width)
+    page.click("#tab-pictures")
+    hardest = page.locator("#body section").nth(1)
+    for _ in range(6):
+        hardest.locator(".more").click()
+    card = hardest.locator(".card").nth(79)
+    card.focus()
+    name, place = focused(page), scrolled(page)
+    assert max(place) > 1000
+    page.keyboard.press("Enter")
+    assert 0 <= page.locator("#tabs").bounding_box()["y"] < 700, "the details' beginning is in sight"
+    page.select_option("#marker", "drop")
+    page.keyboard.press("Escape")
+    assert hardest.locator(".card").count() == 84
+    assert (focused(page), scrolled(page)) == (name, place)
+    assert "marked" in card.inner_text()
+    page.click("#tab-corrections")
+    page.click("#tab-pictures")
+    assert hardest.locator(".card").count() == 84
+    assert scrolled(page)[0] == place[0]
+
+
+def test_escape_returns_to_what_opened_the_details(open_explorer, families):
+    page = open_explorer(families)
+    row = page.locator("#body .row").nth(3)
+    row.focus()
+    opener = focused(page)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    assert focused(page) == opener
+    page.select_option("#order", "table")
+    walk(page, 0, 1)
+    press(page, "Enter")
+    page.locator(".card").nth(1).focus()
+    opener = focused(page)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    assert focused(page) == opener
+    page.keyboard.press("Escape")
+    assert focused(page) == "stage"
+    page.fill("#search", "b_t")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    assert focused(page) == "search"
+
+
+@pytest.mark.parametrize(
+    ("taken", "announced", "measured"),
+    [
+        (0, "none: no picture", ["\u2013", "\u2013", "\u2013"]),
+        (2, "none: no picture, 2 of others taken for it", ["0.000 +0.000", "\u2013", "\u2013"]),
+    ],
+)
+def test_a_class_without_a_picture_says_so(open_explorer, table_of, taken, announced, measured):
+    """It has no recall, which isn't one of 0."""
+    table = table_of([[4, 1, taken], [0, 3, 0], [0, 0, 0]], ("a", "b", "none"))
+    page = open_explorer(table, beside=table)
+    page.select_option("#order", "table")
+    walk(page, 2, 0)
+    press(page, "ArrowLeft")
+    assert page.inner_text("#live") == announced
+    press(page, "Enter")
+    assert page.locator(".metric dd").all_inner_texts() == measured
+    words = f"There is no picture of it, so it has no recall and no F1; {taken} pictures of others taken for it."
+    assert page.locator("#body .remark").first.inner_text() == words
+    assert "It has no picture." in page.locator("#body section").first.inner_text()
 
 
 def test_families_collapse_open_one_by_one_and_close_again(open_explorer, families):

@@ -52,6 +52,28 @@ def test_the_continuous_scales_get_steadily_darker():
         assert all(low != high for low, high in pairwise(steps))
 
 
+@pytest.mark.system
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_single_picture_is_told_from_none_and_every_number_can_be_read(new_page, scheme):
+    """As the browser mixes the colours, of which the lowest is all there is to see where a number has no room."""
+    empty = variables(scheme)["empty"]
+    ramps = new_page(scheme=scheme).evaluate(
+        "([source, empty]) => new Function('paper', `${source}; mixRamps(); return ramps;`)({ empty })", [SCALES, empty]
+    )
+    assert set(ramps) == {"duo", "cividis", "viridis"}
+    for name, kinds in ramps.items():
+        for kind, steps in kinds.items():
+            for step in steps:
+                cell = "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", step["fill"]))
+                assert contrast(cell, empty) >= 3, (name, kind, cell)
+                assert contrast(cell, step["ink"]) >= 4.5, (name, kind, cell)
+
+
+def test_the_thesiss_numbers_can_be_read():
+    for _, cell, ink, words in SCALE:
+        assert contrast(to_hex(cell), to_hex(ink)) >= 4.5, words
+
+
 def test_the_thesiss_colours_and_limits_are_the_figures():
     rows = re.findall(r'\[(\d+), "(#\w+)", "(#\w+)", "([^"]+)"\]', SCALES)
     expected = [(str(low), to_hex(cell), to_hex(ink), words) for low, cell, ink, words in reversed(SCALE)]

@@ -99,15 +99,17 @@ function pairs() {
   return found.sort((x, y) => y.there + y.back - x.there - x.back || x.a - y.a || x.b - y.b);
 }
 
+// null is what can't be said of a class without a picture
 function figures(members, of = counts) {
   const everything = classes.map((_, label) => label);
   const right = between(members, members, of);
   const pictures_ = between(members, everything, of);
   const taken = between(everything, members, of);
-  const recall = pictures_ ? right / pictures_ : 0;
-  const precision = taken ? right / taken : 0;
+  const none = pictures_ ? 0 : null;
+  const recall = pictures_ ? right / pictures_ : none;
+  const precision = taken ? right / taken : none;
   return {
     pictures: pictures_, taken, right, recall, precision,
-    f1: recall + precision ? (2 * recall * precision) / (recall + precision) : 0,
+    f1: right ? (2 * recall * precision) / (recall + precision) : none,
   };
 }

@@ -8,7 +8,7 @@ function shown(name) {
 }
 
 const plain = (number) => number.toLocaleString("en-US");
-const figure = (number) => number.toFixed(3);
+const figure = (number) => (number === null ? "\u2013" : number.toFixed(3));
 const signed = (number) => (number > 0 ? `+${plain(number)}` : plain(number).replace("-", "\u2212"));
 const signedFigure = (number) => `${number < 0 ? "\u2212" : "+"}${Math.abs(number).toFixed(3)}`;
 const plural = (number, one, many = `${one}s`) => `${plain(number)} ${number === 1 ? one : many}`;
@@ -52,5 +52,8 @@ function cellWords(row, column) {
 function itemWords(item) {
   const found = figures(item.members);
   const kind = item.members.length > 1 ? `, ${item.members.length} classes` : "";
-  return `${shown(item.name)}${kind}: ${plural(found.pictures, "picture")}, recall ${figure(found.recall)}, precision ${figure(found.precision)}`;
+  const measured = found.pictures
+    ? `${plural(found.pictures, "picture")}, recall ${figure(found.recall)}, precision ${figure(found.precision)}`
+    : `no picture${found.taken ? `, ${plain(found.taken)} of others taken for it` : ""}`;
+  return `${shown(item.name)}${kind}: ${measured}`;
 }

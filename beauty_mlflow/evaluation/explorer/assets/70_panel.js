@@ -1,7 +1,4 @@
 // The lists at the side, and the details of a cell, a class or a picture, which Escape leaves again.
-const panel = { tab: "mistakes", trail: [] };
-const body = byId("body");
-
 const TABS = [
   ["mistakes", "Mistakes", () => mistakesList()],
   ["changes", "Changes", () => changesList()],
@@ -10,17 +7,40 @@ const TABS = [
   ["corrections", "Corrections", () => correctionsList()],
 ].filter(([name]) => name !== "changes" || data.beside);
 
+// A sheet is what the panel shows. It keeps how long its lists have grown, where it was scrolled to, which of its
+// controls had the focus and, of details, what outside the panel they were opened from.
+const sheet = (render, opener = null) => ({ render, opener, grown: [], scroll: { body: 0, page: 0 }, focused: null });
+const lists = () => new Map(TABS.map(([name, , render]) => [name, sheet(render)]));
+const panel = { tab: "mistakes", lists: lists(), trail: [] };
+const body = byId("body");
+const shownSheet = () => panel.trail[panel.trail.length - 1] || panel.lists.get(panel.tab);
+
+function startAgain() {
+  panel.lists = lists();
+  panel.trail = [];
+  body.scrollTop = 0;
+  rearrange();
+}
+
 function showTab(name) {
+  remember();
   panel.tab = name;
   panel.trail = [];
-  renderPanel();
+  drawPanel();
+  byId(`tab-${name}`).focus();
+  body.scrollTop = shownSheet().scroll.body;
 }
 
 function enter(render) {
-  panel.trail.push(render);
-  renderPanel();
+  remember();
+  const from = document.activeElement;
+  const outside = from !== document.body && !byId("panel").contains(from);
+  panel.trail.push(sheet(render, outside ? from : null));
+  drawPanel();
+  body.scrollTop = 0;
   body.focus({ preventScroll: true });
-  byId("panel").scrollIntoView({ block: "nearest" }); // it is below the matrix where there is no room beside it
+  // it is below the matrix where there is no room beside it
+  for (const part of ["panel", "tabs"]) byId(part).scrollIntoView({ block: "nearest" });
 }
 
 const showCell = (from, to) => enter(() => cellDetail(from, to));
@@ -28,17 +48,53 @@ const showItem = (item) => enter(() => itemDetail(item));
 const showPicture = (picture) => enter(() => pictureDetail(picture));
 
 function goBack() {
-  panel.trail.pop();
-  renderPanel();
-  if (!panel.trail.length) stage.focus();
+  const { opener } = panel.trail.pop();
+  drawPanel();
+  body.focus({ preventScroll: true });
+  resume();
+  if (opener) opener.focus();
 }
 
+// draws what is shown anew: the reader stays where they are
 function renderPanel() {
+  remember();
+  drawPanel();
+  resume();
+}
+
+let listsMade = 0; // of the sheet that is being drawn
+
+function drawPanel() {
+  listsMade = 0;
   renderTabs();
-  const render = panel.trail[panel.trail.length - 1] || TABS.find(([name]) => name === panel.tab)[2];
   const back = panel.trail.length ? element("button", { class: "back", onclick: goBack }, "\u2190 Back") : null;
-  body.replaceChildren(...[back, render()].filter(Boolean));
-  body.scrollTop = 0;
+  body.replaceChildren(...[back, shownSheet().render()].filter(Boolean));
+}
+
+const reachable = (control) => control.tabIndex >= 0 && !control.hidden;
+const controls = () => [...byId("panel").querySelectorAll("a, button, select, textarea")].filter(reachable);
+const wordsOf = (control) => control.id || control.getAttribute("aria-label") || control.textContent;
+
+function remember() {
+  const all = controls();
+  const position = all.indexOf(document.activeElement);
+  const words = position < 0 ? "" : wordsOf(all[position]);
+  const before = all.slice(0, Math.max(position, 0)).filter((one) => wordsOf(one) === words).length;
+  const now = shownSheet();
+  now.scroll = { body: body.scrollTop, page: document.scrollingElement.scrollTop };
+  now.focused = position < 0 ? null : { words, before, position };
+}
+
+// the control that is called as before, else (what is undone is gone) the one that has its place now
+function resume() {
+  const { focused, scroll } = shownSheet();
+  if (focused) {
+    const all = controls();
+    const alike = all.filter((one) => wordsOf(one) === focused.words);
+    (alike[focused.before] || all[Math.min(focused.position, all.length - 1)]).focus({ preventScroll: true });
+  }
+  body.scrollTop = scroll.body;
+  document.scrollingElement.scrollTop = scroll.page;
 }
 
 function renderTabs() {
@@ -59,7 +115,6 @@ byId("tabs").addEventListener("keydown", (event) => {
   const at = TABS.findIndex(([name]) => name === panel.tab);
   const [name] = TABS[(at + step + TABS.length) % TABS.length];
   showTab(name);
-  byId(`tab-${name}`).focus();
 });
 
 document.addEventListener("keydown", (event) => {
@@ -70,15 +125,23 @@ document.addEventListener("keydown", (event) => {
 function growing(rows, make, first = 60, tag = "ul", name = "list") {
   const list = element(tag, { class: name });
   const more = element("button", { class: "more" });
+  const { grown } = shownSheet();
+  const number = listsMade;
+  listsMade += 1;
   let done = 0;
-  const grow = () => {
-    list.append(...rows.slice(done, done + first).map(make));
-    done = Math.min(done + first, rows.length);
+  const grow = (to) => {
+    list.append(...rows.slice(done, to).map(make));
+    done = Math.min(to, rows.length);
     more.hidden = done >= rows.length;
     more.textContent = `Show more (${plain(rows.length - done)} left)`;
   };
-  more.addEventListener("click", grow);
-  grow();
+  more.addEventListener("click", () => {
+    const next = done;
+    grow(done + first);
+    grown[number] = done;
+    if (more.hidden) list.children[next].querySelector("button").focus();
+  });
+  grow(Math.max(first, grown[number] || 0));
   return element("div", {}, list, more);
 }
 

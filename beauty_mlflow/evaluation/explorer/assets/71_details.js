@@ -59,16 +59,20 @@ const link = (item) => element("button", { class: "chip", onclick: () => showIte
 function itemDetail(item) {
   const found = figures(item.members);
   const other = besideCounts && figures(item.members, besideCounts);
+  const against = (name) => (other && found[name] !== null && other[name] !== null
+    ? element("small", {}, ` ${signedFigure(found[name] - other[name])}`) : null);
   const metric = (name, words) => element("div", { class: "metric", title: words },
     element("dt", {}, name[0].toUpperCase() + name.slice(1)),
-    element("dd", {}, figure(found[name]), other ? element("small", {}, ` ${signedFigure(found[name] - other[name])}`) : null));
+    element("dd", {}, figure(found[name]), against(name)));
   return element("div", {},
     heading(named(item.name)),
     element("dl", { class: "metrics" },
       metric("precision", "The share of the pictures taken for it that are of it"),
       metric("recall", "The share of its pictures that are recognised"),
       metric("f1", "The harmonic mean of both")),
-    remark(`${plural(found.pictures, "picture")}, ${plain(found.right)} of them recognised; ${plural(found.taken, "picture")} taken for it.`),
+    remark(found.pictures
+      ? `${plural(found.pictures, "picture")}, ${plain(found.right)} of them recognised; ${plural(found.taken, "picture")} taken for it.`
+      : `There is no picture of it, so it has no recall and no F1; ${plural(found.taken, "picture")} of others taken for it.`),
     ...membership(item),
     element("p", { class: "links" }, element("button", { class: "chip", onclick: () => showCell(item, item) }, `the ${plain(found.right)} recognised`)),
     ...both(item));
@@ -85,7 +89,7 @@ function both(item) {
   };
   const found = figures(item.members);
   return [
-    list("Its pictures taken for", "None of its pictures was taken for another class.", (one) => [item.members, one.members], found.pictures),
+    list("Its pictures taken for", found.pictures ? "None of its pictures was taken for another class." : "It has no picture.", (one) => [item.members, one.members], found.pictures),
     list("Pictures of others taken for it", "No other picture was taken for it.", (one) => [one.members, item.members], found.taken),
   ];
 }

@@ -33,7 +33,6 @@ function marker(picture) {
   const choose = element("select", { id: "marker", onchange: (event) => {
     const { value } = event.target;
     mark(picture, value === "keep" ? null : value === DROP ? DROP : names[Number(value)]);
-    byId("marker").focus();
   } },
   element("option", { value: "keep" }, "as it is"),
   element("option", { value: DROP, selected: now === DROP }, "drop the picture"),
@@ -69,10 +68,12 @@ function copy(area, text) {
     event.clipboardData.setData("text/plain", text);
     event.preventDefault();
   };
+  const from = document.activeElement;
   area.select();
   document.addEventListener("copy", put);
   const done = document.execCommand("copy");
   document.removeEventListener("copy", put);
+  if (done) from.focus();
   say(done ? "Copied" : "Not copied: take it from the field, it is selected");
 }
 

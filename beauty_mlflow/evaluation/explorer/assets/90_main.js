@@ -33,7 +33,7 @@ function renderToolbar() {
   const button = (text, words, action) => element("button", { title: words, "aria-label": words, onclick: action }, text);
   byId("toolbar").replaceChildren(...[
     search(),
-    levels.length > 1 ? chooser("level", "Show", known(LEVELS, levels), () => { state.open = new Set(); panel.trail = []; rearrange(); }) : null,
+    levels.length > 1 ? chooser("level", "Show", known(LEVELS, levels), () => { state.open = new Set(); startAgain(); }) : null,
     chooser("order", "Order", known(ORDERS, Object.keys(data.orders)), rearrange),
     chooser("values", "Values", known(VALUES, ["counts", "shares", ...(data.beside ? ["difference"] : [])]), refresh),
     chooser("scale", "Colours", Object.entries(SCALES), refresh),
