@@ -28,7 +28,7 @@ from beauty_mlflow.evaluation.comparison.table import HEADER, HEADINGS, best_of,
 from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.compare import Compare, run_ids
 from beauty_mlflow.jobs.comparing_data import as_compared, data_of
-from beauty_mlflow.jobs.comparing_pairs import find_pairs
+from beauty_mlflow.jobs.comparing_pairs import find_pairs, matching
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.outputs import require_absent
 from beauty_mlflow.jobs.parameters import Summary
@@ -138,7 +138,8 @@ def _compare(store: Store, found: Found, parameters: Compare) -> Comparison:
     data = data_of(found.trainings)
     compared = ordered([as_compared(one, data[one.run.run_id]) for one in found.trainings])
     depth, learning = depth_charts(compared), learning_charts(compared)
-    pairs = [pair_chart(pair) for pair in find_pairs(store, compared, data, control=parameters.control)]
+    matches = matching(compared, data)
+    drawn = find_pairs(store, matches[:FIGURES], data, control=parameters.control)
     older = f"Not read: runs older than the latest {parameters.latest} trainings (latest=0 reads all)."
     absent = [older] if found.older else []
     absent += [f"Left out, {reason}: {count}." for reason, count in found.left_out.items()]
@@ -146,12 +147,12 @@ def _compare(store: Store, found: Found, parameters: Compare) -> Comparison:
     absent += [f"Known by their pictures' digests alone, {reason}: {count}." for reason, count in problems.items()]
     if not depth:
         absent += ["No figure against depth: no data was trained on at several depths (blocks)."]
-    if not pairs:
+    if not matches:
         absent += [_NO_PAIR]
     if not learning:
         absent += ["No learning curve: nothing was trained on several numbers of pictures (fraction)."]
-    charts = [chart for kind in (depth, pairs, learning) for chart in kind[:FIGURES]]
-    absent += [*_without_depth(compared), *_thinned(compared, len(depth) + len(pairs) + len(learning) - len(charts))]
+    charts = [*depth[:FIGURES], *map(pair_chart, drawn), *learning[:FIGURES]]
+    absent += [*_without_depth(compared), *_thinned(compared, len(depth) + len(matches) + len(learning) - len(charts))]
     return Comparison(compared, distinct_names(charts), absent)
 
 

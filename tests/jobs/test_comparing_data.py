@@ -13,7 +13,7 @@ from beauty_mlflow.data.splits.manifest import COLUMNS, Split
 from beauty_mlflow.errors import UnreachableError
 from beauty_mlflow.jobs.artifacts import log_split
 from beauty_mlflow.jobs.comparing_data import DAMAGED, GONE, Data, as_compared, data_of
-from beauty_mlflow.jobs.comparing_pairs import NO_MODEL, OTHER_GROUPS, find_pairs
+from beauty_mlflow.jobs.comparing_pairs import NO_MODEL, OTHER_GROUPS, find_pairs, matching
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
@@ -67,7 +67,7 @@ def _artifacts(training):
 def pairs(*trainings, control=True):
     data = data_of(trainings)
     compared = [as_compared(one, data[one.run.run_id]) for one in trainings]
-    return find_pairs(trainings[0].run.store, compared, data, control=control)
+    return find_pairs(trainings[0].run.store, matching(compared, data), data, control=control)
 
 
 def relabelled(split, path, name):
@@ -140,7 +140,7 @@ def test_a_store_that_dies_midway_isnt_a_lost_manifest(train, split):
     data = {run: replace(one, groups=groups if one.grouped else {}) for run, one in data.items()}
     compared = [pair.full.any, pair.grouped.any]
     with pytest.raises(UnreachableError, match="can't be reached"):
-        find_pairs(store, compared, data, control=True)
+        find_pairs(store, matching(compared, data), data, control=True)
 
 
 def test_a_depth_that_is_no_number_is_none(train, split):
