@@ -38,6 +38,27 @@ class Evaluated:
         """The pictures worth a look; several evaluators show them."""
         return find_suspects(self.table, trained_on=self.trained_on)
 
+    @cached_property
+    def proposals(self) -> dict[int, str]:
+        """The data's own class that a picture likely mislabelled was taken for, by its row, the surest first.
+
+        One that was taken for a group of several classes may be of any of them and has none.
+        """
+        rows = self.suspects.mislabelled
+        taken_for = [self.table.classes[label] for label in self.table.predicted[rows]]
+        own = [self.made_of.get(name, [name]) for name in taken_for]
+        return {row: names[0] for row, names in zip(rows.tolist(), own, strict=True) if len(names) == 1}
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be said beside the files."""
+        found = len(self.suspects.mislabelled)
+        without = found - len(self.proposals)
+        if not without:
+            return []
+        are = f"{without} of the {found} pictures that are likely mislabelled were taken for groups of several classes"
+        return [f"{are}, so that corrections.csv proposes nothing for them; suspects.csv lists them"]
+
     def files(self, rows: Iterable[int]) -> list[Location]:
         """Return the pictures' files by their rows, for evaluators that are asked only where there is ``data``."""
         assert self.data is not None

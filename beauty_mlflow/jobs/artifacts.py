@@ -7,6 +7,7 @@ from pathlib import Path
 from beauty_mlflow.data.splits.manifest import Split, write_split
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.report import write_evaluation
+from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.runs import Run
@@ -20,13 +21,15 @@ def log_split(run: Run, split: Split) -> None:
 
 
 def log_evaluation(run: Run, evaluated: Evaluated, part: str) -> None:
-    """Log what the evaluators write of one part under ``evaluation/<part>/``, see ``write_evaluation``.
+    """Log what the evaluators write of one part under ``evaluation/<part>/``, as ``write_evaluation``; print the notes.
 
     The table's probabilities are those that the model serves.
     """
     with tempfile.TemporaryDirectory() as folder:
         write_evaluation(evaluated, Path(folder))
         run.log_folder(Path(folder), f"{names.EVALUATION_FOLDER}/{part}")
+    if evaluated.data is not None:  # else corrections.csv isn't written
+        say_notes(evaluated.notes)
 
 
 def dataset(split: Split, part: str, data_name: str) -> Dataset:

@@ -28,7 +28,7 @@ from beauty_mlflow.evaluation.comparison.table import HEADER, HEADINGS, best_of,
 from beauty_mlflow.files import write_text
 from beauty_mlflow.jobs.compare import Compare, run_ids
 from beauty_mlflow.jobs.comparing_data import as_compared, data_of
-from beauty_mlflow.jobs.comparing_pairs import find_pairs
+from beauty_mlflow.jobs.comparing_pairs import find_pairs, matching
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.outputs import require_absent
 from beauty_mlflow.jobs.parameters import Summary
@@ -47,6 +47,7 @@ TABLE = "runs.csv"
 DRAWN = "points.csv"
 PRINTED, SHOWN = 40, 500  # lines of the table, on a terminal and in the page
 FIGURES = 12  # of a kind
+LINKED = 10  # figures, and trainings, in the run's description, which holds 8,000 characters
 _NO_PAIR = (
     "No figure of all classes against groups: no training on groups (beauty group) has one on all classes beside it, "
     "at a depth (blocks), of the same pictures and labels, network, initial weights, image size and recipe."
@@ -138,7 +139,8 @@ def _compare(store: Store, found: Found, parameters: Compare) -> Comparison:
     data = data_of(found.trainings)
     compared = ordered([as_compared(one, data[one.run.run_id]) for one in found.trainings])
     depth, learning = depth_charts(compared), learning_charts(compared)
-    pairs = [pair_chart(pair) for pair in find_pairs(store, compared, data, control=parameters.control)]
+    matches = matching(compared, data)
+    drawn = find_pairs(store, matches[:FIGURES], data, control=parameters.control)
     older = f"Not read: runs older than the latest {parameters.latest} trainings (latest=0 reads all)."
     absent = [older] if found.older else []
     absent += [f"Left out, {reason}: {count}." for reason, count in found.left_out.items()]
@@ -146,12 +148,12 @@ def _compare(store: Store, found: Found, parameters: Compare) -> Comparison:
     absent += [f"Known by their pictures' digests alone, {reason}: {count}." for reason, count in problems.items()]
     if not depth:
         absent += ["No figure against depth: no data was trained on at several depths (blocks)."]
-    if not pairs:
+    if not matches:
         absent += [_NO_PAIR]
     if not learning:
         absent += ["No learning curve: nothing was trained on several numbers of pictures (fraction)."]
-    charts = [chart for kind in (depth, pairs, learning) for chart in kind[:FIGURES]]
-    absent += [*_without_depth(compared), *_thinned(compared, len(depth) + len(pairs) + len(learning) - len(charts))]
+    charts = [*depth[:FIGURES], *map(pair_chart, drawn), *learning[:FIGURES]]
+    absent += [*_without_depth(compared), *_thinned(compared, len(depth) + len(matches) + len(learning) - len(charts))]
     return Comparison(compared, distinct_names(charts), absent)
 
 
@@ -182,15 +184,31 @@ def _log(store: Store, found: Found, comparison: Comparison, folder: Path, param
     with tracked(run, sample=False):
         run.log_parameters(parameters.as_text())
         run.set_tags({names.COMPARES: str(len(comparison.compared))})
-        drawn = ", ".join(f"`{FOLDER}/{chart.name}.png`" for chart in comparison.charts) or "none"
-        absent = "\n".join(f"- {sentence}" for sentence in comparison.absent)
-        words = f"Compares {comparison.title}: `{FOLDER}/{PAGE}` among its artifacts. Figures: {drawn}.\n\n{absent}"
-        run.describe(words, parameters.command())
+        run.describe(_describe(run, found, comparison), parameters.command())
         run.log_folder(folder, FOLDER)
         if parameters.out:
             with writing(Path(parameters.out)):
                 folder.rename(parameters.out)
     return run
+
+
+def _describe(run: Run, found: Found, comparison: Comparison) -> str:
+    """Say what is compared, with links to the page, to the figures and to the best trainings, and what isn't shown."""
+    page = run.link(comparison.title, f"{FOLDER}/{PAGE}")
+    figures = [run.link(f"{chart.name}.png", f"{FOLDER}/{chart.name}.png") for chart in comparison.charts[:LINKED]]
+    best = sorted(comparison.compared, key=lambda one: -one.val_accuracy.value)[:LINKED]
+    runs = {one.run.run_id: one.run for one in found.trainings}
+    trainings = [f"{runs[one.run].link()} ({one.val_accuracy.value:.4f})" for one in best]
+    lines = [
+        f"Compares {page}. Figures: {_listed(figures, len(comparison.charts)) or 'none'}.",
+        f"The trainings, the best on their validation pictures first: {_listed(trainings, len(comparison.compared))}.",
+        "\n".join(f"- {sentence}" for sentence in comparison.absent),
+    ]
+    return "\n\n".join(lines)
+
+
+def _listed(words: Sequence[str], total: int) -> str:
+    return ", ".join([*words, *([f"{total - len(words)} more"] if total > len(words) else [])])
 
 
 def _home(store: Store, found: Found) -> str:

@@ -78,9 +78,6 @@ def as_compared(one: Training, data: Data) -> Compared:
     train_pictures = metrics.get(names.TRAIN_PICTURES)
     low, high = (metrics.get(f"{names.BEST_VAL_ACCURACY}_{end}") for end in ("low", "high"))
     total = parameters.get(names.PARAMETERS_TOTAL)
-    speed = one.images_per_second
-    if speed is None and train_pictures and one.seconds:
-        speed = train_pictures * one.epochs / one.seconds
     return Compared(
         run=one.run.run_id,
         name=one.name,
@@ -100,7 +97,7 @@ def as_compared(one: Training, data: Data) -> Compared:
         epochs=one.epochs,
         hours=one.seconds / 3600,
         parameters=_whole(total),
-        pictures_per_second=speed,
+        pictures_per_second=one.images_per_second,
         train_pictures=None if train_pictures is None else int(train_pictures),
         test=one.test,
         weights=one.tags.get(names.WEIGHTS_SOURCE, ""),

@@ -7,6 +7,7 @@ from pathlib import Path
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.grouping import groups_of_classes
 from beauty_mlflow.data.splits.manifest import Split, read_split
+from beauty_mlflow.data.splits.verifying import verify_pictures
 from beauty_mlflow.errors import DataError, ManifestError
 from beauty_mlflow.jobs.artifacts import log_split
 from beauty_mlflow.jobs.asking import ask
@@ -104,6 +105,16 @@ def own_split(training: Run, *, check_pictures: bool) -> Split:
         except ManifestError as error:
             name = f"run {training.run_id}'s {names.MANIFEST}"
             raise ManifestError(str(error).replace(str(manifest), name)) from None
+
+
+def verify_part(training: Run, split: Split, part: str) -> None:
+    """Make sure that the pictures of one part of a run's split are as they were.
+
+    Raises:
+        ManifestError: One is missing or changed; the message names the run.
+    """
+    manifest = Path(f"run {training.run_id}'s {names.MANIFEST}")
+    verify_pictures(manifest, split.folder, split.rows(part), console_progress)
 
 
 def _with_classes_of(split: Split, classes: tuple[str, ...]) -> Split:

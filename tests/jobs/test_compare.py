@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import beauty_mlflow
 from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.errors import DataError, ParameterError, TrackingError
 from beauty_mlflow.evaluation.evaluators.predictions import read_predictions
@@ -79,6 +80,43 @@ def test_the_thesis_figures_from_its_data(thesis, tmp_path, capsys):
     assert "Depths without the control, nobody has the model or its predictions: 10." in said
     assert "No learning curve" in said
     assert "a whole network or an inner range, which have no depth: 3." in said
+
+
+@pytest.fixture(scope="module")
+def published():
+    """The kept epoch of each of the thesis's trainings, that of the least val_loss, as the packaged table has it."""
+    folder = Path(beauty_mlflow.__file__).parent / "data" / "thesis"
+    epochs = {}
+    for row in rows_of(folder, "histories.csv"):
+        epochs.setdefault((row["dataset"], row["backbone"], row["blocks"]), []).append(row)
+    return {key: min(rows, key=lambda row: float(row["val_loss"])) for key, rows in epochs.items()}
+
+
+def test_every_point_is_the_thesis_own(thesis, published, tmp_path):
+    """Accuracy and loss, training and validation, in all three figures; validation accuracies were measured anew."""
+    compare(Compare(experiment=REFERENCE, out=str(tmp_path / "out")))
+    columns = {("training", "accuracy"): "accuracy", ("training", "loss"): "loss"}
+    columns |= {("validation", "accuracy"): "val_accuracy", ("validation", "loss"): "val_loss"}
+    drawn = rows_of(tmp_path / "out", "points.csv")
+    for point in drawn:
+        epoch = published["grouped" if _of_groups(point) else "full", "InceptionV3", point["below"]]
+        pictures = point["line"].rpartition(", ")[2]
+        printed = float(epoch[columns[pictures, point["panel"]]])
+        once_more = 0.001 if columns[pictures, point["panel"]] == "val_accuracy" else 0
+        assert float(point["value"]) == pytest.approx(printed, rel=1e-9, abs=once_more), point
+    figures = Counter(point["figure"] for point in drawn)
+    assert sorted(figures.values()) == [40, 40, 80]  # ten depths, two panels, two kinds of pictures; of both data
+
+
+def _of_groups(point):
+    """In the figure of both data a line says which it is."""
+    return "42-groups" in point["figure"] or GROUPED in point["line"]
+
+
+def test_the_thesis_has_no_speed_of_training_alone(thesis, tmp_path):
+    """Its durations hold the validation, which our own speeds don't: the two would stand in one column."""
+    compare(Compare(experiment=REFERENCE, out=str(tmp_path / "out")))
+    assert {row["pictures_per_second"] for row in rows_of(tmp_path / "out")} == {""}
 
 
 def test_the_comparison_is_a_run_of_its_own(thesis):
@@ -239,6 +277,7 @@ def test_own_trainings(local_store, tiny, manifest, tmp_path, capsys):
     }
     groups = dict.fromkeys((first, second), "both")
     assert control == {blocks: pytest.approx(control_of(run, groups, tmp_path)) for blocks, run in full.items()}
+    assert all(float(row["pictures_per_second"]) > 0 for row in rows_of(out))
     learning = [row for row in drawn if row["figure"].startswith("learning") and row["line"].endswith("validation")]
     assert sorted({int(row["below"]) for row in learning}) == [12, 24]
 

@@ -13,7 +13,7 @@ from beauty_mlflow.data.splits.manifest import COLUMNS, Split
 from beauty_mlflow.errors import TrackingError, UnreachableError
 from beauty_mlflow.jobs.artifacts import log_split
 from beauty_mlflow.jobs.comparing_data import DAMAGED, GONE, as_compared, data_of
-from beauty_mlflow.jobs.comparing_pairs import NO_MODEL, OTHER_GROUPS, find_pairs
+from beauty_mlflow.jobs.comparing_pairs import NO_MODEL, OTHER_GROUPS, find_pairs, matching
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
@@ -67,7 +67,7 @@ def _artifacts(training):
 def pairs(*trainings, control=True):
     data = data_of(trainings)
     compared = [as_compared(one, data[one.run.run_id]) for one in trainings]
-    return find_pairs(trainings[0].run.store, compared, data, control=control)
+    return find_pairs(trainings[0].run.store, matching(compared, data), data, control=control)
 
 
 def relabelled(split, path, name):
@@ -148,15 +148,15 @@ def test_what_a_server_refuses_or_doesnt_say_isnt_a_lost_model(faults, split):
     data = data_of(trainings)
     compared = [as_compared(one, data[one.run.run_id]) for one in trainings]
     store = trainings[0].run.store
-    (pair,) = find_pairs(store, compared, data, control=True)
+    (pair,) = find_pairs(store, matching(compared, data), data, control=True)
     assert pair.missing == {NO_MODEL: 1}
     faults.only = lambda _, path: "runs/get" in path
     faults.status = 403
     with pytest.raises(TrackingError, match=r"Can't find the run .*403"):
-        find_pairs(store, compared, data, control=True)
+        find_pairs(store, matching(compared, data), data, control=True)
     faults.status, faults.refuse = 0, True
     with pytest.raises(UnreachableError, match="Can't find the run"):
-        find_pairs(store, compared, data, control=True)
+        find_pairs(store, matching(compared, data), data, control=True)
 
 
 def test_a_depth_that_is_no_number_is_none(train, split):

@@ -8,11 +8,16 @@ from sklearn.model_selection import cross_val_predict
 
 from beauty_mlflow.data import images
 from beauty_mlflow.data.splits.corrections import DROP, read_corrections
+from beauty_mlflow.data.splits.grouping import group_split, recorded_groups
 from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.evaluators.suspects import CORRECTIONS, evaluate
 from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.jobs.artifacts import log_evaluation
 from beauty_mlflow.jobs.split import Split, run
+from beauty_mlflow.tracking.models import download
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import connect
 
 TINTS = {"red": (200, 60, 60), "green": (60, 170, 60), "blue": (60, 60, 200), "grey": (120, 120, 120)}
 EACH = 60
@@ -73,3 +78,18 @@ def test_swapped_labels_are_found_and_put_right(swapped, tmp_path):
     assert still == wrong - set(kept)
     assert len(still) <= 0.25 * len(wrong)
     assert one not in set(after.table["path"])
+
+
+def test_what_a_model_of_groups_proposes_is_applied_to_the_classes(swapped, local_store, tmp_path, capsys):
+    """No group among the proposals, which would be refused with all the others; how many have none is said."""
+    folder, _ = swapped
+    before, _ = split_of(folder, tmp_path / "before.csv")
+    grouped, _ = group_split(before, {"dull": ["red", "grey"]})
+    evaluation = Run.create(connect(), "evaluate")
+    log_evaluation(evaluation, Evaluated(predictions_of(grouped), folder, made_of=recorded_groups(grouped)), "test")
+    assert "that are likely mislabelled were taken for groups of several classes" in capsys.readouterr().err
+    table = download(evaluation, f"evaluation/test/{CORRECTIONS}", tmp_path)
+    proposed = read_corrections(table)
+    assert set(proposed.values()) == {"green", "blue"}
+    _, summary = split_of(folder, tmp_path / "after.csv", table)
+    assert str(summary["corrections"]) == f"{len(proposed)} relabelled, 0 dropped"

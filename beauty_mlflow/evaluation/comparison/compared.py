@@ -35,7 +35,7 @@ class Compared:
         epochs: How many there were.
         hours: How long they took.
         parameters: The network's size.
-        pictures_per_second: In training.
+        pictures_per_second: In training, validation not counted.
         train_pictures: How many it was trained on.
         test: The kept model's on the test pictures.
         weights: Where the training began; empty where nobody said.

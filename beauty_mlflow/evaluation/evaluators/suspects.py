@@ -45,11 +45,12 @@ def evaluate(evaluated: Evaluated, folder: Path) -> None:
     another class is more probable). Of the hardest and the ambiguous the first 100 are listed.
 
     corrections.csv proposes the predicted class for those that are likely mislabelled, for a person to edit and
-    `split --corrections` to apply. Of pictures that the model was trained on none is.
+    `split --corrections` to apply. Of pictures that the model was trained on none is. Classes are the data's own: where
+    the predicted one is a group, its one member, or no row where it has several.
     """
     table, suspects = evaluated.table, evaluated.suspects
     write_table(folder / FILE, HEADER, _rows(table, suspects))
-    write_table(folder / CORRECTIONS, COLUMNS, _corrections(table, suspects.mislabelled))
+    write_table(folder / CORRECTIONS, COLUMNS, _corrections(evaluated))
 
 
 def _rows(table: PredictionTable, suspects: Suspects) -> list[list[Cell]]:
@@ -78,12 +79,13 @@ def _confidence(table: PredictionTable, rows: Rows) -> Scores:
     return best
 
 
-def _corrections(table: PredictionTable, rows: Rows) -> list[list[Cell]]:
-    predicted, scores = table.predicted, (own_probability(table, rows), _confidence(table, rows))
+def _corrections(evaluated: Evaluated) -> list[list[Cell]]:
+    table, rows = evaluated.table, np.array(list(evaluated.proposals), np.int64)
+    scores = own_probability(table, rows), _confidence(table, rows)
     return [
         [
             table.paths[i],
-            table.classes[predicted[i]],
+            evaluated.proposals[i],
             f"labelled {table.classes[table.true[i]]} ({own:.3f}), predicted with {confidence:.3f}",
         ]
         for i, own, confidence in zip(rows.tolist(), *scores, strict=True)

@@ -72,3 +72,36 @@ def test_hostile_names_come_back(tmp_path, make_table, hostile_names):
     assert len(proposed) > 50
     listed = [row[2] for row in read_table(tmp_path / FILE)[1]]
     assert listed == [table.paths[i] for _, rows in find_suspects(table) for i in rows]
+
+
+@pytest.fixture
+def grouped_table():
+    """Sixty pictures of three classes rightly recognized but for two, one surely a cream, one surely a soap."""
+    rows = np.full((60, 3), 0.02, np.float32)
+    true = np.repeat(np.array([0, 1, 2], np.int32), 20)
+    rows[np.arange(60), true] = 0.96
+    rows[25] = [0.97, 0.01, 0.02]
+    rows[45] = [0.01, 0.98, 0.01]
+    names = ("cream", "soap", "tubes")
+    return PredictionTable(tuple(f"{names[label]}/{i}.jpg" for i, label in enumerate(true)), true, rows, names)
+
+
+def test_a_group_of_several_classes_is_proposed_to_nobody(tmp_path, grouped_table):
+    """Called like one of them, which would pass for it, or not, which would have the whole file refused; it is said."""
+    for made_of in ({"cream": ["cream", "lotion"]}, {"cream": ["balm", "lotion"]}):
+        evaluated = Evaluated(grouped_table, made_of={**made_of, "tubes": ["gel", "paste"]})
+        evaluate(evaluated, tmp_path)
+        assert read_corrections(tmp_path / CORRECTIONS) == {"tubes/45.jpg": "soap"}
+        assert ["mislabelled", "soap/25.jpg"] in [[row[0], row[2]] for row in read_table(tmp_path / FILE)[1]]
+        (note,) = evaluated.notes
+        assert note.startswith(
+            "1 of the 2 pictures that are likely mislabelled were taken for groups of several classes"
+        )
+
+
+def test_a_group_of_one_class_is_proposed_as_that_class(tmp_path, grouped_table):
+    """As by a grouping that only renames it."""
+    evaluated = Evaluated(grouped_table, made_of={"soap": ["bar"]})
+    evaluate(evaluated, tmp_path)
+    assert read_corrections(tmp_path / CORRECTIONS) == {"tubes/45.jpg": "bar", "soap/25.jpg": "cream"}
+    assert evaluated.notes == []
