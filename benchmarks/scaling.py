@@ -181,7 +181,7 @@ def _work(place: Place, study_name: str, given: argparse.Namespace, start: Any) 
         if place.tracking:
             os.environ["MLFLOW_TRACKING_URI"] = place.tracking
             store = connect()
-            with storage.alone():
+            with storage.alone_with(study.study_name):
                 parent = study.user_attrs.get("run") or Run.create(store, "sweep").run_id
                 study.set_user_attr("run", parent)
             books = Books(store, study, Run.find(store, parent), sweep)

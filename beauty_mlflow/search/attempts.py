@@ -5,11 +5,12 @@ heartbeat that stays away, where the storage has one. Either way the trial fails
 knows that it died, and its values are queued once more, as often as the sweep's ``retries`` allow.
 """
 
+import itertools
 import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 
@@ -27,11 +28,12 @@ _FIXED = "fixed_params"  # Optuna's: what a trial was queued with
 State = optuna.trial.TrialState
 
 
-class TellDeath(Protocol):
-    """Is told of a trial whose worker has died."""
+@dataclass(frozen=True)
+class Death:
+    """A trial whose worker has died, and whether it is tried again."""
 
-    def __call__(self, trial: Any, *, again: bool) -> None:  # noqa: ANN401 - Optuna's trial
-        """Take it, and whether it is tried again."""
+    trial: Any
+    again: bool
 
 
 @dataclass(frozen=True)
@@ -122,18 +124,20 @@ def may_be_repeated(trial: Any, retries: int) -> bool:  # noqa: ANN401 - Optuna'
     return _attempts(trial) <= retries
 
 
-def repeat(study: Any, retries: int, tell: TellDeath) -> None:  # noqa: ANN401 - Optuna's
-    """Queue once more what died, and tell of each death. Whoever calls this is alone.
+def repeat(study: Any, retries: int) -> list[Death]:  # noqa: ANN401 - Optuna's
+    """Queue once more what died, and return each death that nobody had written down before.
 
-    It is told before it is written down: who dies in between is followed by somebody who tells it again.
+    Whoever calls this is alone, which whoever tells others of the deaths needn't be: that may take a while.
     """
+    deaths = []
     for trial in died(study.get_trials(deepcopy=False)):
         if may_be_repeated(trial, retries):
-            tell(trial, again=True)
             _queue_again(study, trial)
+            deaths.append(Death(trial, again=True))
         elif trial.number not in (given_up := study.user_attrs.get(GIVEN_UP, [])):
-            tell(trial, again=False)
             study.set_user_attr(GIVEN_UP, [*given_up, trial.number])
+            deaths.append(Death(trial, again=False))
+    return deaths
 
 
 def _queue_again(study: Any, trial: Any) -> None:  # noqa: ANN401 - Optuna's
@@ -174,6 +178,20 @@ def counted(trials: Sequence[Any]) -> list[Any]:
     """Return the trials that count towards the sweep's number: all that ran or run, but those that are repeated."""
     repeated = _repeated(trials)
     return [trial for trial in trials if trial.state != State.WAITING and trial.number not in repeated]
+
+
+def by_end(trials: Iterable[Any]) -> list[Any]:
+    """Return trials that have ended in the order in which they did."""
+    return sorted(trials, key=lambda trial: (trial.datetime_complete, trial.number))
+
+
+def failed_last(trials: Iterable[Any]) -> list[Any]:
+    """Return which of the trials, in the order of their ends, failed since one came to something.
+
+    Those that a user interrupted or whose driver died itself are passed over: that says nothing of trials.
+    """
+    telling = [trial for trial in trials if trial.state != State.FAIL or trial.user_attrs.keys() & {REASON, DEATH}]
+    return list(itertools.takewhile(lambda trial: trial.state == State.FAIL, reversed(telling)))[::-1]
 
 
 def _repeated(trials: Iterable[Any]) -> set[int]:

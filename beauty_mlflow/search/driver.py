@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -27,9 +27,9 @@ from beauty_mlflow.search.studies import is_among_the_best, total
 from beauty_mlflow.search.sweep_file import Sweep
 
 MOST_FAILURES = 10  # in a row
+SIGNALS_MEET = 1.0  # seconds within which a signal to all our processes reaches each of them
 _PAUSES = 0.1, 5.0  # seconds between two looks at a study that has nothing to do for us: at first, and at most
 _PATIENTLY = 0.1  # a pause's part of the time that has been waited already
-_SIGNALS_MEET = 1.0  # seconds within which a signal to all our processes reaches each of them
 # what an epoch reports of the figure that a run has at its end
 _EPOCH_METRICS = {"best_val_accuracy": "val_accuracy", "best_val_loss": "val_loss"}
 
@@ -46,7 +46,8 @@ class Bookkeeping(Protocol):
     def died(self, trial: Any, *, again: bool) -> None:  # noqa: ANN401 - Optuna's
         """A trial's worker is gone; whether it is tried again.
 
-        Called by one driver for each, and by another once more where that one died meanwhile.
+        Called by one driver for each, after that is written down in the study; by none where that driver dies in
+        between.
         """
 
 
@@ -74,12 +75,13 @@ class Driver:
         """Return as the study has its trials and none is running any more, or no further one may start.
 
         Raises:
-            SearchError: Too many trials failed one after the other, or the storage doesn't answer any more.
+            SearchError: Too many trials failed one after the other, or all of them; or the storage doesn't answer any
+                more.
             StorageError: The storage can't tell whether a trial on another machine lives.
             KeyboardInterrupt, Interrupted: after what ran was ended and told.
         """
-        state = _State()
         try:
+            state = _State(before=frozenset(trial.number for trial in self._ended()))
             try:
                 self._work_in_slots(state)
             except BaseException:
@@ -87,13 +89,14 @@ class Driver:
                     self._mend_alone()
                 raise
             self._mend_alone()
+            failure = state.failure or self._failure_of_all()
         except (OptunaError, SQLAlchemyError) as error:
             raise SearchError(
                 f"The {self.storage.words} doesn't answer any more: {reason_of(error)}. The same command goes on with "
                 "the study as soon as it does."
             ) from error
-        if state.failure:
-            raise SearchError(state.failure)
+        if failure:
+            raise SearchError(failure)
 
     def _work_in_slots(self, state: "_State") -> None:
         with ThreadPoolExecutor(self.executor.slots, thread_name_prefix="slot") as threads:
@@ -153,9 +156,9 @@ class Driver:
 
     def _next(self, state: "_State") -> "_Taken | None":
         """Take the next trial with its values; none where the study has enough, or time is over."""
-        with self.storage.alone():
-            self._mend()
-            state.mended = time.monotonic()
+        self._mend_alone()
+        state.mended = time.monotonic()
+        with self._alone():
             if state.stopped.is_set() or not self._wants_more(self.study.get_trials(deepcopy=False), state):
                 return None
             trial = self.study.ask()
@@ -167,13 +170,15 @@ class Driver:
             return _Taken(trial, draw(trial, self.sweep.space))
 
     def _mend_alone(self) -> None:
-        with self.storage.alone():
-            self._mend()
+        """Fail the trials of dead workers, queue what died once more, and tell of it when others may go on."""
+        with self._alone():
+            attempts.fail_dead(self.study, self.storage)
+            deaths = attempts.repeat(self.study, self.sweep.retries)
+        for death in deaths:
+            self.books.died(death.trial, again=death.again)
 
-    def _mend(self) -> None:
-        """Fail the trials of dead workers, and queue what died once more."""
-        attempts.fail_dead(self.study, self.storage)
-        attempts.repeat(self.study, self.sweep.retries, self.books.died)
+    def _alone(self) -> AbstractContextManager[None]:
+        return self.storage.alone_with(self.study.study_name)
 
     def _try(self, taken: "_Taken", slot: int, state: "_State") -> None:
         trial = taken.trial
@@ -181,7 +186,7 @@ class Driver:
             self.books.started(trial, taken.values)
             task = self.task(trial.number, taken.values, attempts.run_to_go_on_with(trial))
             outcome = self.executor.run(task, _Listener(self.study, trial, self.sweep), slot)
-            if outcome.end == "interrupted" and not state.stopped.wait(_SIGNALS_MEET):  # by somebody, not by our user
+            if outcome.end == "interrupted" and not state.stopped.wait(SIGNALS_MEET):  # by somebody, not by our user
                 outcome = Outcome("died", reason="its process was ended from outside")
             told = self._tell(trial, outcome)
         except BaseException:
@@ -194,7 +199,7 @@ class Driver:
             return
         if outcome.end not in ("died", "interrupted"):
             self.books.finished(told)
-        self._count_failures(told, state)
+        self._count_failures(state)
 
     def _tell(self, trial: Any, outcome: Outcome) -> Any:  # noqa: ANN401 - Optuna's
         """Write a trial's end down and return it; None where somebody took us for dead, and the trial is theirs."""
@@ -224,16 +229,30 @@ class Driver:
             return None, {reasons[outcome.end]: outcome.reason}
         return None, {attempts.INTERRUPTED: True} if outcome.end == "interrupted" else {}
 
-    def _count_failures(self, told: Any, state: "_State") -> None:  # noqa: ANN401 - Optuna's
-        """Stop where too many trials of this driver failed since one came to something."""
-        if told.state != State.FAIL:
-            state.failures.clear()
-        else:
-            state.failures.append(attempts.why(told))
-        if len(state.failures) >= MOST_FAILURES and not state.stopped.is_set():
-            count, last = len(state.failures), state.failures[-1]
-            state.failure = f"{count} trials failed one after the other; the last one: {last}"
+    def _count_failures(self, state: "_State") -> None:
+        """Stop where too many trials of the study, whoever ran them, failed since one came to something."""
+        if state.stopped.is_set():
+            return
+        failed = attempts.failed_last([trial for trial in self._ended() if trial.number not in state.before])
+        if len(failed) >= MOST_FAILURES:
+            last = attempts.why(failed[-1])
+            state.failure = f"{len(failed)} trials failed one after the other; the last one: {last}"
             self._stop(state)
+
+    def _failure_of_all(self) -> str:
+        """Return what there is to say where trials were run and none came to anything; else an empty text."""
+        trials = attempts.counted(self.study.get_trials(deepcopy=False))
+        if not trials or any(trial.state != State.FAIL for trial in trials):
+            return ""
+        last = attempts.why(attempts.by_end(trials)[-1])
+        if len(trials) == 1:
+            return f"The study's one trial failed: {last}"
+        return f"All {len(trials)} trials of the study failed; the last one: {last}"
+
+    def _ended(self) -> Sequence[Any]:
+        """Return the trials that have ended, in the order in which they did."""
+        trials = self.study.get_trials(deepcopy=False)
+        return attempts.by_end(trial for trial in trials if trial.state.is_finished())
 
     def _stop(self, state: "_State") -> None:
         state.stopped.set()
@@ -259,15 +278,18 @@ class _Taken:
 
 @dataclass(eq=False)
 class _State:
-    """What the slots of one driver share."""
+    """What the slots of one driver share.
 
+    ``before`` are the trials that had ended before it began: a restart after mending isn't told of their failures.
+    """
+
+    before: frozenset[int]
     begun: float = field(default_factory=time.monotonic)
     mended: float = -math.inf
     turn: threading.Lock = field(default_factory=threading.Lock)
     complete: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
     running: set[int] = field(default_factory=set)
-    failures: list[str] = field(default_factory=list)
     failure: str = ""
 
 

@@ -42,7 +42,7 @@ def _trials(storage: Storage, study: Any, note: Note) -> Iterator[Leftover]:  # 
         attempts.require_noticeable(study, storage)
     except StorageError as error:
         note(str(error))
-    with storage.alone():
+    with storage.alone_with(study.study_name):
         found = attempts.lost(study, storage)
     for trial in found:
         yield Leftover(
@@ -55,7 +55,7 @@ def _trials(storage: Storage, study: Any, note: Note) -> Iterator[Leftover]:  # 
 
 
 def _fail(storage: Storage, study: Any, number: int) -> bool:  # noqa: ANN401 - Optuna's study
-    with storage.alone():
+    with storage.alone_with(study.study_name):
         if number not in [trial.number for trial in attempts.lost(study, storage)]:
             return False
         study.tell(number, state=State.FAIL, skip_if_finished=True)

@@ -66,9 +66,13 @@ class Storage:
         """Keep all others out that use the same storage and ask for the same, as long as the block runs.
 
         Args:
-            what: Is to be done; empty for what is done to trials, which takes moments.
+            what: Is to be done; empty for making tables and studies, which takes moments.
         """
         return self._lock(what)
+
+    def alone_with(self, study: str) -> AbstractContextManager[None]:
+        """Keep all others out that do something to the trials of a study, which takes moments."""
+        return self._lock(f"trials of {study}")
 
     def close(self) -> None:
         """Close its connections."""

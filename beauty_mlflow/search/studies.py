@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import optuna
@@ -17,7 +17,16 @@ from beauty_mlflow.search.sweep_file import Sweep
 IDENTITY, OPENED = "sweep", "opened"
 
 
-def open_study(storage: Storage, name: str, sweep: Sweep, *, fingerprint: str, epochs: int, seed: int) -> Any:  # noqa: ANN401 - Optuna's
+def open_study(
+    storage: Storage,
+    name: str,
+    sweep: Sweep,
+    *,
+    fingerprint: str,
+    epochs: int,
+    seed: int,
+    slowest: Collection[str] = (),
+) -> Any:  # noqa: ANN401 - Optuna's
     """Return the study of that name; made, with the sweep's first values queued, where there is none.
 
     Args:
@@ -27,6 +36,8 @@ def open_study(storage: Storage, name: str, sweep: Sweep, *, fingerprint: str, e
         fingerprint: Of the pictures.
         epochs: The most that a trial has.
         seed: Of the sampler. Whoever opens the study after somebody else draws other numbers, or would repeat theirs.
+        slowest: The job's parameters of which a grid goes through all else before it takes another value: those that a
+            trial can least share with one that has another.
 
     Raises:
         SweepError: The study is there, and searches something else.
@@ -36,10 +47,11 @@ def open_study(storage: Storage, name: str, sweep: Sweep, *, fingerprint: str, e
     with storage.alone():
         if name not in optuna.study.get_all_study_names(storage.trials):
             optuna.create_study(storage=storage.trials, study_name=name, directions=sweep.directions)
+    with storage.alone_with(name):
         study = optuna.load_study(study_name=name, storage=storage.trials, pruner=pruner)
         _claim(study, sweep, {**sweep.identity(), "fingerprint": fingerprint})
         attempts.require_noticeable(study, storage)
-        _queue(study, sweep)
+        _queue(study, sweep, slowest)
         opened = study.user_attrs.get(OPENED, 0)
         study.set_user_attr(OPENED, opened + 1)
         study.sampler = build_sampler(sweep.sampler.name, sweep.sampler.arguments, seed=seed, opened=opened)
@@ -73,22 +85,27 @@ def _claim(study: Any, sweep: Sweep, identity: dict[str, Any]) -> None:  # noqa:
         )
 
 
-def _queue(study: Any, sweep: Sweep) -> None:  # noqa: ANN401 - Optuna's
+def _queue(study: Any, sweep: Sweep, slowest: Collection[str]) -> None:  # noqa: ANN401 - Optuna's
     """Queue what is tried before the sampler chooses, without what the study has already."""
     trials = study.get_trials(deepcopy=False)
     known = {frozenset(trial.system_attrs.get("fixed_params", {}).items()) for trial in trials}
-    for values in _first(sweep)[: sweep.trials]:
+    for values in _first(sweep, slowest)[: sweep.trials]:
         if frozenset(values.items()) not in known:
             study.enqueue_trial(values)
             known.add(frozenset(values.items()))
 
 
-def _first(sweep: Sweep) -> list[dict[str, Scalar]]:
-    """Return the values to start with: of a grid all of its points, with those that ``start`` names in front."""
+def _first(sweep: Sweep, slowest: Collection[str]) -> list[dict[str, Scalar]]:
+    """Return the values to start with: of a grid all of its points, with those that ``start`` names in front.
+
+    The last dimension changes fastest, and those whose parameter is one of ``slowest`` change slowest.
+    """
     if sweep.sampler.name != "grid":
         return [dict(values) for values in sweep.start]
     grid = grid_of(sweep.space)
-    points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    parameters = {name: dimension.parameter or name for name, dimension in sweep.space.items()}
+    order = sorted(grid, key=lambda name: parameters[name] not in slowest)
+    points = [dict(zip(order, values, strict=True)) for values in itertools.product(*(grid[name] for name in order))]
     return sorted(points, key=lambda point: not any(values.items() <= point.items() for values in sweep.start))
 
 

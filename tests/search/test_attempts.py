@@ -30,10 +30,10 @@ def deaths():
 
 @pytest.fixture
 def repeat(study, deaths):
-    """Repeat what died, and keep what is told."""
+    """Repeat what died, and keep which deaths were new."""
 
     def call(retries=2):
-        attempts.repeat(study, retries, lambda trial, *, again: deaths.append((trial.number, again)))
+        deaths.extend((death.trial.number, death.again) for death in attempts.repeat(study, retries))
         return study.get_trials(states=[State.WAITING])
 
     return call
@@ -96,7 +96,7 @@ def test_what_was_given_up_is_told_once_in_the_study_s_life(study, repeat, death
     """Not again by the next command; one that allows more retries goes on."""
     die(study, "x")
     repeat(0)
-    attempts.repeat(open_for(opened(), sweep_of(space=SPACE)), 0, pytest.fail)
+    assert attempts.repeat(open_for(opened(), sweep_of(space=SPACE)), 0) == []
     assert deaths == [(0, False)]
     assert len(repeat(1)) == 1
 
@@ -111,21 +111,6 @@ def test_an_interruption_doesn_t_count(study, repeat):
     assert repeat(0) == []
 
 
-def test_a_death_is_told_before_it_is_written_down(study):
-    """Who dies in between is followed by somebody who tells it again, rather than by nobody."""
-    die(study, "x")
-
-    class KilledError(Exception):
-        pass
-
-    def kill(trial, *, again):
-        raise KilledError
-
-    with pytest.raises(KilledError):
-        attempts.repeat(study, 2, kill)
-    assert study.get_trials(states=[State.WAITING]) == []
-
-
 def test_counted_are_those_that_ran_or_run(study, repeat):
     """A repeated one doesn't count, the one that repeats it does as soon as it runs."""
     study.tell(study.ask(), 0.5)
@@ -136,6 +121,26 @@ def test_counted_are_those_that_ran_or_run(study, repeat):
     study.ask()
     study.ask()
     assert [trial.number for trial in attempts.counted(study.get_trials())] == [0, 2, 3]
+
+
+def test_failures_are_counted_back_to_the_last_trial_that_came_to_something(study):
+    """Deaths that a driver told among them; what a user interrupted and whose driver died itself is passed over."""
+    die(study, reason="before")
+    study.tell(study.ask(), 0.5)
+    ends = ({"reason": "nan"}, {"interrupted": True}, {"death": "killed"}, {})
+    failed = [die(study, **attributes) for attributes in ends]
+    found = attempts.failed_last(study.get_trials())
+    assert [trial.number for trial in found] == [failed[0].number, failed[2].number]
+    study.tell(study.ask(), state=State.PRUNED)
+    assert attempts.failed_last(study.get_trials()) == []
+
+
+def test_trials_in_the_order_of_their_ends(study):
+    """Which isn't that of their numbers where several run at a time."""
+    first, second = study.ask(), study.ask()
+    study.tell(second, 0.5)
+    study.tell(first, 0.5)
+    assert [trial.number for trial in attempts.by_end(study.get_trials())] == [1, 0]
 
 
 def test_a_running_trial_without_a_worker_is_dead(study, opened):

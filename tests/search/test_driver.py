@@ -2,15 +2,16 @@
 
 import gc
 import os
+import re
 import signal
 import sqlite3
 import threading
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from light_search import InThread, open_for, require_accounted_for, sweep_of, task_of
+from light_search import NAME, InThread, open_for, require_accounted_for, sweep_of, task_of
 from waiting import until
 
 from beauty_mlflow.errors import SearchError
@@ -46,6 +47,19 @@ def search(driver):
     def call(work=None, **options):
         made = driver(work, **options)
         made.run()
+        return made.study.get_trials()
+
+    return call
+
+
+@pytest.fixture
+def fails(driver):
+    """Search in vain, and return all trials."""
+
+    def call(match, work, **options):
+        made = driver(work, **options)
+        with pytest.raises(SearchError, match=match):
+            made.run()
         return made.study.get_trials()
 
     return call
@@ -148,9 +162,9 @@ def test_a_loss_is_compared_by_the_loss(search):
         (outcome(best_val_accuracy=float("-inf")), "best_val_accuracy is -inf"),
     ],
 )
-def test_a_trial_fails_with_its_reason(ends, reason, search, books):
-    """It counts, and isn't tried again: it would fail again."""
-    trials = search(ends, trials=2)
+def test_a_trial_fails_with_its_reason(ends, reason, fails, books):
+    """It counts, and isn't tried again: it would fail again. A search that has nothing else fails as well."""
+    trials = fails(f"^All 2 trials of the study failed; the last one: {re.escape(reason)}$", ends, trials=2)
     assert states(trials) == [State.FAIL] * 2
     assert trials[0].user_attrs["reason"] == reason
     assert books.told("finished") == [(0, reason), (1, reason)]
@@ -168,9 +182,9 @@ def test_several_objectives(search):
     assert trial.values == [0.5, 3.0]
 
 
-def test_one_of_several_objectives_is_missing(search):
-    (trial,) = search(outcome(best_val_accuracy=0.5), trials=1, objective=TWO)
-    assert trial.user_attrs["reason"] == "the run has no figure seconds; it has best_val_accuracy"
+def test_one_of_several_objectives_is_missing(fails):
+    reason = "the run has no figure seconds; it has best_val_accuracy"
+    fails(f"^The study's one trial failed: {reason}$", outcome(best_val_accuracy=0.5), trials=1, objective=TWO)
 
 
 def test_models_of_the_best_so_far_are_kept(search):
@@ -222,16 +236,16 @@ def test_what_dies_is_tried_again_with_the_same_values(search, books):
     require_accounted_for(trials, 2)
 
 
-def test_what_dies_too_often_counts_as_it_is(search, books):
-    trials = search(outcome("died"), trials=2, retries=1)
+def test_what_dies_too_often_counts_as_it_is(fails, books):
+    trials = fails("All 2 trials of the study failed; the last one: so it goes", outcome("died"), trials=2, retries=1)
     assert states(trials) == [State.FAIL] * 4
     assert books.told("died") == [(0, True), (1, False), (2, True), (3, False)]
     require_accounted_for(trials, 2, retries=1)
 
 
-def test_a_trial_that_somebody_else_interrupts_has_died(search, books):
+def test_a_trial_that_somebody_else_interrupts_has_died(fails, books):
     """A system short of memory may end processes politely, again and again."""
-    trials = search(outcome("interrupted"), trials=1, retries=1)
+    trials = fails("its process was ended from outside", outcome("interrupted"), trials=1, retries=1)
     assert states(trials) == [State.FAIL] * 2
     assert trials[0].user_attrs["death"] == "its process was ended from outside"
     assert books.told("died") == [(0, True), (1, False)]
@@ -257,15 +271,55 @@ def test_what_dies_after_the_timeout_waits_for_the_next_command(search):
     assert states(search(trials=1)) == [State.FAIL, State.COMPLETE]
 
 
+def test_a_death_is_told_while_others_go_on(driver, books):
+    """The tracker that is told of it may take minutes to say that it doesn't answer."""
+    entered = threading.Event()
+
+    class SlowBooks(type(books)):
+        def died(self, trial, *, again):
+            super().died(trial, again=again)
+            in_thread(enter)
+            assert entered.wait(60)
+
+    def enter():
+        with made.storage.alone_with(NAME):
+            entered.set()
+
+    made = driver(trials=1)
+    made = replace(made, books=SlowBooks(books.path))
+    made.study.tell(made.study.ask(), state=State.FAIL)
+    made.run()
+    assert books.told("died") == [(0, True)]
+
+
 def test_ten_failures_in_a_row_stop_the_search(driver):
-    """It says how many and why, and doesn't count those from before this start."""
+    """It says how many and why, and doesn't count those from before this start: what they failed by may be mended."""
     first = driver(outcome("failed"), trials=50)
     with pytest.raises(SearchError, match="10 trials failed one after the other; the last one: so it goes"):
         first.run()
     assert states(first.study.get_trials()) == [State.FAIL] * MOST_FAILURES
     second = driver(outcome("failed"), trials=15)
-    second.run()
+    with pytest.raises(SearchError, match="All 15 trials of the study failed; the last one: so it goes"):
+        second.run()
     assert len(second.study.get_trials()) == 15
+    third = driver(trials=16)
+    third.run()
+    assert states(third.study.get_trials()) == [*[State.FAIL] * 15, State.COMPLETE]
+
+
+def test_failures_of_other_drivers_are_in_the_same_row(fails):
+    """Several machines don't fail ten times each."""
+
+    def work(task, listener):
+        if task.number == 0:
+            study = listener.study
+            for _ in range(MOST_FAILURES - 1):
+                theirs = study.ask()
+                theirs.set_user_attr("reason", "out of luck")
+                study.tell(theirs, state=State.FAIL)
+        return Outcome("failed", reason="so it goes")
+
+    assert len(fails("10 trials failed one after the other; the last one: so it goes", work, trials=50)) == 10
 
 
 def test_deaths_are_failures_too(driver):
@@ -416,7 +470,7 @@ def test_who_waits_looks_seldom(driver, monkeypatch):
     thread, errors = in_thread(made.run)
     until(lambda: len(looks) > 5, seconds=120)
     before = len(looks)
-    with made.storage.alone():
+    with made.storage.alone_with(NAME):
         thread.join(1)
         assert 0 < len(looks) - before < 15
     made.study.tell(0, 0.5)

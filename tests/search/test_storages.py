@@ -119,21 +119,28 @@ def test_alone_excludes_threads(opened):
 
 @pytest.mark.parametrize("kind", ALL)
 def test_what_is_done_in_the_meantime_excludes_only_its_own_kind(opened):
-    """Confirming one study takes hours; nobody else waits for it."""
+    """Confirming one study takes hours; nobody else waits for it, nor for the trials of another study."""
     storage = opened()
-    with storage.alone("confirm a"), storage.alone("confirm b"), storage.alone():
+    with (
+        storage.alone("confirm a"),
+        storage.alone("confirm b"),
+        storage.alone_with("a"),
+        storage.alone_with("b"),
+        storage.alone(),
+    ):
         pass
-    entered = threading.Event()
-    with storage.alone("confirm a"):
-        thread = threading.Thread(target=lambda: _enter(storage, "confirm a", entered))
-        thread.start()
-        assert not entered.wait(0.2)
-    thread.join()
-    assert entered.is_set()
+    for enter in (lambda: storage.alone("confirm a"), lambda: storage.alone_with("a")):
+        entered = threading.Event()
+        with enter():
+            thread = threading.Thread(target=_enter, args=(enter, entered))
+            thread.start()
+            assert not entered.wait(0.2)
+        thread.join()
+        assert entered.is_set()
 
 
-def _enter(storage, what, entered):
-    with storage.alone(what):
+def _enter(alone, entered):
+    with alone():
         entered.set()
 
 
@@ -143,7 +150,7 @@ def test_alone_excludes_processes(end, opened, hold):
     """Who waits gets in as the other one leaves, or dies."""
     storage, entered = opened(), threading.Event()
     holder = hold()
-    thread = threading.Thread(target=_enter, args=(storage, "", entered))
+    thread = threading.Thread(target=_enter, args=(storage.alone, entered))
     thread.start()
     assert not entered.wait(0.5)
     if end == "leaves":
@@ -194,12 +201,13 @@ def test_the_dead_are_retried_up_to_retries(opened, books):
     sweep = sweep_of(trials=1, retries=2)
     study = open_for(opened(), sweep)
     for _ in range(5):
-        Driver(study, opened(), sweep, InThread(), task_of, books)._mend()
+        Driver(study, opened(), sweep, InThread(), task_of, books)._mend_alone()
         if not (waiting := study.get_trials(states=[State.WAITING])) and study.get_trials():
             continue
         assert len(waiting) <= 1
         study.ask().set_user_attr("worker", asdict(dead_worker()))
-    Driver(study, opened(), sweep, InThread(), task_of, books).run()
+    with pytest.raises(SearchError, match="The study's one trial failed: its worker died"):
+        Driver(study, opened(), sweep, InThread(), task_of, books).run()
     assert [trial.state for trial in study.get_trials()] == [State.FAIL] * 3
     assert books.told("died") == [(0, True), (1, True), (2, False)]
     require_accounted_for(study, 1)
@@ -274,13 +282,14 @@ def test_a_journal_that_another_machine_joins_is_left(left_behind, opened, books
     "name", ["a b.db", "q?x=1.db", "h#.db", "%41%.db", "{brace}.db", "ü.db", "a&b=c;.db", "@:x.db"]
 )
 def test_sqlite_paths_may_have_any_characters(name, tmp_path):
-    """The file that is named is the one that is used, and nothing else is made but its companions."""
+    """The file that is named is the one that is used, and nothing else is made but locks: its own, and its study's."""
     for _ in range(2):
         storage = open_storage(str(tmp_path / name))
         assert len(optuna.study.get_all_study_names(storage.trials)) <= 1
         open_for(storage, sweep_of())
         storage.close()
-    assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.study-lock"}
+    locks = {path.name for path in tmp_path.iterdir()} - {name}
+    assert [lock.removeprefix(name)[-11:] for lock in locks] == [".study-lock"] * 2
 
 
 def test_sqlite_has_a_write_ahead_log_and_its_url_is_its_path(tmp_path, monkeypatch):

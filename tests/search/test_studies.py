@@ -102,6 +102,15 @@ def test_points_to_start_with_come_first_even_if_half_given(opened):
     assert queued(study) == [*first, *(point for point in POINTS if point not in first)]
 
 
+def test_a_grid_takes_another_value_of_what_is_slowest_last(opened):
+    """By the job's parameter, whatever the dimension is called; a trial then follows one that it shares most with."""
+    space = {"blocks": BLOCKS, "rate": {**RATES, "parameter": "image_size"}}
+    sweep = grid_search(space=space)
+    points = [{"blocks": blocks, "rate": rate} for rate, blocks in itertools.product((0.1, 0.2), range(4))]
+    assert queued(open_as(opened(), sweep, slowest={"image_size", "network"})) == points
+    assert queued(open_as(opened(), sweep)) == points
+
+
 def test_an_interrupted_opening_queues_the_rest_of_the_grid_in_order(opened, monkeypatch):
     enqueue = optuna.Study.enqueue_trial
 
