@@ -8,7 +8,7 @@ while others want it is only fetched again.
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,17 +63,21 @@ def has_file(cache: Path, sha256: str) -> bool:
     return _path(cache, sha256).is_file()
 
 
-def read_file(
-    cache: Path, sha256: str, damaged: set[str], admit: Callable[[int], object] = lambda _: None
-) -> bytes | None:
+def file_size(cache: Path, sha256: str) -> int:
+    """Return a file's size in bytes, 0 where there is none, without reading it or counting that as a use."""
+    try:
+        return _path(cache, sha256).stat().st_size
+    except OSError:
+        return 0
+
+
+def read_file(cache: Path, sha256: str, damaged: set[str]) -> bytes | None:
     """Return a file's content and note its use; None where there is none.
 
-    One that is damaged is removed, and its sha256 added to ``damaged``. ``admit`` is told the size before the content
-    is in memory; it may wait, or raise.
+    One that is damaged is removed, and its sha256 added to ``damaged``.
     """
     path = _path(cache, sha256)
     try:
-        admit(path.stat().st_size)
         content = path.read_bytes()
     except OSError:
         return None

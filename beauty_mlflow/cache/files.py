@@ -3,11 +3,11 @@
 import hashlib
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from threading import Lock
 
-from beauty_mlflow.cache.filed import has_file, read_file, touch_file, write_file
+from beauty_mlflow.cache.filed import file_size, has_file, read_file, touch_file, write_file
 from beauty_mlflow.cache.limits import open_cache
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.errors import CacheError
@@ -40,9 +40,13 @@ class Files:
         for sha256 in wanted:
             touch_file(self._cache.folder, sha256)
 
-    def read(self, sha256: str, admit: Callable[[int], object] = lambda _: None) -> bytes | None:
-        """Return the content of this sha256, hex, or None where it isn't kept (any more); ``admit`` as in ``filed``."""
-        return read_file(self._cache.folder, sha256, self._damaged, admit)
+    def size(self, sha256: str) -> int:
+        """Return how many bytes the file of this sha256, hex, has; 0 where it isn't kept."""
+        return file_size(self._cache.folder, sha256)
+
+    def read(self, sha256: str) -> bytes | None:
+        """Return the content of this sha256, hex, or None where it isn't kept (any more)."""
+        return read_file(self._cache.folder, sha256, self._damaged)
 
     def keep(self, content: bytes, *, evict: bool) -> str:
         """Keep a content if there is room for it; where there is none, that is said once.

@@ -171,13 +171,17 @@ def read_picture(file: Path | FarFile) -> Iterator[ReadPicture]:
     Raises:
         PictureError: as ``decode``.
     """
-    with BUDGET.hold() as holding:
-        yield ReadPicture(_content(file, holding), holding)
+    if isinstance(file, Path):
+        with BUDGET.hold() as holding:
+            yield ReadPicture(_content(file, holding), holding)
+        return
+    # in this order: who holds some of the budget never waits for the room that fetched files share
+    with file.held() as content, BUDGET.hold() as holding:
+        holding.for_file(len(content))
+        yield ReadPicture(content, holding)
 
 
-def _content(file: Path | FarFile, holding: Holding) -> bytes:
-    if not isinstance(file, Path):
-        return file.read_bytes(holding.for_file)
+def _content(file: Path, holding: Holding) -> bytes:
     with open_regular(file) as stream:
         try:
             _check_head(stream.read(_HEAD))

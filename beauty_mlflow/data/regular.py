@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
@@ -12,26 +12,19 @@ from typing import Protocol
 from beauty_mlflow.data.decoder_limits import check_file
 from beauty_mlflow.errors import PictureError
 
-Admit = Callable[[int], object]
-
 MAX_TEXT = 500_000_000  # bytes of a table or a manifest's sidecar: a million pictures with paths of 300 bytes
 
 _NOT_THE_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
-def admit_all(_: int) -> None:
-    """Let a file in, whatever its size."""
-
-
 class FarFile(Protocol):
     """A file that isn't on this machine."""
 
-    def read_bytes(self, admit: Admit = admit_all) -> bytes:
-        """Return its content; PictureError where it can't be had.
+    def read_bytes(self) -> bytes:
+        """Return its content; PictureError where it can't be had."""
 
-        Args:
-            admit: Told its size before its content is in memory; it may wait, or raise.
-        """
+    def held(self) -> AbstractContextManager[bytes]:
+        """Give its content, which counts as in memory until this ends; PictureError where it can't be had."""
 
 
 def read_file(file: Path | FarFile, most: int | None = None) -> bytes:

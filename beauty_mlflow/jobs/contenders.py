@@ -197,14 +197,14 @@ def _batches(split: Split, rows: pd.DataFrame) -> Iterator[list[bytes]]:
     """Yield the pictures' files in order: as many at once as ``BATCH`` and ``BATCH_BYTES`` allow, at least one."""
     batch: list[bytes] = []
     size = 0
-    files = read_ahead(split.folder, list(rows["path"]))
-    for file, path, digest in zip(files, rows["path"], rows["sha256"], strict=True):
-        content = _read(file, f"{split.folder / path}", digest)
-        if batch and (len(batch) == BATCH or size + len(content) > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(content)
-        size += len(content)
+    with read_ahead(split.folder, list(rows["path"])) as files:
+        for file, path, digest in zip(files, rows["path"], rows["sha256"], strict=True):
+            content = _read(file, f"{split.folder / path}", digest)
+            if batch and (len(batch) == BATCH or size + len(content) > BATCH_BYTES):
+                yield batch
+                batch, size = [], 0
+            batch.append(content)
+            size += len(content)
     if batch:
         yield batch
 
