@@ -40,7 +40,7 @@ class Fetched:
 
 
 @contextmanager
-def read_ahead(folder: Location, paths: Sequence[str]) -> "Iterator[Iterator[Path] | Iterator[Fetched]]":
+def read_ahead(folder: Location, paths: Sequence[str]) -> "Iterator[Iterator[Path | Fetched]]":
     """Give the files of a folder: those of this machine as they are, others fetched some way ahead, many at once.
 
     How far ahead depends on their sizes: until they have been used they share a ``Room``.

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from beauty_mlflow.data.decoder_limits import BUDGET
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.regular import hash_regular
@@ -120,8 +119,7 @@ def _leads_out(path: Path, real_folder: str) -> bool:
 def _far(folder: S3Path, row: tuple[str, str]) -> str | None:
     path, _ = row
     try:
-        with BUDGET.hold() as holding:
-            (folder / path).read_bytes(holding.for_file)
+        (folder / path).read_bytes()
     except PictureError as error:
         return f"'{path}': {error}"
     return None
