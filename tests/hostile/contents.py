@@ -265,10 +265,10 @@ CONTENTS = (
     Content(
         "tiles said twice.tiff",
         lambda: tiff_that_says_twice(16, {322: (40_000, 16), 323: (40_000, 16)}, zeros(1_600_000_000)),
-        "twice",
+        "of type 17",
     ),
     Content(
-        "strip said twice.tiff", lambda: tiff_that_says_twice(9_999, {278: (9_999, 1)}, zeros(99_980_001)), "twice"
+        "strip said twice.tiff", lambda: tiff_that_says_twice(9_999, {278: (9_999, 1)}, zeros(99_980_001)), "of type 17"
     ),
     Content(
         "rows as a list.tiff",
