@@ -1,17 +1,10 @@
 """Trainings and predictions that read from S3."""
 
-import io
 import json
-import subprocess
-import sys
-from dataclasses import replace
-from hashlib import sha256
 
 import pandas as pd
 import pytest
-from PIL import Image
 
-from beauty_mlflow.data.sources.locations import locate
 from beauty_mlflow.data.splits.manifest import write_split
 from beauty_mlflow.errors import ParameterError
 from beauty_mlflow.jobs.check import Check
@@ -29,22 +22,6 @@ from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
 TINY = {"network": "tiny", "blocks": "1", "epochs": "2", "batch_size": "8", "dense_units": "8", "weights": "random"}
-LARGE = 10_000_000  # bytes
-MEASURE = """
-import sys
-from pathlib import Path
-from beauty_mlflow.cli import main
-
-model, *given = sys.argv[1:]
-for number, data in enumerate(given):
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    try:
-        main(["predict", "--model", model, "--data", data, "--out", f"{number}.csv"])
-    except SystemExit as end:
-        assert not end.code
-    (line,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-    print("peak", int(line.split()[1]) // 1024)
-"""
 
 
 def train(data, **given):
@@ -118,35 +95,6 @@ def test_an_outage_after_the_predictions_costs_the_thumbnails_alone(
     assert "6 of 6 pictures couldn't be fetched, so they have no thumbnail: 's3://" in text
     assert "access is denied" in text
     assert "missing or can't be decoded" not in text
-
-
-@pytest.mark.slow
-def test_predicting_large_pictures_takes_little_memory(s3, local_split, near, tmp_path, monkeypatch):
-    """Listed by a manifest or a table, so that nobody knows their sizes before they come."""
-    store, trained = near
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    monkeypatch.setenv("BEAUTY_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    (tmp_path / "file").write_text("no folder, so nothing is kept")
-    stream = io.BytesIO()
-    Image.linear_gradient("L").convert("RGB").resize((4000, 3000)).save(stream, "JPEG", progressive=True)
-    given = []
-    for name, size in (("ordinary", 0), ("large", LARGE)):
-        uri, digests = f"s3://{s3.bucket()}", []
-        for number, path in enumerate(local_split.table["path"]):
-            content = stream.getvalue() + bytes([number]) + bytes(size)
-            s3.put(uri, path, content)
-            digests.append(sha256(content).hexdigest())
-        split = replace(local_split, folder=locate(uri), table=local_split.table.assign(sha256=digests))
-        write_split(split, tmp_path / f"{name}.csv")
-        s3.put(uri, "table.csv", ("path\n" + "\n".join(local_split.table["path"])).encode())
-        given += [str(tmp_path / f"{name}.csv"), f"{uri}/table.csv"]
-    command = [sys.executable, "-c", MEASURE, trained["none"]["run_id"], *given]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    peaks = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("peak")]
-    assert len(peaks) == 4
-    assert all(pd.read_csv(tmp_path / f"{number}.csv")["error"].isna().all() for number in range(4))
-    assert max(peaks[2:]) - max(peaks[:2]) < 64 + 3 * LARGE / 2**20
 
 
 @pytest.mark.slow
