@@ -63,6 +63,14 @@ def has_file(cache: Path, sha256: str) -> bool:
     return _path(cache, sha256).is_file()
 
 
+def file_size(cache: Path, sha256: str) -> int:
+    """Return a file's size in bytes, 0 where there is none, without reading it or counting that as a use."""
+    try:
+        return _path(cache, sha256).stat().st_size
+    except OSError:
+        return 0
+
+
 def read_file(cache: Path, sha256: str) -> bytes | None:
     """Return a file's content and note its use; None where there is none, or what was there is damaged and removed."""
     path = _path(cache, sha256)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from threading import Lock
 
-from beauty_mlflow.cache.filed import has_file, read_file, touch_file, write_file
+from beauty_mlflow.cache.filed import file_size, has_file, read_file, touch_file, write_file
 from beauty_mlflow.cache.limits import open_cache
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.errors import CacheError
@@ -34,6 +34,10 @@ class Files:
         """Note that the files of these sha256 are about to be read, so that none makes room for another of them."""
         for sha256 in wanted:
             touch_file(self._cache.folder, sha256)
+
+    def size(self, sha256: str) -> int:
+        """Return how many bytes the file of this sha256, hex, has; 0 where it isn't kept."""
+        return file_size(self._cache.folder, sha256)
 
     def read(self, sha256: str) -> bytes | None:
         """Return the content of this sha256, hex, or None where it isn't kept (any more)."""

@@ -159,6 +159,9 @@ def read_picture(file: Path | FarFile) -> bytes:
 
 
 def _open(source: bytes | Path | FarFile, size: int | None) -> Opened:
+    if not isinstance(source, bytes | Path):
+        with source.held() as content:
+            return _open(content, size)
     content = source if isinstance(source, bytes) else read_picture(source)
     _check_head(content[:_HEAD])
     check_file(len(content))

@@ -5,7 +5,7 @@ at once, can't be left behind, and don't load the package again.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -21,14 +21,18 @@ _FAR_CHUNK = 1
 
 
 def map_threads(
-    function: Callable[[Item], Result], items: Sequence[Item], threads: int | None = None
-) -> Iterator[Result]:
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    threads: int | None = None,
+    stop: Callable[[], object] | None = None,
+) -> Generator[Result, None, None]:
     """Yield ``function(item)`` for every item, in order, in bounded memory.
 
     Args:
         function: What to do.
         items: With what.
         threads: How many, where they mostly wait for something far away; None is one a core.
+        stop: Called at the end, before the threads are waited for, where they wait for what doesn't come any more.
 
     An error in ``function`` (or Ctrl-C) drops what waits, ends the threads and comes out here.
     """
@@ -44,6 +48,8 @@ def map_threads(
         while pending:
             yield from pending.popleft().result()
     finally:
+        if stop:
+            stop()
         executor.shutdown(cancel_futures=True)
 
 

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import stat
+from contextlib import AbstractContextManager
 from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,9 @@ class FarFile(Protocol):
 
     def read_bytes(self) -> bytes:
         """Return its content; PictureError where it can't be had."""
+
+    def held(self) -> AbstractContextManager[bytes]:
+        """Give its content, which counts as in memory until this ends; PictureError where it can't be had."""
 
 
 def read_file(file: Path | FarFile) -> bytes:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from beauty_mlflow.data.progress import ProgressBar, console_progress
 from beauty_mlflow.data.readers.unlabelled import Unlabelled, list_unlabelled
@@ -24,9 +23,6 @@ from beauty_mlflow.serving.package import DESCRIPTION_FILE, MODEL_FILE, read_des
 from beauty_mlflow.serving.versions import find_model_version
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.store import connect
-
-if TYPE_CHECKING:
-    from beauty_mlflow.serving.classifier import Classifier
 
 
 def predict_pictures(parameters: Predict) -> Summary:
@@ -92,8 +88,12 @@ def _predict(parameters: Predict, package: Path, pictures: Unlabelled, parts: Pa
         say_notes([f"going on after {begun} of {total} pictures, which an interrupted command has predicted"])
     start = time.perf_counter()
     try:
-        with console_progress("Predicting", total - begun) as bar:
-            rows = _counted(_rows(parameters, classifier, pictures, begun), bar)
+        with (
+            console_progress("Predicting", total - begun) as bar,
+            read_ahead(pictures.folder, pictures.paths[begun:]) as files,
+        ):
+            answers = classifier.classify_files(files, top=parameters.top, batch_size=parameters.batch_size)
+            rows = _counted(_rows(pictures, begun, answers, classifier.model_version), bar)
             while part := list(islice(rows, ROWS)):
                 parts.append(part)
     except BaseException:
@@ -110,11 +110,8 @@ def _counted(rows: Iterator[tuple[str, Answer]], bar: ProgressBar) -> Iterator[t
 
 
 def _rows(
-    parameters: Predict, classifier: "Classifier", pictures: Unlabelled, begin: int
+    pictures: Unlabelled, begin: int, answers: Iterator[Answer], model_version: str
 ) -> Iterator[tuple[str, Answer]]:
-    paths = islice(pictures.paths, begin, None)
-    files = read_ahead(pictures.folder, pictures.paths[begin:])
-    answers = classifier.classify_files(files, top=parameters.top, batch_size=parameters.batch_size)
-    yield from zip(paths, answers, strict=True)
+    yield from zip(islice(pictures.paths, begin, None), answers, strict=True)
     for path, reason in pictures.rejected[max(0, begin - len(pictures.paths)) :]:
-        yield path, no_answer(reason, classifier.model_version)
+        yield path, no_answer(reason, model_version)

@@ -14,13 +14,15 @@ from loopback import served
 ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>told by the proxy</Message></Error>"
 STATUS = {"InternalError": 500, "SlowDown": 503, "AccessDenied": 403, "ExpiredToken": 400, "InvalidAccessKeyId": 403}
 FAULTS = (*STATUS, "cut", "reset", "wrong")
+STALLS = ("silent", "stalls")  # no answer at all; half a body and then nothing
 
 
 class Proxy:
     """Stands before the server at ``upstream``.
 
     Attributes:
-        fault: Asked with method, path and how often that was wanted before; returns one of ``FAULTS``, or None.
+        fault: Asked with method, path and how often that was wanted before; returns one of ``FAULTS`` or ``STALLS``,
+            or None.
         delay: Seconds before each answer.
         requests: (method, path) of all that came.
         uri: Where it listens, while it does.
@@ -65,6 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in STATUS:
             self._send(STATUS[fault], {}, ERROR.format(code=fault).encode())
             return
+        if fault == "silent":
+            self._wait_until_left()
+            return
         upstream = urlsplit(proxy.upstream)
         connection = http.client.HTTPConnection(upstream.hostname, upstream.port, timeout=60)
         connection.request(self.command, self.path, headers=dict(self.headers))
@@ -75,14 +80,20 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in skipped}
         if fault == "wrong" and body:
             body = bytes([body[0] ^ 1]) + body[1:]
-        cut = {"cut": len(body) // 2, "reset": len(body) // 2}.get(fault)
+        cut = len(body) // 2 if fault in {"cut", "reset", "stalls"} else None
         self._send(answer.status, headers, body, cut)
         if cut is not None:
             if fault == "reset":
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if fault == "stalls":
+                self._wait_until_left()
             self.close_connection = True
 
     do_GET = do_HEAD = _serve  # noqa: N815 - as http.server calls them
+
+    def _wait_until_left(self):
+        self.rfile.read(1)  # ends when the client closes the connection
+        self.close_connection = True
 
     def _send(self, status, headers, body, cut=None):
         self.send_response(status)

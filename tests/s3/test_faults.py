@@ -6,13 +6,16 @@ import time
 
 import pytest
 from s3_place import KEYS, OPTIONS
-from s3_proxy import FAULTS
+from s3_proxy import FAULTS, STALLS
 
+from beauty_mlflow.data.images import decode
 from beauty_mlflow.data.progress import silent_progress
+from beauty_mlflow.data.sources import s3_bucket
 from beauty_mlflow.data.sources.locations import locate
+from beauty_mlflow.data.sources.reading import read_ahead
 from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.data.splits.splitting import split_data
-from beauty_mlflow.errors import ManifestError, UnreachableDataError
+from beauty_mlflow.errors import ManifestError, PictureError, UnreachableDataError
 
 PASSING = [fault for fault in FAULTS if fault not in {"AccessDenied", "ExpiredToken", "InvalidAccessKeyId"}]
 
@@ -83,8 +86,10 @@ def test_what_lasts_ends_with_a_sentence(s3, pictures, manifest, fault, expected
         assert caught.value.exit_status == 2
         assert not any(value in str(caught.value) for value in KEYS.values())
     s3.proxy.fault = lambda method, path, _: fault if is_object(method, path) else None
+    began = time.monotonic()
     with pytest.raises(UnreachableDataError, match=expected):
         split_data(locate(uri), OPTIONS, silent_progress)
+    assert time.monotonic() - began < 30
 
 
 def test_a_bucket_that_is_none_is_named(s3, manifest):
@@ -142,3 +147,73 @@ def test_an_endpoint_that_never_answers_is_given_up(s3, monkeypatch):
         with pytest.raises(UnreachableDataError, match="the server doesn't answer"):
             split_data(locate("s3://bucket/x"), OPTIONS, silent_progress)
         assert time.monotonic() - began < 30
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Keep to the same rules with shorter times: so many seconds for one answer, and four times as many in all."""
+
+    def call(seconds):
+        times = {"_SILENT_SECONDS": 4 * seconds, "_CONNECT_SECONDS": seconds, "_READ_SECONDS": seconds}
+        for name, value in times.items():
+            monkeypatch.setattr(f"beauty_mlflow.data.sources.s3_bucket.{name}", value)
+
+    return call
+
+
+@pytest.mark.parametrize("fault", STALLS)
+def test_a_stall_that_passes_is_tried_again(s3, pictures, local_split, impatient, fault):
+    """One object comes the second time; all are as they should be."""
+    impatient(2)
+    uri = s3.upload(pictures)
+    slow = local_split.table["path"][5]
+    s3.proxy.fault = lambda _, path, before: fault if slow in path and before == 0 else None
+    assert split_data(locate(uri), OPTIONS, silent_progress).split.fingerprint == local_split.fingerprint
+    assert sum(slow in path for path in s3.proxy.objects) == 2
+
+
+@pytest.mark.parametrize("fault", STALLS)
+@pytest.mark.parametrize("what", ["objects", "lists"])
+def test_a_server_that_stalls_is_given_up(s3, pictures, impatient, fault, what):
+    """In the time that is promised, although it has answered before; the pictures aren't called broken."""
+    impatient(1)
+    uri = s3.upload(pictures)
+    folder = locate(uri)
+    assert folder.is_dir()
+    s3.proxy.fault = lambda method, path, _: fault if is_object(method, path) == (what == "objects") else None
+    began = time.monotonic()
+    with pytest.raises(UnreachableDataError, match=f"'{uri}.*' can't be read: the server doesn't answer"):
+        split_data(folder, OPTIONS, silent_progress)
+    assert time.monotonic() - began < 4
+
+
+def test_the_time_that_is_promised():
+    """Half a minute, whatever happens on the way: what the docs say of the times that are set."""
+    assert s3_bucket._SILENT_SECONDS < 30
+    assert s3_bucket._CONTACT_ATTEMPTS * s3_bucket._CONTACT_SECONDS < 30
+    assert s3_bucket._SILENT_SECONDS - s3_bucket._CONNECT_SECONDS - s3_bucket._READ_SECONDS > s3_bucket._READ_SECONDS
+
+
+def test_a_refused_object_is_none_that_is_gone(s3, pictures, local_split):
+    """Of one that is gone there is a reason, the others are read; one that is refused is no reason to leave it out."""
+    uri = s3.upload(pictures)
+    paths = sorted(local_split.table["path"])
+    s3.delete(uri, paths[3])
+    folder = locate(uri)
+    with read_ahead(folder, paths) as files:
+        found = [reason(file) for file in files]
+    assert found == ["", "", "", "there is no such object", *[""] * 20]
+    s3.proxy.fault = lambda method, path, _: "AccessDenied" if is_object(method, path) and paths[7] in path else None
+    with (
+        pytest.raises(UnreachableDataError, match=f"'{uri}/{paths[7]}' can't be read: access is denied"),
+        read_ahead(folder, paths) as files,
+    ):
+        list(files)
+
+
+def reason(file):
+    try:
+        decode(file)
+    except PictureError as error:
+        return str(error)
+    return ""

@@ -45,6 +45,11 @@ def page(checkup: Checkup, progress: Progress, budget: int = BUDGET) -> str:
             f"<p class=note>{thumbnails.left_out} pictures were left out of this page so that it stays below "
             f"{budget / 1e6:.3g} MB; findings.csv names all.</p>"
         )
+    if thumbnails.outages:
+        parts.append(
+            f"<p class=note>{len(thumbnails.outages)} pictures aren't shown because they couldn't be fetched again: "
+            f"{_text(thumbnails.outages[0])}</p>"
+        )
     return "\n".join(parts) + "\n"
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from beauty_mlflow.data.images import Opened, open_picture, read_picture, squash
+from beauty_mlflow.data.images import Opened, open_picture, squash
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.sources.locations import Location, readers
+from beauty_mlflow.data.sources.reading import held
 from beauty_mlflow.errors import PictureError
 
 THUMBNAIL = 16  # pixels a side
@@ -109,10 +110,10 @@ def _to_int(bits: imagehash.ImageHash) -> int:
 
 def _look(folder: Location, measure: Measure | None, path: str) -> _Look:
     try:
-        content = read_picture(folder / path)
-        opened = open_picture(content, _LOADED)
+        with held(folder / path) as content:
+            opened, sha256 = open_picture(content, _LOADED), hashlib.sha256(content).hexdigest()
     except PictureError as error:
         return _Look(str(error))
     squashed = squash(opened.picture, _LOADED)
     measures = measure(opened, squashed) if measure else ()
-    return _Look("", hashlib.sha256(content).hexdigest(), *perceive(squashed), measures)
+    return _Look("", sha256, *perceive(squashed), measures)

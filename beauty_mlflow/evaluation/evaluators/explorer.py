@@ -16,7 +16,7 @@ def evaluate(evaluated: Evaluated, folder: Path, budget: int = BUDGET, most: int
     """Write explorer.html, one file that needs neither network nor server.
 
     Args:
-        evaluated: The predictions, and the folder of the pictures; of files that are gone the page says so.
+        evaluated: The predictions, and the folder of the pictures; of what is gone or out of reach the page says so.
         folder: Where.
         budget: Characters that the thumbnails may take in all.
         most: How many pictures may be listed.
@@ -37,6 +37,11 @@ def _notes(payload: Payload, thumbnails: Thumbnails) -> list[str]:
     if thumbnails.broken:
         missing = f"{thumbnails.broken:,} of {listed:,} pictures are missing or can't be decoded"
         notes.append(f"{missing}, so they have no thumbnail.")
+    if thumbnails.unfetched:
+        notes.append(
+            f"{thumbnails.unfetched:,} of {listed:,} pictures couldn't be fetched, so they have no thumbnail: "
+            f"{thumbnails.outage}"
+        )
     if thumbnails.left_out:
         without = f"{thumbnails.left_out:,} of {listed:,} pictures have no thumbnail"
         notes.append(f"{without}, to keep this file small and quick to make; {first}.")

@@ -1,5 +1,6 @@
 """gallery.png: the pictures worth a look, on one sheet."""
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from matplotlib.transforms import Bbox
 from beauty_mlflow.data import images
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.sources.locations import Location, readers
-from beauty_mlflow.errors import DataError
+from beauty_mlflow.errors import PictureError, UnreachableDataError
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.plotting import DPI, name_style, new_figure, readable, save_figure
 from beauty_mlflow.evaluation.predictions import PredictionTable
@@ -33,15 +34,16 @@ MEANINGS = {
     "ambiguous": f"Ambiguous: the two most probable classes at most {TORN:g} apart",
 }
 
-Thumbnail = npt.NDArray[np.uint8] | None  # None where the picture can't be shown
+Thumbnail = npt.NDArray[np.uint8] | str  # or why the picture can't be shown
+UNREADABLE, UNFETCHED = "can't be read any more", "couldn't be fetched"
 
 
 def evaluate(evaluated: Evaluated, folder: Path) -> None:
     """Write gallery.png: up to 16 pictures of each kind in suspects.csv, with the numbers that they have there.
 
     Under each stand its class, the predicted class with its probability (green where right, red where wrong), its own
-    class's probability or, of the ambiguous, the second best class, and its file's name. What can't be read stays
-    gray and is counted. Where the model was trained on these pictures none is called mislabelled.
+    class's probability or, of the ambiguous, the second best class, and its file's name. What can't be read or
+    fetched stays gray and is counted. Where the model was trained on these pictures none is called mislabelled.
     """
     suspects = evaluated.suspects
     shown = {kind: rows[: ROWS * COLUMNS].tolist() for kind, rows in suspects}
@@ -84,9 +86,9 @@ class _Sheet:
 
 
 def _draw_cell(sheet: _Sheet, left: int, top: int, thumbnail: Thumbnail, caption: list[tuple[str, str]]) -> None:
-    if thumbnail is None:
+    if isinstance(thumbnail, str):
         sheet.paste(np.full((SIDE, SIDE, 3), GRAY, np.uint8), left, top)
-        sheet.write("can't be shown", left + 42, top + SIDE // 2 - 6, fontsize=8, color="dimgray")
+        sheet.write(thumbnail, left + SIDE // 2, top + SIDE // 2 - 6, fontsize=8, color="dimgray", ha="center")
     else:
         sheet.paste(thumbnail, left, top)
     for line, (text, colour) in enumerate(caption):
@@ -96,18 +98,18 @@ def _draw_cell(sheet: _Sheet, left: int, top: int, thumbnail: Thumbnail, caption
 def _thumbnail(file: Location) -> Thumbnail:
     try:
         return images.load(file, SIDE, "pad")
-    except DataError:
-        return None
+    except PictureError:
+        return UNREADABLE
+    except UnreachableDataError:
+        return UNFETCHED
 
 
 def _title(evaluated: Evaluated, thumbnails: dict[int, Thumbnail]) -> str:
     table = evaluated.table
     accuracy = float((table.predicted == table.true).mean())
-    lacking = sum(thumbnail is None for thumbnail in thumbnails.values())
-    if lacking:
-        words = f"{lacking} of these {len(thumbnails)} pictures can't be read any more and stay gray."
-    else:
-        words = "suspects.csv has more of them, with their paths; corrections.csv what could be done."
+    reasons = Counter(thumbnail for thumbnail in thumbnails.values() if isinstance(thumbnail, str))
+    gray = (f"{count} of these {len(thumbnails)} pictures {reason} and stay gray." for reason, count in reasons.items())
+    words = " ".join(gray) or "suspects.csv has more of them, with their paths; corrections.csv what could be done."
     return f"{len(table)} pictures, accuracy {accuracy:.3f}\n{words}"
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 from beauty_mlflow.data import images
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.progress import Progress, silent_progress
-from beauty_mlflow.data.regular import read_file
 from beauty_mlflow.data.sources.locations import Location, readers
-from beauty_mlflow.errors import DataError
+from beauty_mlflow.data.sources.reading import held
+from beauty_mlflow.errors import PictureError, UnreachableDataError
 
 BUDGET = 12_000_000  # characters of base64 in all
 READABLE = 2_000_000_000  # bytes of the pictures' files in all, which may be large and far away
@@ -32,22 +32,27 @@ class Thumbnails:
         images: Base64 of a WebP each; the same file's content only once.
         of: The place in ``images`` for each picture, -1 where it has none.
         broken: Pictures that are missing or can't be decoded.
+        unfetched: Pictures that couldn't be fetched from where they lie, whatever they are.
+        outage: Why, of the first of these.
         left_out: Pictures that the budgets had no room for.
     """
 
     images: list[str]
     of: list[int]
     broken: int
+    unfetched: int
+    outage: str
     left_out: int
 
 
 @dataclass(frozen=True)
 class _Small:
-    """A small picture; ``image`` is empty where there is none, ``size`` the bytes that were read."""
+    """A small picture; ``image`` is empty where there is none, ``outage`` why nobody knows, ``size`` the bytes read."""
 
     size: int
     digest: str = ""
     image: str = ""
+    outage: str = ""
 
 
 def make_thumbnails(
@@ -70,6 +75,7 @@ def make_thumbnails(
     kept: list[str] = []
     places: dict[str, int] = {}
     of = [-1] * len(paths)
+    outages: list[str] = []
     broken = seen = 0
     with progress("Thumbnails", len(paths)) as bar:
         for position, small in _made(paths, priority, side):
@@ -80,14 +86,15 @@ def make_thumbnails(
             seen += 1
             bar.update()
             if not small.image:
-                broken += 1
+                broken += not small.outage
+                outages.extend(filter(None, [small.outage]))
                 continue
             if cost:
                 places[small.digest] = len(kept)
                 kept.append(small.image)
             of[position] = places[small.digest]
         bar.update(len(paths) - seen)
-    return Thumbnails(kept, of, broken, len(paths) - seen)
+    return Thumbnails(kept, of, broken, len(outages), next(iter(outages), ""), len(paths) - seen)
 
 
 def _made(paths: Sequence[Location], priority: Sequence[int], side: int) -> Iterator[tuple[int, _Small]]:
@@ -98,13 +105,15 @@ def _made(paths: Sequence[Location], priority: Sequence[int], side: int) -> Iter
 
 
 def _small(file: Location, side: int) -> _Small:
-    content = b""
+    size = 0
     try:
-        content = read_file(file)
-        picture = images.load(content, side, "pad")
-    except DataError:
-        return _Small(len(content))
+        with held(file) as content:
+            size, digest = len(content), hashlib.sha256(content).hexdigest()
+            picture = images.load(content, side, "pad")
+    except PictureError:
+        return _Small(size)
+    except UnreachableDataError as error:
+        return _Small(size, outage=str(error))
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "WEBP", quality=QUALITY, method=METHOD)
-    digest = hashlib.sha256(content).hexdigest()
-    return _Small(len(content), digest, base64.b64encode(stream.getvalue()).decode("ascii"))
+    return _Small(size, digest, base64.b64encode(stream.getvalue()).decode("ascii"))

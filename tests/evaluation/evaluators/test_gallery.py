@@ -65,7 +65,7 @@ def test_pictures_that_are_gone_are_counted(drawn, table, pictures, tmp_path):
     (pictures.folder / table.paths[30]).unlink()
     evaluate(Evaluated(table, pictures.folder), tmp_path)
     assert "2 of these 3 pictures can't be read any more" in texts(drawn[0])[0]
-    assert texts(drawn[0]).count("can't be shown") == 2
+    assert texts(drawn[0]).count("can't be read any more") == 2
 
 
 def test_training_pictures_are_not_called_mislabelled(drawn, table, pictures, tmp_path):
