@@ -20,27 +20,33 @@ AT_A_TIME = 16
 PARTIAL = ".partly-copied"
 
 
-def save(client: Any, source: str, folder: Path) -> int:  # noqa: ANN401 - boto3 is untyped
-    """Copy every object below a URI that the folder doesn't have; return how many there are."""
+def save(client: Any, source: str, folder: Path) -> tuple[int, int]:  # noqa: ANN401 - boto3 is untyped
+    """Copy every object below a URI that the folder doesn't have; return how many there are.
+
+    The second number is that of the empty objects that only mark folders, which aren't copied.
+    """
     bucket, prefix = _parts(source)
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    objects = [found for page in pages for found in page.get("Contents", ())]
+    found = [one for page in pages for one in page.get("Contents", ())]
+    objects = [one for one in found if one["Size"] or not one["Key"].endswith("/")]
 
-    def fetch(found: dict[str, Any]) -> None:
-        path = folder / found["Key"].removeprefix(prefix)
+    def fetch(one: dict[str, Any]) -> None:
+        if one["Key"].endswith("/"):
+            sys.exit(f"error: the object {one['Key']} isn't empty, but called like a folder; move what it holds")
+        path = folder / one["Key"].removeprefix(prefix)
         if folder.resolve() not in path.resolve().parents:
-            sys.exit(f"error: the object {found['Key']} would lie outside of {folder}")
-        written = found["LastModified"].timestamp()
-        if path.exists() and (path.stat().st_size, path.stat().st_mtime) == (found["Size"], written):
+            sys.exit(f"error: the object {one['Key']} would lie outside of {folder}")
+        written = one["LastModified"].timestamp()
+        if path.exists() and (path.stat().st_size, path.stat().st_mtime) == (one["Size"], written):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}{PARTIAL}")
-        client.download_file(bucket, found["Key"], str(partial))
+        client.download_file(bucket, one["Key"], str(partial))
         os.utime(partial, (written, written))
         partial.replace(path)
 
     _each(fetch, objects)
-    return len(objects)
+    return len(objects), len(found) - len(objects)
 
 
 def restore(client: Any, folder: Path, target: str) -> int:  # noqa: ANN401 - boto3 is untyped
@@ -70,7 +76,10 @@ def main() -> None:
         sys.exit(__doc__)
     client = boto3.client("s3", endpoint_url=os.environ.get("MLFLOW_S3_ENDPOINT_URL"))
     if sys.argv[1] == "save":
-        print(f"artifacts: {save(client, sys.argv[2], Path(sys.argv[3]))}")
+        saved, marks = save(client, sys.argv[2], Path(sys.argv[3]))
+        print(f"artifacts: {saved}")
+        if marks:
+            print(f"left out: {marks} empty objects that only mark folders")
     else:
         print(f"artifacts: {restore(client, Path(sys.argv[2]), sys.argv[3])}")
 
