@@ -9,12 +9,15 @@ from beauty_mlflow.data.splits.manifest import write_split
 from beauty_mlflow.errors import ParameterError
 from beauty_mlflow.jobs.check import Check
 from beauty_mlflow.jobs.check import run as check
+from beauty_mlflow.jobs.evaluate import Evaluate
+from beauty_mlflow.jobs.evaluate import run as evaluate
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.finetune import run as finetune
 from beauty_mlflow.jobs.predict import Predict
 from beauty_mlflow.jobs.predict import run as predict
 from beauty_mlflow.jobs.split import Split
 from beauty_mlflow.jobs.split import run as split
+from beauty_mlflow.tracking.models import download
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
@@ -56,6 +59,42 @@ def test_a_training_may_have_no_room_for_its_pictures(s3, pictures, manifest, lo
     """They are fetched again in each epoch; the result is the same."""
     tight = train(manifest(s3.upload(pictures)), cache="none", cache_gb="0.00001")
     assert tight["best_val_loss"] == near[1]["none"]["best_val_loss"]
+
+
+@pytest.mark.slow
+def test_a_training_without_room_for_its_pictures_goes_on_through_faults(s3, pictures, manifest, local_store, near):
+    """Every object fails each time before it comes, in this way or that; the result is the same."""
+    uri = s3.upload(pictures)
+
+    def fault(method, path, before):
+        if method == "GET" and "list-type" not in path and before % 2 == 0:
+            return ("InternalError", "cut", "SlowDown", "reset")[before // 2 % 4]
+        return None
+
+    s3.proxy.fault = fault
+    disturbed = train(manifest(uri), cache="none", cache_gb="0.00001")
+    assert len(s3.proxy.objects) > 2 * 2 * len(list(pictures.rglob("*.jpg")))
+    for name in ("best_val_loss", "best_val_accuracy"):
+        assert disturbed[name] == near[1]["none"][name]
+
+
+@pytest.mark.slow
+def test_an_outage_after_the_predictions_costs_the_thumbnails_alone(
+    s3, pictures, manifest, near, tmp_path, monkeypatch
+):
+    """Each picture is read to be compared with the manifest and to be predicted; then the server refuses."""
+    store, trained = near
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.setenv("BEAUTY_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    (tmp_path / "file").write_text("no folder, so nothing is kept")
+    data = manifest(s3.upload(pictures))
+    s3.proxy.fault = lambda *request: "AccessDenied" if request[-1] >= 2 else None
+    summary = dict(evaluate(Evaluate.parse({"model": trained["none"]["run_id"], "data": str(data), "part": "test"})))
+    folder = download(Run.find(connect(), summary["run_id"]), "evaluation/test", tmp_path)
+    text = (folder / "explorer.html").read_text()
+    assert "6 of 6 pictures couldn't be fetched, so they have no thumbnail: 's3://" in text
+    assert "access is denied" in text
+    assert "missing or can't be decoded" not in text
 
 
 @pytest.mark.slow
