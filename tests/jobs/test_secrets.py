@@ -1,10 +1,13 @@
 """Passwords and tokens in every place that takes one; then all that was written and printed is searched for them."""
 
+import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +21,7 @@ from mlflow_server import server_command
 
 ROOT = Path(__file__).parents[2]
 GIT, STORE, DATABASE, PROXY, KEY = (f"{kind}5ecretOf1837" for kind in ("git", "store", "database", "proxy", "key"))
-SECRETS = (GIT, STORE, DATABASE, PROXY, KEY)
+SECRETS = (GIT, STORE, DATABASE, PROXY, KEY, base64.b64encode(f"me:{STORE}".encode()).decode())
 SWEEP = """
 description = "One trial."
 objective = "best_val_loss"
@@ -87,16 +90,34 @@ def start(tmp_path, checkout):
 
 def require_none(folder, *texts):
     """No secret stands in any file below the folder, but in git's own, nor in the texts."""
-    holders = [
-        str(path)
-        for path in folder.rglob("*")
-        if path.is_file()
-        and ".git" not in path.parts
-        and any(secret.encode() in path.read_bytes() for secret in SECRETS)
-    ]
-    assert not holders
+    files = [path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts]
+    assert not [str(path) for path in files if any(map(holds_secret, contents(path)))]
     for text in texts:
         assert not [secret for secret in SECRETS if secret in text], text
+
+
+def contents(path):
+    """Yield what a file holds, and, of an archive, what is packed in it."""
+    yield path.read_bytes()
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            yield from map(archive.read, archive.namelist())
+
+
+def holds_secret(content):
+    return any(secret.encode() in content for secret in SECRETS)
+
+
+def everything_in(client):
+    """Return what the store says of all its runs, models and versions: long texts lie in pieces in its file."""
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    runs = client.search_runs(experiments)
+    assert runs
+    said = [repr([run.to_dictionary() for run in runs])]
+    said += [repr(dict(model)) for model in client.search_logged_models(experiments)]
+    said += [repr(dict(model)) for model in client.search_registered_models()]
+    said += [repr(dict(version)) for version in client.search_model_versions()]
+    return said
 
 
 def test_a_split_a_training_and_a_sweep(tmp_path, checkout, start, running, sqlite_template, pictures):
@@ -118,6 +139,49 @@ def test_a_split_a_training_and_a_sweep(tmp_path, checkout, start, running, sqli
         ]
     require_none(tmp_path, *(text for one in done for text in (one.stdout, one.stderr)))
     assert b"***@example.org" in (folder / "mlflow.db").read_bytes()
+
+
+def test_what_follows_a_training(tmp_path, checkout, start, running, sqlite_template, pictures, monkeypatch):
+    """Evaluated, promoted, exported, asked; and a training without the store, whose changes are kept and then sent."""
+    folder = tmp_path / "seen" / "server"
+    folder.mkdir(parents=True)
+    shutil.copy(sqlite_template, folder / "mlflow.db")
+    (checkout / "gate.toml").write_text("minimum_accuracy = 0.0\nminimum_pictures = 1\n")
+
+    beauty = [sys.executable, "-m", "beauty_mlflow"]
+    training = [
+        "finetune",
+        "--data",
+        "split.csv",
+        *["--network", "tiny", "--blocks", "1", "--epochs", "1", "--weights", "random"],
+    ]
+    with running(server_command(folder), folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
+        store = {"MLFLOW_TRACKING_URI": uri.replace("://", f"://me:{STORE}@")}
+        done = [
+            start(*beauty, "split", "--data", pictures, "--out", "split.csv", **store),
+            start(*beauty, *training, **store),
+        ]
+        model = re.search(r"^run_id: (\w+)", done[1].stdout, re.MULTILINE)[1]
+        commands = [
+            ["evaluate", "--model", model],
+            ["promote", "--candidate", model, "--gate", "gate.toml"],
+            ["rollback", "--reason", "none was there before"],
+            ["export", "--model", "models:/beauty@champion", "--out", "exported.keras"],
+            ["predict", "--model", "models:/beauty@champion", "--data", str(pictures), "--out", "predictions.csv"],
+            [*training, "--offline", "true"],
+        ]
+        done.append(start(sys.executable, "-c", ONE_AFTER_THE_OTHER, json.dumps(commands), **store))
+        assert re.findall(r"^status: (.*)$", done[-1].stdout, re.MULTILINE) == ["0", "0", "2", "0", "0", "0"]
+        spool = tmp_path / "seen" / "state" / "spool"
+        assert any(path.is_file() for path in spool.rglob("*"))
+        require_none(tmp_path)
+        done.append(start(*beauty, "sync", **store))
+        assert "sent: 1 runs" in done[-1].stdout
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        said = everything_in(connect().client)
+    for name in ("exported.keras", "exported.keras.json", "predictions.csv"):
+        assert (checkout / name).is_file()
+    require_none(tmp_path, *said, *(text for one in done for text in (one.stdout, one.stderr)))
 
 
 # runs each of the commands that it is given, in one process, and prints the status of each
