@@ -16,7 +16,7 @@ from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.regular import read_file
 from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.data.splits.manifest import Split
-from beauty_mlflow.errors import DataError, PictureError, TrackingError, UnreachableError
+from beauty_mlflow.errors import DataError, MissingError, PictureError, TrackingError
 from beauty_mlflow.jobs.evaluated_before import tables_of
 from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.jobs.model_names import MODEL_URI, RUN_ID
@@ -151,7 +151,8 @@ def contender(store: Store, role: str, uri: str, *, allow_foreign: bool) -> Cont
     """Find a model and what it was trained on.
 
     Raises:
-        TrackingError: There is no such model; or this package hasn't logged it, and that isn't allowed.
+        TrackingError: There is no such model; this package hasn't logged it, and that isn't allowed; or the store
+            doesn't say what it was trained on.
     """
     model = locate_model(store, uri)
     ours = is_ours(store, model, uri)
@@ -174,9 +175,7 @@ def _training(store: Store, model: Located) -> tuple[Run | None, Split | None]:
         if [str(one.model_id) for one in training.models()] != [model.model_id]:
             return None, None
         return training, own_split(training, check_pictures=False)
-    except UnreachableError:
-        raise
-    except TrackingError:  # it is deleted, or has no manifest
+    except MissingError:  # it is deleted, or has no manifest
         return None, None
 
 
@@ -188,9 +187,7 @@ def _ancestors(store: Store, training: Run, known: frozenset[str] = frozenset())
     try:
         source = training_run_of(store, weights)
         yield own_split(source, check_pictures=False)
-    except UnreachableError:
-        raise
-    except TrackingError:
+    except MissingError:
         gone = f"the first weights of run {training.run_id} come from {weights}, whose pictures nobody knows any more"
         say_notes([f"WARNING: {gone}: overlap unknown."])
         return

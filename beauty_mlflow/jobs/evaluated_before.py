@@ -9,7 +9,7 @@ import pandas as pd
 
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.splits.manifest import Split
-from beauty_mlflow.errors import BeautyError
+from beauty_mlflow.errors import DataError, MissingError
 from beauty_mlflow.evaluation.evaluators.predictions import FILE, read_predictions
 from beauty_mlflow.evaluation.predictions import BEST, PredictionTable
 from beauty_mlflow.tracking import names
@@ -23,6 +23,9 @@ def tables_of(store: Store, training: Run, split: Split, part: str) -> Iterator[
     """Yield the tables of predictions of a training's model for a part of this very split, and the runs that hold them.
 
     Runs without one, or whose table is damaged, are passed over.
+
+    Raises:
+        TrackingError: The store refuses or doesn't answer.
     """
     for run in _measured(store, training, split):
         table = _read(run, part)
@@ -65,5 +68,5 @@ def _read(run: Run, part: str) -> pd.DataFrame | None:
     with TemporaryDirectory() as folder:
         try:
             return read_predictions(download(run, f"{names.EVALUATION_FOLDER}/{part}/{FILE}", Path(folder)))
-        except BeautyError:  # there is none, or it is damaged: the model is asked
+        except (MissingError, DataError):  # there is none, or it is damaged: the model is asked
             return None

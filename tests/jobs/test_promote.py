@@ -10,15 +10,18 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
-from beauty_mlflow.errors import DataError, ParameterError, RefusedError, TrackingError
+from beauty_mlflow.errors import DataError, ParameterError, RefusedError, TrackingError, UnreachableError
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.jobs.artifacts import log_evaluation, log_split
+from beauty_mlflow.jobs.contenders import PART, contender
+from beauty_mlflow.jobs.evaluated_before import tables_of
 from beauty_mlflow.jobs.promote import Promote
 from beauty_mlflow.jobs.promote import run as promote
 from beauty_mlflow.jobs.promotions import Promotions
@@ -292,6 +295,69 @@ def test_pictures_that_the_first_weights_have_seen_are_left_out(local_store, con
     capsys.readouterr()
     promote(Promote(name="other", candidate=contend(0.8, weights="f" * 32)))
     assert f"come from {'f' * 32}, whose pictures nobody knows any more: overlap unknown" in capsys.readouterr().err
+
+
+def lose(run_id, artifact):
+    """Delete an artifact of a run, wherever it is kept."""
+    store = connect()
+    repository = get_artifact_repository(Run.find(store, run_id).entity().info.artifact_uri, tracking_uri=store.uri)
+    repository.delete_artifacts(artifact)
+
+
+def candidate(run_id):
+    return contender(connect(), "candidate", run_id, allow_foreign=False)
+
+
+def test_a_manifest_that_is_gone(store_uri, contend, monkeypatch, capsys):
+    """On each kind of store nobody knows then what the model was trained on, or what its first weights were."""
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "gone")
+    source = contend(0.6)
+    model = contend(0.7, weights=source)
+    assert len(candidate(model).ancestors) == 1
+    lose(source, "split")
+    assert candidate(model).ancestors == ()
+    assert f"come from {source}, whose pictures nobody knows any more: overlap unknown" in capsys.readouterr().err
+    lose(model, "split")
+    assert (candidate(model).training, candidate(model).own) == (None, None)
+
+
+def test_a_manifest_that_a_server_refuses_or_doesnt_give_isnt_gone(faults, contend):
+    """The pictures that a model has seen would be left in: nothing is promoted then."""
+    source = contend(0.6)
+    model = contend(0.7, weights=source)
+    for run_id in (model, source):
+        faults.only = lambda _, path, run_id=run_id: run_id in path and "split" in path
+        faults.status = 403
+        with pytest.raises(TrackingError, match=f"Can't fetch split of the run {run_id}: .*403"):
+            candidate(model)
+        faults.status, faults.refuse = 0, True
+        with pytest.raises(UnreachableError, match=f"Can't fetch split of the run {run_id}"):
+            candidate(model)
+        faults.heal()
+    assert len(candidate(model).ancestors) == 1
+
+
+def test_answers_that_a_server_refuses_or_doesnt_give_arent_missing(faults, contend, boxes, tmp_path):
+    """The model isn't asked anew for them; for those that are gone or damaged it is."""
+    training = Run.find(connect(), contend(0.6))
+
+    def tables():
+        return [run.run_id for run, _ in tables_of(connect(), training, boxes, PART)]
+
+    assert tables() == [training.run_id]
+    faults.only = lambda _, path: "predictions.csv" in path
+    faults.status = 403
+    with pytest.raises(TrackingError, match=r"Can't fetch evaluation/test/predictions\.csv"):
+        tables()
+    faults.status, faults.refuse = 0, True
+    with pytest.raises(UnreachableError, match=r"Can't fetch evaluation/test/predictions\.csv"):
+        tables()
+    faults.heal()
+    (tmp_path / "predictions.csv").write_text("no table\n")
+    training.log_file(tmp_path / "predictions.csv", "evaluation/test")
+    assert tables() == []
+    lose(training.run_id, "evaluation")
+    assert tables() == []
 
 
 @pytest.mark.slow
