@@ -26,7 +26,8 @@ class Follower:
         name: Of the training's run; empty for its own.
         tags: Of the run, from its beginning on.
         continues: The run whose state the training goes on from, as far as it is on this machine; empty for none.
-        has_checked: Whether it has compared every picture with the manifest just before; it isn't done again then.
+        has_checked: Whether it has compared every picture of this machine with the manifest just before; it isn't done
+            again then.
         started: Called with the run's id as soon as there is one.
         epoch: Called after each epoch; whether to go on.
         keeps_model: Called with the kept model's figures; whether to upload it.

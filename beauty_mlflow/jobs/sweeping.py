@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from beauty_mlflow.jobs.sweep_books import Books
 from beauty_mlflow.jobs.sweep_confirm import confirm
 from beauty_mlflow.jobs.sweep_report import report
 from beauty_mlflow.jobs.syncing import send_ended
+from beauty_mlflow.processes import Process
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.driver import Driver
 from beauty_mlflow.search.executors.base import Executor, Task
@@ -119,6 +120,7 @@ class Search:
             "continues": continues,
             "store": self.store.uri,
             "experiment": self.experiment,
+            "compared": asdict(Process.this()),
         }
         return Task(number, content)
 

@@ -4,21 +4,24 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from beauty_mlflow.errors import BeautyError, Interrupted, PrunedError, TrackingError, UnreachableError
+from beauty_mlflow.errors import BeautyError, Interrupted, MissingError, PrunedError, UnreachableError
 from beauty_mlflow.interruption import catch_signals
 from beauty_mlflow.jobs import load_job
 from beauty_mlflow.jobs.following import Follower
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sessions import Session, in_session
+from beauty_mlflow.processes import this_host
 from beauty_mlflow.search.executors.base import Listener, Outcome
 from beauty_mlflow.search.executors.pipe import PipeListener
 from beauty_mlflow.shortages import explain
 from beauty_mlflow.temporary import temporary_home
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.ending import warn
 from beauty_mlflow.tracking.epochs import sums_of
 from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.redaction import redact
@@ -31,7 +34,8 @@ def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
 
     Args:
         content: ``job``, ``parameters`` (as text), ``name`` and ``tags`` of the run, ``continues`` (the run of a dead
-            trial, or empty), ``store`` (MLFLOW_TRACKING_URI) and ``experiment`` (its id).
+            trial, or empty), ``store`` (MLFLOW_TRACKING_URI), ``experiment`` (its id) and ``compared`` (the process
+            that has compared the pictures with their manifest; on another machine it is done again).
         listener: The search.
     """
     os.environ["MLFLOW_TRACKING_URI"], os.environ["MLFLOW_EXPERIMENT_ID"] = content["store"], content["experiment"]
@@ -55,7 +59,7 @@ def run_trial(content: Mapping[str, Any], listener: Listener) -> Outcome:
         name=content["name"],
         tags=content["tags"],
         continues=content["continues"],
-        has_checked=True,
+        has_checked=content["compared"]["host"] == this_host(),
         started=listener.started,
         epoch=listener.epoch,
         keeps_model=listener.keeps_model,
@@ -102,9 +106,7 @@ def _complete(continues: str) -> Run | None:
         return None
     try:
         run = Run.find(connect(), continues)
-    except UnreachableError:
-        raise
-    except TrackingError:  # it was deleted
+    except MissingError:  # it was deleted
         return None
     return run if run.status == "FINISHED" and run.tags.get(names.TRIAL_STATE) == "COMPLETE" else None
 
@@ -123,14 +125,25 @@ def _with_state(current: Session, work: Any) -> Summary:  # noqa: ANN401 - a fun
     try:
         summary: Summary = work(current)
     except PrunedError:
-        epoch = max(current.run.metric_history("val_loss"), default=0)
-        current.run.set_tags({names.TRIAL_STATE: "PRUNED", names.PRUNED: f"after epoch {epoch}"})
+        with _tolerant(current.run):
+            epoch = max(current.run.metric_history("val_loss"), default=0)
+            current.run.set_tags({names.TRIAL_STATE: "PRUNED", names.PRUNED: f"after epoch {epoch}"})
         raise
     except BaseException:
-        current.run.set_tags({names.TRIAL_STATE: "FAIL"})
+        with _tolerant(current.run):
+            current.run.set_tags({names.TRIAL_STATE: "FAIL"})
         raise
     current.run.set_tags({names.TRIAL_STATE: "COMPLETE"})
     return summary
+
+
+@contextmanager
+def _tolerant(run: Run) -> Iterator[None]:
+    """Say what goes wrong as a trial's end is written down: it ends as it does."""
+    try:
+        yield
+    except (BeautyError, OSError) as error:
+        warn(f"the tags of the run {run.run_id} may not say how its trial has ended: {error}")
 
 
 def main() -> None:

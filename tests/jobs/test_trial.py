@@ -3,24 +3,31 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from beauty_mlflow.errors import ParameterError
+from beauty_mlflow.data.splits.manifest import read_split, write_split
+from beauty_mlflow.errors import Interrupted, ParameterError, PrunedError, TrackingError, UnreachableError
 from beauty_mlflow.files import state_folder
 from beauty_mlflow.jobs.sessions import _adopt
-from beauty_mlflow.jobs.trial import run_trial
+from beauty_mlflow.jobs.trial import _complete, _with_state, run_trial
+from beauty_mlflow.jobs.trial_elsewhere import run_trial_elsewhere, with_manifest
+from beauty_mlflow.processes import Process
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
 pytestmark = pytest.mark.slow
+ELSEWHERE = asdict(replace(Process.this(), host="elsewhere"))
 
 
 class Search:
@@ -68,6 +75,7 @@ def task(parent, tiny):
             "continues": continues,
             "store": connect().uri,
             "experiment": parent.experiment_id,
+            "compared": asdict(Process.this()),
         }
 
     return make
@@ -106,6 +114,31 @@ def test_pictures_arent_compared_once_more(task, capsys):
     """The search has done so before its first trial; with many pictures that takes longer than a trial."""
     assert run_trial(task(epochs="1"), Search()).end == "complete"
     assert "Verifying" not in capsys.readouterr().err
+
+
+def test_on_another_machine_pictures_are_compared(task, tiny, tmp_path):
+    """Nobody else has seen those that lie there: where one has changed, nothing begins."""
+    search = Search()
+    split = read_split(Path(tiny["data"]), check_pictures=False)
+    there = Path(shutil.copytree(split.folder, tmp_path / "there"))
+    write_split(replace(split, folder=there), tmp_path / "there.csv")
+    picture = there / split.table["path"][0]
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    content = {**task(data=str(tmp_path / "there.csv")), "compared": ELSEWHERE}
+    outcome = run_trial(content, search)
+    assert (outcome.end, search.runs) == ("failed", [])
+    assert f"1 of the {len(split.table)} pictures of {tmp_path / 'there.csv'} don't fit it" in outcome.reason
+
+
+def test_another_machine_compares_its_pictures_once_a_search(task, tiny, capsys):
+    """Until a trial has come to its end there; for the next search the pictures may be others again."""
+    content = {**task(epochs="1"), **with_manifest(Path(tiny["data"]))}
+    told = []
+    for process in (1, 1, 2):
+        compared = {**ELSEWHERE, "process": process}
+        assert run_trial_elsewhere({**content, "compared": compared}, Search()).end == "complete"
+        told.append("Verifying" in capsys.readouterr().err)
+    assert told == [True, False, True]
 
 
 def test_the_search_decides_on_the_model_by_the_final_figures(task):
@@ -189,6 +222,38 @@ def test_a_state_that_is_gone_is_begun_anew(task):
     search = Search()
     assert run_trial(task(continues="0" * 32), search).end == "complete"
     assert list(run_of(search).metric_history("val_loss")) == [1, 2, 3]
+
+
+def test_only_a_run_that_is_deleted_is_begun_anew(faults):
+    """One that the server doesn't show, or doesn't answer for, may have come to its end."""
+    run = Run.create(connect(), "a trial", {names.TRIAL_STATE: "COMPLETE"})
+    run.finish("FINISHED")
+    assert _complete(run.run_id).run_id == run.run_id
+    faults.only = lambda _, path: "runs/get" in path
+    faults.status = 403
+    with pytest.raises(TrackingError, match=f"Can't find the run {run.run_id}: .*403"):
+        _complete(run.run_id)
+    faults.status, faults.refuse = 0, True
+    with pytest.raises(UnreachableError, match=f"Can't find the run {run.run_id}"):
+        _complete(run.run_id)
+    faults.heal()
+    run.store.client.delete_run(run.run_id)
+    assert _complete(run.run_id) is None
+
+
+@pytest.mark.parametrize("end", [PrunedError("after epoch 2"), Interrupted(signal.SIGTERM), KeyboardInterrupt()])
+@pytest.mark.parametrize("fault", [{"status": 403}, {"refuse": True}], ids=["refused", "silent"])
+def test_tags_that_cannot_be_set_leave_a_trials_end_as_it_is(faults, capsys, end, fault):
+    """It is pruned or interrupted all the same, and so tried again or not as the search thinks right."""
+    run = Run.create(connect(), "a trial")
+
+    def work(_):
+        raise end
+
+    vars(faults).update(fault)
+    with pytest.raises(type(end)):
+        _with_state(SimpleNamespace(run=run), work)
+    assert f"the tags of the run {run.run_id} may not say how its trial has ended: Can't" in capsys.readouterr().err
 
 
 def test_an_earlier_run_of_the_same_trial_is_closed(task, parent):
