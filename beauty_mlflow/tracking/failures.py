@@ -74,7 +74,7 @@ def is_missing(error: BaseException) -> bool:
     """Return whether the store said that it doesn't have what was asked for."""
     if not isinstance(error, MlflowException):
         return False
-    return error.error_code == "RESOURCE_DOES_NOT_EXIST" or bool(_NO_ALIAS.search(str(error)))
+    return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST" or _NO_ALIAS.search(str(error)))
 
 
 def shorten(text: str, limit: int) -> str:
