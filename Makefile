@@ -34,7 +34,7 @@ test-fast: setup  ## the tests that take seconds
 	@$(BIN)/python -m pytest -m "not slow and not system"
 
 test-faults: setup  ## kill every kind of work 50 times and the tracking server 10 times at random moments, fill disks, limit memory; an hour
-	@KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest -s --timeout 7200 tests/faults tests/cache/test_processes.py tests/search/test_kill.py tests/training/test_kill.py tests/tracking/spool tests/jobs/test_sync.py tests/jobs/test_sweep_outage.py tests/s3/test_faults.py
+	@KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest -s --timeout 7200 tests/faults tests/cache/test_processes.py tests/search/test_kill.py tests/training/test_kill.py tests/features/test_activations.py tests/tracking/spool tests/jobs/test_sync.py tests/jobs/test_sweep_outage.py tests/s3/test_faults.py
 
 fuzz: setup  ## every property test with examples of its own each time, the decoder and the readers of files among them, as long as you like (EXAMPLES=20000 of each)
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest --timeout 0 -n $(WORKERS) -m hypothesis
@@ -48,7 +48,7 @@ lint: setup  ## format check, lint, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-audit: setup  ## licences and known vulnerabilities of what is installed
+audit: setup  ## licences and known vulnerabilities of what is installed (AUDIT_REQUIRED=1: fails where they can't be asked for)
 	@$(BIN)/python tools/licences.py
 	@$(BIN)/python tools/vulnerabilities.py
 
@@ -65,9 +65,11 @@ bench-quick: setup  ## show that the benchmarks run; minutes
 mlproject: setup  ## write MLproject from the jobs' parameters
 	@$(BIN)/python -m beauty_mlflow.jobs.mlproject
 
-COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE)
 lock: setup  ## renew the lock files within pyproject.toml's ranges (UPGRADE=--upgrade for newer versions)
-	@$(COMPILE) $(UPGRADE) --extra cpu -o requirements/cpu.txt
-	@$(COMPILE) $(UPGRADE) --extra gpu -o requirements/gpu.txt
-	@$(COMPILE) --constraint requirements/cpu.txt --extra cpu --extra dev -o requirements/dev-cpu.txt
-	@$(COMPILE) --constraint requirements/gpu.txt --extra gpu --extra dev -o requirements/dev-gpu.txt
+	@$(COMPILE) pyproject.toml --extra cpu -o requirements/cpu.txt
+	@$(COMPILE) pyproject.toml --extra gpu -o requirements/gpu.txt
+	@$(COMPILE) pyproject.toml --constraint requirements/cpu.txt --extra cpu --extra dev -o requirements/dev-cpu.txt
+	@$(COMPILE) pyproject.toml --constraint requirements/gpu.txt --extra gpu --extra dev -o requirements/dev-gpu.txt
+	@$(COMPILE) deploy/requirements.in --constraint requirements/dev-cpu.txt -o deploy/requirements.txt
+	@echo uv | $(COMPILE) - --constraint requirements/dev-cpu.txt -o requirements/uv.txt

@@ -1,9 +1,12 @@
 """What `make audit` says of licences and of known vulnerabilities."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 import tomllib
+from contextlib import contextmanager
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -11,9 +14,11 @@ from pathlib import Path
 import pytest
 from loopback import served
 
-TOOLS = Path(__file__).parents[1] / "tools"
+ROOT = Path(__file__).parents[1]
+TOOLS = ROOT / "tools"
 sys.path.insert(0, str(TOOLS))
 import licences  # noqa: E402
+import vulnerabilities  # noqa: E402
 
 KNOWN = {
     "id": "PYSEC-2018-28",
@@ -27,11 +32,14 @@ KNOWN = {
         }
     ],
 }
+NOBODY = "http://127.0.0.1:9"  # the address of a service that isn't there
 
 
-def run(tool, *words):
+def run(tool, *words, **environment):
     command = [sys.executable, TOOLS / tool, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, env={**os.environ, "AUDIT_REQUIRED": "", **environment}, capture_output=True, text=True, check=False
+    )
 
 
 def test_all_that_users_install_may_be_used():
@@ -70,23 +78,29 @@ def test_a_licence_that_isnt_allowed_is_named_with_its_package(metadata, refused
     assert refused in problem
 
 
-@pytest.fixture
-def osv():
-    """The address of a service that speaks OSV's protocol and knows of one vulnerability."""
+@contextmanager
+def service(answer, status=200):
+    """Yield the address of a service that speaks OSV's protocol; ``answer`` makes its answer from a package's name."""
 
     class Service(BaseHTTPRequestHandler):
         def do_POST(self):
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            answer = {"vulns": [KNOWN]} if asked["package"]["name"] == "requests" else {}
-            self.send_response(200)
+            self.send_response(status)
             self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
+            self.wfile.write(answer(asked["package"]["name"]).encode())
 
         def log_message(self, *_):
             """Say nothing."""
 
     with served(Service) as host:
         yield f"http://{host}/v1/query"
+
+
+@pytest.fixture
+def osv():
+    """The address of a service that knows of one vulnerability."""
+    with service(lambda name: json.dumps({"vulns": [KNOWN]} if name == "requests" else {})) as address:
+        yield address
 
 
 @pytest.fixture
@@ -111,8 +125,55 @@ def test_a_known_vulnerability_is_an_error_unless_it_is_accepted(osv, requiremen
 
 
 def test_without_the_service_nothing_fails_and_it_is_said(requirements):
-    """A build on a machine without a network goes on."""
-    done = run("vulnerabilities.py", "--osv-url", "http://127.0.0.1:9", requirements)
+    """A build on a machine without a network goes on, unless everything has to be checked."""
+    done = run("vulnerabilities.py", "--osv-url", NOBODY, requirements)
     assert (done.returncode, done.stdout) == (0, "")
     assert "WARNING: vulnerabilities were NOT checked: " in done.stderr
     assert "Connection refused" in done.stderr
+    done = run("vulnerabilities.py", "--osv-url", NOBODY, requirements, AUDIT_REQUIRED="1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.search(r"^error: vulnerabilities were NOT checked: .*\(AUDIT_REQUIRED is 1\)$", done.stderr, re.MULTILINE)
+
+
+def test_a_service_out_of_order_is_none(requirements):
+    with service(lambda _: "", status=503) as address:
+        done = run("vulnerabilities.py", "--osv-url", address, requirements)
+    assert done.returncode == 0
+    assert "WARNING: vulnerabilities were NOT checked: requests.exceptions.HTTPError: 503" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"can't be read; make them anew: make lock.*invalid requirements input"),
+        ("requests==2.19.0\n", r"can't be read; .*requests==2.19.0 does not contain a hash"),
+        ("requests === = 1\n", r"can't be read; .*invalid specifier at line 1"),
+        ("# nothing\n", r"no package is pinned in .*requirements.txt. Make it anew: make lock"),
+    ],
+    ids=["missing", "without hashes", "malformed", "empty"],
+)
+def test_a_lock_file_that_cannot_be_checked_is_an_error(requirements, content, message):
+    """With or without a network."""
+    requirements.unlink()
+    if content is not None:
+        requirements.write_text(content)
+    done = run("vulnerabilities.py", "--osv-url", NOBODY, requirements)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.search(rf"^error: .*{message}", done.stderr, re.DOTALL)
+
+
+def test_an_answer_that_pip_audit_does_not_understand_is_an_error(requirements):
+    """It isn't taken for a service that can't be reached."""
+    with service(lambda _: '{"vulns": 7}') as address:
+        done = run("vulnerabilities.py", "--osv-url", address, requirements)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: pip-audit failed and said:\n")
+    assert "TypeError" in done.stderr
+
+
+def test_make_lock_renews_whatever_is_audited():
+    """And every lock file that there is."""
+    recipe = (ROOT / "Makefile").read_text().partition("\nlock:")[2]
+    renewed = {ROOT / name for name in re.findall(r" -o (\S+)", recipe)}
+    assert renewed == {*(ROOT / "requirements").glob("*.txt"), ROOT / "deploy" / "requirements.txt"}
+    assert set(vulnerabilities.LOCKS) <= renewed

@@ -23,6 +23,20 @@ def test_help_lists_every_target():
     assert [line.split(" — ")[0] for line in shown.splitlines()] == targets
 
 
+def test_every_test_that_kills_is_among_test_faults():
+    """Where KILLS says how often, `make test-faults` raises it."""
+    recipe = (ROOT / "Makefile").read_text().partition("\ntest-faults:")[2].partition("\n\n")[0]
+    named = [ROOT / word for word in re.findall(r"tests/\S+", recipe)]
+    killing = [
+        path
+        for path in (ROOT / "tests").rglob("*.py")
+        if re.search(r"^KILLS = .*environ", path.read_text(), re.MULTILINE)
+    ]
+    assert len(killing) >= 6
+    assert [path for path in killing if not any(path.is_relative_to(one) for one in named)] == []
+    assert [path for path in named if not path.exists()] == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_demo_on_a_fresh_copy(tmp_path):

@@ -1,3 +1,4 @@
+import os
 import random
 import re
 import subprocess
@@ -21,7 +22,8 @@ from beauty_mlflow.features.activations import Versions, is_stored, keep_version
 from beauty_mlflow.features.boundaries import trunk_below
 from beauty_mlflow.features.trunk import View
 
-KILLS = 3
+KILLS = int(os.environ.get("KILLS", "5"))
+MOST_IN_A_ROW = 3  # kills before the pass is finished
 
 
 @pytest.fixture
@@ -137,30 +139,38 @@ def test_a_picture_that_broke_is_named(make_trunk, versions, keep):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_killed_pass_goes_on_and_ends_with_the_same_bytes(make_pictures, tmp_path):
     """SIGKILL at random moments: each time what is on disk is kept, and the end is that of a pass left in peace."""
-    pictures = make_pictures(300)
+    pictures = make_pictures(500)
     seed = time.time_ns() % 2**32
     moments = random.Random(seed)
     print(f"seed {seed}")  # noqa: T201 - pytest shows it where the test fails
     command = [sys.executable, str(Path(__file__).with_name("worker.py")), str(pictures.folder)]
-    starts = []
-    for kill in range(KILLS):
-        worker = subprocess.Popen(
-            [*command, tmp_path / "killed"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        lines = [worker.stdout.readline() for _ in range(1 + moments.randint(1, 3))]
-        time.sleep(moments.uniform(0, 0.05))
-        worker.kill()
-        _, errors = worker.communicate()
-        assert worker.returncode == -9, f"kill {kill} came too late: {lines} {errors}"
-        starts.append(int(lines[0]))
-    ends = []
-    for folder in ("killed", "peace"):
-        done = subprocess.run([*command, tmp_path / folder], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        starts.append(int(done.stdout.split()[0]))
-        ends.append(re.findall("^digests (.*)$", done.stdout, re.MULTILINE))
-    assert starts == [*sorted(starts[:-1]), 0]
-    assert starts[-2] > 0
-    assert ends[0] == ends[1] != []
+    nothing, peace = left_in_peace([*command, tmp_path / "peace"])
+    assert nothing == 0
+    for before in range(0, KILLS, MOST_IN_A_ROW):
+        again = [*command, tmp_path / f"killed-{before}"]
+        starts = [killed(again, moments) for _ in range(min(MOST_IN_A_ROW, KILLS - before))]
+        start, digests = left_in_peace(again)
+        assert starts == sorted(starts)
+        assert start >= max(*starts, 1)
+        assert digests == peace
+
+
+def killed(command, moments):
+    """The row at which a pass begins that is killed after some batches."""
+    worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines = [worker.stdout.readline() for _ in range(1 + moments.randint(1, 3))]
+    time.sleep(moments.uniform(0, 0.05))
+    worker.kill()
+    _, errors = worker.communicate()
+    assert worker.returncode == -9, f"the kill came too late: {lines} {errors}"
+    return int(lines[0])
+
+
+def left_in_peace(command):
+    """The row at which a pass begins, and the digests of what it has kept."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout.split()[0]), re.search("^digests (.*)$", done.stdout, re.MULTILINE)[1]
