@@ -72,7 +72,7 @@ class Turn:
     peak_bytes: int
     disk_bytes: int
     result: Any
-    cpu_seconds: float = 0.0
+    cpu_seconds: float
 
 
 def facts() -> dict[str, Any]:
@@ -148,7 +148,7 @@ def run_once(contestant: Contestant, stem: Path) -> Turn:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
         raise BenchmarkError(f"{contestant.name} ended with status {process.returncode}; {log} ends with:\n{last}")
     found = json.loads(result.read_text()) if result.is_file() else None
-    return Turn(seconds, usage.ru_maxrss * MAXRSS_UNIT, _size(stem), found)
+    return Turn(seconds, usage.ru_maxrss * MAXRSS_UNIT, _size(stem), found, usage.ru_utime + usage.ru_stime)
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:

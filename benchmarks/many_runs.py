@@ -11,8 +11,11 @@ start of a process isn't in it, nor evaluating, as the promoted models' answers 
 in the store. A promotion is asked for as a dry run: a real one on a server waits another 3 seconds, whatever the
 store holds, to be sure that nobody else is promoting.
 
-`compare, all` reads every training that there is; its time grows with them, and most of it is MLflow's: `reading all
-runs` is what its client takes to hand the same runs over.
+An answer may take 2 seconds at best and leave the process at most 20 MB larger after the last turn than after the
+first; ends with status 1 where one isn't within. Two limits are wider, as docs/production.md says: comparing more than
+20 runs may take as long as reading them does, and the first comparison of a process may leave 60 MB. `compare, all`
+reads every training that there is; its time grows with them, and most of it is MLflow's: `reading all runs` is what its
+client takes to hand the same runs over.
 """
 
 import argparse
@@ -47,7 +50,10 @@ RUNS, QUICK_RUNS = 10_000, 400
 STORES = ("sqlite", "server", "postgresql")
 LIMIT_SECONDS = 2.0
 LIMIT_MB = 20.0  # a process's memory may grow by from the first counted turn to the last
-WHOLE = ("compare, all", "reading all runs")  # which no limit is set for
+WHOLE = ("compare, all", "reading all runs")  # asked once, and no limit is set for them
+FEW, SWEEP, LATEST = "compare, 20 runs", f"compare, a sweep's {TRIALS} trials", "compare, the latest 500"
+LIMITS_SECONDS = dict.fromkeys((SWEEP, LATEST), float("inf"))  # the others' is LIMIT_SECONDS
+LIMITS_MB = {FEW: 60.0}  # the others' is LIMIT_MB
 MEGABYTE = 1e6
 
 
@@ -92,9 +98,9 @@ def questions(filled: Filled) -> dict[str, Callable[[], object]]:
         "promotions": lambda: promotions(Promotions()),
         "promote": lambda: _promote(dry),
         "promote, of a sweep": lambda: _promote(of_sweep),
-        "compare, 20 runs": lambda: compare(Compare(runs=",".join(filled.some))),
-        f"compare, a sweep's {TRIALS} trials": lambda: compare(Compare(runs=filled.sweep)),
-        "compare, the latest 500": lambda: compare(Compare()),
+        FEW: lambda: compare(Compare(runs=",".join(filled.some))),
+        SWEEP: lambda: compare(Compare(runs=filled.sweep)),
+        LATEST: lambda: compare(Compare()),
         "compare, all": lambda: compare(Compare(latest=0)),
         "reading all runs": lambda: sum(1 for _ in find_runs(store, everywhere, {})),
     }
@@ -125,7 +131,7 @@ def _promote(parameters: Promote) -> None:
 
 
 def main() -> None:
-    """Fill each store, ask, print a table a store and write JSON."""
+    """Fill each store, ask, print a table a store and write JSON; status 1 where an answer isn't within its limits."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=0, help=f"in a store; {RUNS}, or {QUICK_RUNS} with --quick")
     parser.add_argument("--stores", nargs="+", choices=STORES, default=[])
@@ -136,6 +142,7 @@ def main() -> None:
     count = given.runs or (QUICK_RUNS if given.quick else RUNS)
     stores = given.stores or (["sqlite"] if given.quick else installed(STORES))
     report: dict[str, Any] = {"machine": facts(), "runs": count, "stores": {}}
+    wrong = []
     for kind in stores:
         with tempfile.TemporaryDirectory() as folder, opened(kind, Path(folder)) as place:
             begun = time.perf_counter()
@@ -148,18 +155,32 @@ def main() -> None:
         print(f"\n{kind}, {count} runs, {filled.trainings} of them trainings\n\n{_table(answers)}", flush=True)
         if given.json:
             write_json(given.json, report)
+        wrong += [f"{kind}: {problem}" for name, found in answers.items() for problem in beyond(name, found)]
+    if wrong:
+        sys.exit("\n".join(["error: not within the limits:", *wrong]))
+
+
+def beyond(name: str, found: Mapping[str, float]) -> list[str]:
+    """Return by what an answer isn't within its limits, a sentence each."""
+    if name in WHOLE:
+        return []
+    seconds, megabytes = LIMITS_SECONDS.get(name, LIMIT_SECONDS), LIMITS_MB.get(name, LIMIT_MB)
+    wrong = []
+    if found["best"] > seconds:
+        wrong.append(f"{name}: took {found['best']:.2f} s at best; expected at most {seconds:g}")
+    if found["grew_by_MB"] > megabytes:
+        wrong.append(f"{name}: memory grew by {found['grew_by_MB']:.0f} MB; expected at most {megabytes:g}")
+    return wrong
 
 
 def _table(answers: Mapping[str, Mapping[str, float]]) -> str:
     header = ["asked", "best s", "worst s", "processor s", "memory grew by, MB", "within"]
-    return table(
-        header,
-        [[name, *found.values(), "" if name in WHOLE else _within(found)] for name, found in answers.items()],
-    )
+    rows = [[name, *found.values(), _within(name, found)] for name, found in answers.items()]
+    return table(header, rows)
 
 
-def _within(found: Mapping[str, float]) -> str:
-    return "yes" if found["best"] < LIMIT_SECONDS and found["grew_by_MB"] < LIMIT_MB else "NO"
+def _within(name: str, found: Mapping[str, float]) -> str:
+    return "" if name in WHOLE else "NO" if beyond(name, found) else "yes"
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def test_both_commands_are_measured(tmp_path, benchmarks):
         ("split", 240),
         ("finetune", 240),
     ]
-    assert all(row["seconds"] > 0 and row["peak_MB"] > 10 for row in result["rows"])
+    assert all(row["seconds"] > 0 and row["cpu_seconds"] > 0 and row["peak_MB"] > 10 for row in result["rows"])
     assert all(row["cache_MB"] > 0.1 for row in result["rows"] if row["command"] == "finetune")
     assert result["split"]["memory_ratio"] > 0
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]

@@ -38,7 +38,10 @@ def test_contestants_take_turns(machine, tmp_path):
         "A": [["A", []], ["A", []]],
         "B": [["B", []], ["B", []]],
     }
-    assert all(turn.seconds > 0 and turn.peak_bytes > 1e6 for found in turns.values() for turn in found)
+    for turn in (turn for found in turns.values() for turn in found):
+        assert turn.seconds > 0
+        assert turn.cpu_seconds > 0
+        assert turn.peak_bytes > 1e6
 
 
 def test_a_failure_ends_with_the_log(machine, tmp_path):
@@ -52,6 +55,14 @@ def test_an_old_result_is_not_taken_for_a_new_one(machine, tmp_path):
     """What an earlier run left under the same name is gone before the turn begins."""
     (tmp_path / "A-1.json").write_text('"old"')
     assert machine.run_once(contestant(machine, "A", ""), tmp_path / "A-1").result is None
+
+
+def test_processor_seconds_are_those_of_all_its_processes(machine, tmp_path):
+    """Not of the time that it sleeps."""
+    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    command = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {busy!r}]); time.sleep(0.5)"
+    turn = machine.run_once(contestant(machine, "A", command), tmp_path / "A-1")
+    assert 0.3 < turn.cpu_seconds < turn.seconds
 
 
 def test_memory_is_the_contestants_own(machine, tmp_path):

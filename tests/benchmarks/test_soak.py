@@ -1,6 +1,8 @@
 """The soak sees what is lost, doubled or wrong, and what grows; in short form it finds nothing."""
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -59,21 +61,44 @@ def test_another_value_is_found(soak, written, monkeypatch):
     assert "accuracy has 3 values at 3 steps, not each of 3 as logged" in sentence
 
 
+def test_missing_system_metrics_are_found(soak, written):
+    """None of them was sampled: a sentence for each."""
+    uri, _ = written
+    with contextlib.closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as store, store:
+        for table in ("metrics", "latest_metrics"):
+            store.execute(f"DELETE FROM {table} WHERE key LIKE 'system/%'")  # noqa: S608 - our own words
+    found = soak.missing(uri, soak.Size(1, 1, 3))
+    assert "run 0 0: system/cpu_utilization_percentage has the steps []" in found
+    assert len(found) == len(soak.sampled()) == 8
+
+
 def test_what_grows_is_found(soak):
     """Memory, open files, threads and connections beyond their bounds, from the first quarter to the last."""
+    size = soak.Size(writers=4, runs=8, epochs=1000)
     stock = soak.Stock(100.0, 10, 5, 2)
     within = soak.Stock(129.0, 11, 6, 3)
-    assert soak.grown({"writer 0": [stock, replace(stock, files=99), within]}, 4) == []
+    assert soak.grown({"writer 0": [stock, replace(stock, files=99), within]}, size) == []
     last = soak.Stock(131.0, 12, 7, 4)
-    assert soak.grown({"writer 0": [stock, last]}, 4) == [
+    assert soak.grown({"writer 0": [stock, last]}, size) == [
         "writer 0: memory grew from 100 to 131 MB",
         "writer 0: files grew from 10 to 12",
         "writer 0: threads grew from 5 to 7",
         "writer 0: connections grew from 2 to 4",
     ]
-    assert soak.grown({"server's process 0": [stock, replace(last, memory_MB=100.0)]}, 4) == []
-    assert soak.grown({"server's process 0": [stock, replace(stock, threads=10)]}, 4) == [
+    assert soak.grown({"server's process 0": [stock, replace(last, memory_MB=100.0)]}, size) == []
+    assert soak.grown({"server's process 0": [stock, replace(stock, threads=10)]}, size) == [
         "server's process 0: threads grew from 5 to 10"
+    ]
+
+
+@pytest.mark.parametrize("runs", [4, 8, 100])
+def test_a_leak_is_found_however_many_runs_there_are(soak, runs):
+    """Ten megabytes a run of a writer, after the first quarter."""
+    size = soak.Size(writers=4, runs=runs, epochs=50)
+    first = soak.Stock(100.0, 10, 5, 2)
+    last = replace(first, memory_MB=100.0 + 10 * size.later_runs)
+    assert soak.grown({"writer 0": [first, last]}, size) == [
+        f"writer 0: memory grew from 100 to {last.memory_MB:.0f} MB"
     ]
 
 
