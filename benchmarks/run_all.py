@@ -75,7 +75,7 @@ BENCHMARKS = (
     ),
     Benchmark("warping", "warping.py", "", "--size 96 --pictures 8 --turns 1"),
     Benchmark("growth", "growth.py", "", "--counts 200 400"),
-    Benchmark("overhead", "overhead.py", "", ""),
+    Benchmark("overhead", "overhead.py", "", "--turns 3"),
     Benchmark("many_runs", "many_runs.py", "", "--quick"),
     Benchmark("outage", "outage.py", "", "--epochs 3 --turns 1"),
     Benchmark("search_efficiency", "search_efficiency.py", "--tasks 200", "--tasks 1 --sides defaults"),
