@@ -13,7 +13,7 @@ def run(parameters: Reference) -> Summary:
     from beauty_mlflow.jobs.importing import ABOUT, TITLE, as_runs
     from beauty_mlflow.jobs.opening import say_notes
     from beauty_mlflow.jobs.projects import in_project_run
-    from beauty_mlflow.tracking.experiments import introduce, page_of
+    from beauty_mlflow.tracking.experiments import introduce
     from beauty_mlflow.tracking.finding import REFERENCE
     from beauty_mlflow.tracking.imports import import_runs
     from beauty_mlflow.tracking.store import connect
@@ -23,7 +23,7 @@ def run(parameters: Reference) -> Summary:
         say_notes(store.run_notes)
         introduce(store, TITLE, ABOUT)
         runs = published_runs()
-        made = import_runs(store, as_runs(runs, page_of(store.experiment_id)))
+        made = import_runs(store, as_runs(runs, f"#/experiments/{store.experiment_id}/runs"))
         return [
             ("experiment", f"{store.experiment} ({store.experiment_id})"),
             ("runs made", len(made)),
