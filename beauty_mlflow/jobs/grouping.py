@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.data.duplicates.copies import units_of
 from beauty_mlflow.data.sources.locations import locate
 from beauty_mlflow.data.splits.grouping import group_split
 from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
 from beauty_mlflow.data.splits.outputs import check_output, writing
-from beauty_mlflow.data.splits.verifying import verify_pictures
 from beauty_mlflow.errors import DataError, did_you_mean
 from beauty_mlflow.evaluation.grouping.constraints import read_constraints
 from beauty_mlflow.evaluation.grouping.finding import check_reachable, find_groups
@@ -21,7 +20,7 @@ from beauty_mlflow.evaluation.grouping.writing import is_groups_file, write_grou
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.jobs.asking import ask
 from beauty_mlflow.jobs.calibrating import Calibration
-from beauty_mlflow.jobs.evaluating import own_split
+from beauty_mlflow.jobs.evaluating import own_split, verify_part
 from beauty_mlflow.jobs.group import Group
 from beauty_mlflow.jobs.grouping_report import log_grouping, notes_of, worth_of
 from beauty_mlflow.jobs.measuring import copies_in, count_shared
@@ -29,7 +28,6 @@ from beauty_mlflow.jobs.opening import say_notes, split_counts
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.projects import in_project_run
 from beauty_mlflow.serving.package import read_description
-from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.models import fetch_model, locate_model, training_run_of
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store, connect
@@ -71,7 +69,7 @@ def group_by_confusion(parameters: Group) -> Summary:
         apart = constraints.apart(subject.own.classes)
         check_reachable(apart, parameters.classes)
         table = _predict(parameters, subject)
-        grouping = find_groups(table, apart, parameters.classes)
+        grouping = find_groups(table, apart, parameters.classes, _things(subject.own))
         grouped, notes = group_split(subject.split, grouping.groups)
         say_notes([*notes, *notes_of(grouping, constraints)])
         with writing(out):
@@ -155,11 +153,15 @@ def _require_unseen_test(split: Split, own: Split) -> None:
         )
 
 
+def _things(own: Split) -> list[list[int]]:
+    """Return the rows of the part that show one thing, whether the split kept them together or not."""
+    return units_of(own.rows(PART).reset_index(drop=True), ["duplicate_group", "product"])
+
+
 def _predict(parameters: Group, subject: _Subject) -> PredictionTable:
     """Return the model's answers for the validation part of its own split, as it serves them."""
     own = subject.own
-    manifest = Path(f"run {subject.training.run_id}'s {names.MANIFEST}")
-    verify_pictures(manifest, own.folder, own.rows(PART), console_progress)
+    verify_part(subject.training, own, PART)
     say_notes(copies_in(own, PART))
     package = fetch_model(subject.store, parameters.model)
     description = read_description(package)

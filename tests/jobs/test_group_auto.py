@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -89,6 +90,19 @@ def test_only_validation_pictures_are_read(local_store, tiny, pictures, tmp_path
     with pytest.raises(ManifestError, match=f"1 of the .* pictures of run {trained}'s split/manifest.csv don't fit it"):
         group(auto(tmp_path, trained))
     assert files(tmp_path) == written
+
+
+@pytest.mark.slow
+def test_the_halves_keep_a_products_pictures_together(local_store, tiny, tmp_path):
+    """As the manifest names products: with one in all the pictures there is no other half to judge by."""
+    assert "accuracy by halves" in dict(group(auto(tmp_path, train_on(tiny, ""))))
+    assert "accuracy by halves" not in dict(group(auto(tmp_path, train_on(tiny, "a box"))))
+
+
+def train_on(tiny, product):
+    split = read_split(Path(tiny["data"]))
+    write_split(replace(split, table=split.table.assign(product=product)), Path(tiny["data"]))
+    return dict(finetune(Finetune.parse({**tiny, "epochs": "1"})))["run_id"]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """From predictions to groups, and what they are worth."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,8 @@ from beauty_mlflow.evaluation.predictions import PredictionTable
 
 FEWEST = 2
 
+_Rows = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, eq=False)
 class Grouping:
@@ -32,8 +35,8 @@ class Grouping:
         lengths: float64 [len(steps) + 1], the description's length after each step, in nats.
         hits: int64 [len(steps) + 1], right answers after each step, probabilities being summed.
         at_random: int64 [repetitions, len(steps) + 1], the same with random groups of the same sizes.
-        halves: Right answers where each half of the pictures is judged with as many groups found from the other half;
-            None where a half has no picture.
+        halves: Right answers where each half of the pictures is judged with as many groups found from the other half,
+            which shows other things; None where a half has no picture.
     """
 
     table: PredictionTable
@@ -114,13 +117,14 @@ def check_reachable(apart: Apart, classes: int) -> None:
         )
 
 
-def find_groups(table: PredictionTable, apart: Apart, classes: int) -> Grouping:
+def find_groups(table: PredictionTable, apart: Apart, classes: int, units: Sequence[Sequence[int]] = ()) -> Grouping:
     """Merge the classes that a model confuses.
 
     Args:
         table: Its predictions for the validation pictures, never the test's: the groups are chosen by them.
         apart: [n, n], which classes may not be in one group.
         classes: How many are to be left; 0 is the number with the shortest description (see ``criterion``).
+        units: Rows whose pictures show one thing, copies or those of one product; a row in none is a thing by itself.
 
     Raises:
         DataError: So many can't be reached; or, with 0, no grouping describes the wrong answers better than none.
@@ -132,7 +136,7 @@ def find_groups(table: PredictionTable, apart: Apart, classes: int) -> Grouping:
     lengths = description_lengths(counts, steps)
     taken = n - classes if classes else _shortest(lengths, steps)
     hits = hits_after(table, steps)
-    halves = _hits_of_halves(table, apart, n - taken)
+    halves = _hits_of_halves(table, _halves(table, units), apart, n - taken)
     return Grouping(table, steps, taken, lengths, hits, hits_at_random(table, steps), halves)
 
 
@@ -147,9 +151,9 @@ def _shortest(lengths: Lengths, steps: Sequence[Merge]) -> int:
     return found
 
 
-def _hits_of_halves(table: PredictionTable, apart: Apart, classes: int) -> int | None:
+def _hits_of_halves(table: PredictionTable, halves: tuple[_Rows, _Rows], apart: Apart, classes: int) -> int | None:
     """Judge each half with groups from the other, which they were therefore not chosen by."""
-    first, second = _halves(table)
+    first, second = halves
     if not len(first) or not len(second):
         return None
     hits = 0
@@ -159,17 +163,28 @@ def _hits_of_halves(table: PredictionTable, apart: Apart, classes: int) -> int |
     return hits
 
 
-def _halves(table: PredictionTable) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the rows of both halves: each class is cut once, by path, so that pictures of one thing stay together."""
-    first: list[int] = []
+def _halves(table: PredictionTable, units: Sequence[Sequence[int]]) -> tuple[_Rows, _Rows]:
+    """Return the rows of both halves: each class is cut by path, as nearly in half as its units let it be.
+
+    A unit goes to one half whole. Pictures of which nobody has said that they show one thing stand together by path.
+    """
+    unit_of = np.arange(len(table))
+    for unit in units:
+        unit_of[list(unit)] = unit[0]
+    is_first: dict[int, bool] = {}
     for label in range(len(table.classes)):
         rows = sorted(np.flatnonzero(table.true == label).tolist(), key=lambda row: table.paths[row])
-        first += rows[: (len(rows) + label % 2) // 2]
-    chosen = np.zeros(len(table), np.bool_)
-    chosen[first] = True
+        wanted = (len(rows) + label % 2) // 2
+        sizes = Counter(unit_of[rows].tolist())  # in the order of the paths
+        taken = sum(size for unit, size in sizes.items() if is_first.get(unit))
+        for unit, size in sizes.items():
+            if unit not in is_first:
+                is_first[unit] = taken + size / 2 <= wanted
+                taken += size * is_first[unit]
+    chosen = np.array([is_first[unit] for unit in unit_of.tolist()])
     return np.flatnonzero(chosen), np.flatnonzero(~chosen)
 
 
-def _rows(table: PredictionTable, rows: npt.NDArray[np.int64]) -> PredictionTable:
+def _rows(table: PredictionTable, rows: _Rows) -> PredictionTable:
     paths = tuple(table.paths[row] for row in rows)
     return PredictionTable(paths, table.true[rows], table.probabilities[rows], table.classes)

@@ -4,6 +4,7 @@ import pytest
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.evaluation.grouping.constraints import Constraints
 from beauty_mlflow.evaluation.grouping.finding import check_reachable, find_groups
+from beauty_mlflow.evaluation.predictions import PredictionTable
 
 PLANTED = [label // 3 for label in range(30)]
 
@@ -107,3 +108,32 @@ def test_nothing_to_merge():
         check_reachable(free(2), 0)
     with pytest.raises(DataError, match="nothing can be merged: the model has 5 classes"):
         check_reachable(~np.eye(5, dtype=np.bool_), 0)
+
+
+def test_a_half_isnt_judged_by_other_pictures_of_its_own_things():
+    """Front and back of a thing, far apart by path, are mistaken alike: in both halves they would make noise a pattern.
+
+    Where nobody says what shows one thing, the halves flatter as much as the whole.
+    """
+    random = np.random.default_rng(0)
+    true = np.arange(30).repeat(6)
+    wrong = (true + random.integers(1, 30, len(true))) % 30
+    predicted = np.where(random.random(len(true)) < 0.6, true, wrong)
+    rows = np.full((2 * len(true), 30), 0.3 / 29, np.float32)
+    rows[np.arange(2 * len(true)), np.tile(predicted, 2)] = 0.7
+    paths = tuple(f"{label}/{side}_{thing:03d}.jpg" for side in ("back", "front") for thing, label in enumerate(true))
+    names = tuple(f"class{label:02d}" for label in range(30))
+    table = PredictionTable(paths, np.tile(true, 2).astype(np.int32), rows, names)
+    both_sides = [[thing, len(true) + thing] for thing in range(len(true))]
+    alone, together = (find_groups(table, free(30), 12, units) for units in ([], both_sides))
+    at_random = alone.random_hits.mean()
+    assert (alone.halves - at_random) / len(table) > 0.1
+    assert (together.halves - at_random) / len(table) < 0.03
+
+
+def test_one_thing_in_all_the_pictures_leaves_no_half_to_judge_by(table_of):
+    """One in some of them does, though it has pictures in all classes."""
+    counts = 6 * np.eye(3, dtype=np.int64) + 2
+    every = table_of(counts)
+    assert find_groups(every, free(3), 2, [list(range(len(every)))]).halves is None
+    assert find_groups(every, free(3), 2, [list(range(5, 30))]).halves is not None
