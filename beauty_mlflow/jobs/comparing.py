@@ -47,6 +47,7 @@ TABLE = "runs.csv"
 DRAWN = "points.csv"
 PRINTED, SHOWN = 40, 500  # lines of the table, on a terminal and in the page
 FIGURES = 12  # of a kind
+LINKED = 10  # figures, and trainings, in the run's description, which holds 8,000 characters
 _NO_PAIR = (
     "No figure of all classes against groups: no training on groups (beauty group) has one on all classes beside it, "
     "at a depth (blocks), of the same pictures and labels, network, initial weights, image size and recipe."
@@ -183,15 +184,31 @@ def _log(store: Store, found: Found, comparison: Comparison, folder: Path, param
     with tracked(run, sample=False):
         run.log_parameters(parameters.as_text())
         run.set_tags({names.COMPARES: str(len(comparison.compared))})
-        drawn = ", ".join(f"`{FOLDER}/{chart.name}.png`" for chart in comparison.charts) or "none"
-        absent = "\n".join(f"- {sentence}" for sentence in comparison.absent)
-        words = f"Compares {comparison.title}: `{FOLDER}/{PAGE}` among its artifacts. Figures: {drawn}.\n\n{absent}"
-        run.describe(words, parameters.command())
+        run.describe(_describe(run, found, comparison), parameters.command())
         run.log_folder(folder, FOLDER)
         if parameters.out:
             with writing(Path(parameters.out)):
                 folder.rename(parameters.out)
     return run
+
+
+def _describe(run: Run, found: Found, comparison: Comparison) -> str:
+    """Say what is compared, with links to the page, to the figures and to the best trainings, and what isn't shown."""
+    page = run.link(comparison.title, f"{FOLDER}/{PAGE}")
+    figures = [run.link(f"{chart.name}.png", f"{FOLDER}/{chart.name}.png") for chart in comparison.charts[:LINKED]]
+    best = sorted(comparison.compared, key=lambda one: -one.val_accuracy.value)[:LINKED]
+    runs = {one.run.run_id: one.run for one in found.trainings}
+    trainings = [f"{runs[one.run].link()} ({one.val_accuracy.value:.4f})" for one in best]
+    lines = [
+        f"Compares {page}. Figures: {_listed(figures, len(comparison.charts)) or 'none'}.",
+        f"The trainings, the best on their validation pictures first: {_listed(trainings, len(comparison.compared))}.",
+        "\n".join(f"- {sentence}" for sentence in comparison.absent),
+    ]
+    return "\n\n".join(lines)
+
+
+def _listed(words: Sequence[str], total: int) -> str:
+    return ", ".join([*words, *([f"{total - len(words)} more"] if total > len(words) else [])])
 
 
 def _home(store: Store, found: Found) -> str:

@@ -43,13 +43,18 @@ class Contest:
     uses: int
     notes: list[str]
 
-    def facts(self, name: str) -> list[tuple[str, str]]:
-        """Say who competes on what, as (name, value), for the registered model of that name."""
-        champion = f"{_origin(self.champion)} (version {self.version.number})" if self.champion and self.version else ""
+    def facts(self, name: str, *, linked: bool = False) -> list[tuple[str, str]]:
+        """Say who competes on what, as (name, value), for the registered model of that name.
+
+        ``linked`` gives runs as Markdown that leads to them in MLflow's UI.
+        """
+        champion = "none yet"
+        if self.champion and self.version:
+            champion = f"{_origin(self.champion, linked=linked)} (version {self.version.number})"
         return [
             ("registered model", name),
-            ("candidate", _origin(self.candidate)),
-            ("champion", champion or "none yet"),
+            ("candidate", _origin(self.candidate, linked=linked)),
+            ("champion", champion),
             (
                 "pictures",
                 f"{len(self.rows)} of the test part of {self.split.folder.name} ({self.split.fingerprint[:12]})",
@@ -143,9 +148,10 @@ def _unseen(
     return rows[left], counts, notes
 
 
-def _origin(one: Contender) -> str:
+def _origin(one: Contender, *, linked: bool) -> str:
     if one.training is None:
         return one.uri
     parameters = one.training.parameters()
     known = ", ".join(f"{name}={parameters[name]}" for name in ("network", "blocks") if name in parameters)
-    return f"run {one.training.run_id} ({known})" if known else f"run {one.training.run_id}"
+    run = one.training.link() if linked else f"run {one.training.run_id}"
+    return f"{run} ({known})" if known else run

@@ -77,9 +77,9 @@ def log_grouping(run: Run, grouping: Grouping, training: Run, model: Located, co
     run.log_metrics({f"{names.GROUPING_METRICS}{name}": float(value) for name, value in _figures(grouping).items()})
     if model.model_id:
         run.use_model(model.model_id)
-    run.describe(
-        f"Groups the classes that the model of run {training.run_id} confuses on its validation pictures.", command
-    )
+    figure = run.link("what each merge is worth", f"{names.GROUPS_FOLDER}/{FILE}")
+    whose = f"the model of {training.link()}"
+    run.describe(f"Groups the classes that {whose} confuses on its validation pictures: {figure}.", command)
     with TemporaryDirectory() as folder:
         write_groups(grouping, f"run {training.run_id}", Path(folder) / "groups.yaml")
         draw_grouping(grouping, Path(folder) / FILE)

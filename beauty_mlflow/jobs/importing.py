@@ -18,11 +18,12 @@ from beauty_mlflow.tracking.imports import Imported, Point
 
 SOURCE = "a master's thesis of 2018: 73 categories of hygiene and beauty products"
 FIRST_DAY = datetime(2018, 1, 1, tzinfo=UTC)
+TITLE = "**Imported figures, not runs of this installation**"
 ABOUT = (
-    f"**Imported figures, not runs of this installation.** The 23 trainings of {SOURCE}; 72,880 pictures, with all "
-    "classes (`full`) and with the same pictures in 42 groups of classes (`grouped`), at every depth from the head "
-    "alone to nine blocks, and three networks from scratch. Every epoch is as it was printed.\n\nThe dates are "
-    "invented: the thesis gives durations only, so the runs are laid end to end from 1 January 2018 on.\n\n"
+    f"The 23 trainings of {SOURCE}; 72,880 pictures, with all classes (`full`) and with the same pictures in 42 groups "
+    "of classes (`grouped`), at every depth from the head alone to nine blocks, and three networks from scratch. Every "
+    "epoch is as it was printed.\n\nThe dates are invented: the thesis gives durations only, so the runs are laid end "
+    "to end from 1 January 2018 on.\n\n"
     "`beauty reference` imports them, `beauty compare --experiment beauty-thesis-2018` draws them. `beauty promote` "
     "never looks here by itself."
 )
@@ -50,17 +51,22 @@ _TRANSFER: dict[str, object] = {"weights": "imagenet", "dropout": 0.2, "dense_un
 _INCEPTION, _POOLED, _DENSE = 21_802_784, 2048, 512  # parameters without the top; its output's width; the head's
 
 
-def as_runs(runs: Sequence[PublishedRun]) -> list[Imported]:
-    """Return each training as the tracker takes it, one beginning as the one before ends."""
+def as_runs(runs: Sequence[PublishedRun], page: str) -> list[Imported]:
+    """Return each training as the tracker takes it, one beginning as the one before ends.
+
+    Args:
+        runs: The trainings.
+        page: Where MLflow's UI shows them together.
+    """
     start, found = int(FIRST_DAY.timestamp() * 1000), []
     for run in runs:
         end = start + round(run.ends[-1] * 1000)
-        found.append(_imported(run, start, end))
+        found.append(_imported(run, start, end, page))
         start = end
     return found
 
 
-def _imported(run: PublishedRun, start: int, end: int) -> Imported:
+def _imported(run: PublishedRun, start: int, end: int, page: str) -> Imported:
     from_scratch = run.blocks is None
     return Imported(
         key=run.key,
@@ -74,7 +80,7 @@ def _imported(run: PublishedRun, start: int, end: int) -> Imported:
             names.SOURCE: SOURCE,
             names.RECIPE: "thesis",
             names.WEIGHTS_SOURCE: "random" if from_scratch else "imagenet",
-            names.DESCRIPTION: _describe(run),
+            names.DESCRIPTION: _describe(run, page),
         },
     )
 
@@ -119,7 +125,7 @@ def _with_interval(name: str, accuracy: float, pictures: int) -> dict[str, float
     return {name: accuracy, f"{name}_low": low, f"{name}_high": high}
 
 
-def _describe(run: PublishedRun) -> str:
+def _describe(run: PublishedRun, page: str) -> str:
     classes = CLASSES[run.data]
     kind = f"{classes} classes" if run.data == "full" else f"{classes} groups of classes"
     what = (
@@ -129,8 +135,9 @@ def _describe(run: PublishedRun) -> str:
     )
     test = "" if run.test_accuracy else " The test accuracy of this run was not computed."
     return (
-        f"**Imported figures**, from {SOURCE}. {what}; recipe thesis, at most 100 epochs, on {kind} "
-        f"({TRAIN_PICTURES} / {VAL_PICTURES} / {TEST_PICTURES} pictures: train, val, test).\n\n"
+        f"**Imported figures**, from {SOURCE} ([all its trainings]({page})). {what}; recipe thesis, at "
+        f"most 100 epochs, on {kind} ({TRAIN_PICTURES} / {VAL_PICTURES} / {TEST_PICTURES} pictures: train, val, "
+        "test).\n\n"
         f"As printed: the {len(run.epochs)} epochs, and the kept model's validation accuracy, measured once more after "
         f"the training.{test} The validation figures count {VAL_PICTURES + 1:,} answers, the first picture twice. "
         "Computed from these here: `best_epoch` (lowest val_loss), the 95 % intervals, the number "

@@ -68,7 +68,7 @@ def _act(store: Store, registry: Registry, outcome: Outcome, parameters: Promote
     run = Run.create(store, f"promote {name}", _tags(outcome.contest, outcome.decision, parameters))
     with tracked(run, sample=False):
         run.log_parameters(parameters.as_text())
-        run.describe(describe(name, outcome, dry_run=dry_run), parameters.command())
+        run.describe(describe(run, name, outcome, dry_run=dry_run), parameters.command())
         run.log_metrics(_figures(outcome.decision))
         log_report(run, name, outcome)
         version = None if dry_run else _move(registry, run, outcome.contest, outcome.decision)

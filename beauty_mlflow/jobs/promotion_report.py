@@ -64,12 +64,13 @@ def log_report(run: Run, name: str, outcome: Outcome) -> None:
         run.log_folder(folder, names.PROMOTION_FOLDER)
 
 
-def describe(name: str, outcome: Outcome, *, dry_run: bool) -> str:
-    """Say in a few sentences what was compared and what came out."""
+def describe(run: Run, name: str, outcome: Outcome, *, dry_run: bool) -> str:
+    """Say in a few sentences what was compared and what came out, with links to the runs and to the report."""
     found = "It passed the gate." if outcome.decision.passed else "It didn't pass the gate."
     dry = " A dry run: the registry stayed as it was." if dry_run else ""
-    facts = "; ".join(f"{fact}: {value}" for fact, value in outcome.contest.facts(name))
-    return f"Compares a candidate with the champion of **{name}** ({facts}): {outcome.decision.verdict}. {found}{dry}"
+    facts = "; ".join(f"{fact}: {value}" for fact, value in outcome.contest.facts(name, linked=True))
+    verdict = run.link(outcome.decision.verdict, f"{names.PROMOTION_FOLDER}/report.html")
+    return f"Compares a candidate with the champion of **{name}** ({facts}): {verdict}. {found}{dry}"
 
 
 def _report(name: str, outcome: Outcome) -> Report:

@@ -10,7 +10,7 @@ class Reference(Parameters):
 def run(parameters: Reference) -> Summary:
     """Import what isn't there yet."""
     from beauty_mlflow.data.published import published_runs
-    from beauty_mlflow.jobs.importing import ABOUT, as_runs
+    from beauty_mlflow.jobs.importing import ABOUT, TITLE, as_runs
     from beauty_mlflow.jobs.opening import say_notes
     from beauty_mlflow.jobs.projects import in_project_run
     from beauty_mlflow.tracking.experiments import introduce
@@ -21,9 +21,9 @@ def run(parameters: Reference) -> Summary:
     with in_project_run(parameters) as project:
         store = connect(experiment=REFERENCE)
         say_notes(store.run_notes)
-        introduce(store, ABOUT)
+        introduce(store, TITLE, ABOUT)
         runs = published_runs()
-        made = import_runs(store, as_runs(runs))
+        made = import_runs(store, as_runs(runs, f"#/experiments/{store.experiment_id}/runs"))
         return [
             ("experiment", f"{store.experiment} ({store.experiment_id})"),
             ("runs made", len(made)),

@@ -14,7 +14,7 @@ from beauty_mlflow.jobs.sweep_books import in_words
 from beauty_mlflow.jobs.sweep_confirm import Confirmed
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State
-from beauty_mlflow.search.figures import draw_figures
+from beauty_mlflow.search.figures import PAGE, draw_figures
 from beauty_mlflow.search.studies import best_trials, ranked
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import child_entities
@@ -46,7 +46,7 @@ def report(search: "Search", confirmed: Sequence[Confirmed]) -> Summary:
     say_notes(f"no figure {sentence}" for sentence in left_out)
     best = ranked(search.study)
     if not best:
-        search.run.describe(f"{counts}. No trial came to its end.", search.parameters.command())
+        search.run.describe(f"{counts}. No trial came to its end. {_figures(search)}", search.parameters.command())
         return [("trials", counts), ("best", "none")]
     return [("trials", counts), *_winner(search, confirmed, counts, runs)]
 
@@ -132,17 +132,20 @@ def _winner(search: "Search", confirmed: Sequence[Confirmed], counts: str, runs:
         value = f"{value} in the search, {spread}"
     values = in_words(winner.params)
     link = f"[its run](#/experiments/{search.experiment}/runs/{run})"
+    table = search.run.link(TRIALS, f"{FOLDER}/{TRIALS}")
     then = f"mlflow run . -e evaluate -P model={run}"
-    others = (
-        f" {len(front)} trials are on the Pareto front; see search/trials.csv." if len(search.sweep.metrics) > 1 else ""
-    )
+    others = f" {len(front)} trials are on the Pareto front; see {table}." if len(search.sweep.metrics) > 1 else ""
     search.run.describe(
         f"{search.sweep.description} {counts}. The best: trial {winner.number} ({values}), {value}; {link}.{others}\n\n"
-        f"The figures are in search/search.html under Artifacts. Next: `{then}`",
+        f"{_figures(search)} Next: `{then}`",
         search.parameters.command(),
     )
     _tag_best(search, {BEST_RUN: run, **{f"{_BEST}{name}": str(number) for name, number in winner.params.items()}})
     return [("best", f"trial {winner.number}: {values}"), ("value", value), ("best_run", run), ("next", then)]
+
+
+def _figures(search: "Search") -> str:
+    return f"The figures: {search.run.link(PAGE, f'{FOLDER}/{PAGE}')}."
 
 
 def _tag_best(search: "Search", tags: dict[str, str]) -> None:

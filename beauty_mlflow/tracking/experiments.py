@@ -89,17 +89,18 @@ VIEWS = (
 )
 
 
-def introduce(store: Store, words: str = "") -> None:
+def introduce(store: Store, title: str = "Image classifiers", words: str = "") -> None:
     """Give the store's experiment, where it has none of its own, its words, its kind and its views.
 
     Args:
         store: Where.
-        words: What the experiment is, if it isn't one of trainings made here (Markdown).
+        title: What the experiment is, in the few words before the links to the views: the UI shows one line at first.
+        words: What else is to be said; what each view lists, if it is nothing (both Markdown).
 
     Raises:
         TrackingError: The store refuses or doesn't answer.
     """
-    wanted = {names.DESCRIPTION: words or _words(store.experiment_id), names.EXPERIMENT_KIND: KIND}
+    wanted = {names.DESCRIPTION: _described(store.experiment_id, title, words), names.EXPERIMENT_KIND: KIND}
     wanted |= {f"{names.SHARED_VIEW}{view.key}": view.state for view in VIEWS}
     with translated(f"describe the {store.describe()}"):
         tags = store.client.get_experiment(store.experiment_id).tags
@@ -121,7 +122,7 @@ def page_of(experiment_id: str, view: View = TRAININGS) -> str:
     return f"#/experiments/{experiment_id}/runs?viewStateShareKey={view.key}&workflowType=machine_learning"
 
 
-def _words(experiment_id: str) -> str:
+def _described(experiment_id: str, title: str, words: str) -> str:
     links = " · ".join(f"[{view.title}]({page_of(experiment_id, view)})" for view in VIEWS)
-    lists = [f"- {view.title}: {view.words}." for view in VIEWS]
-    return "\n".join([f"Image classifiers: {links}", "", *lists])
+    lists = "\n".join(f"- {view.title}: {view.words}." for view in VIEWS)
+    return f"{title}: {links}\n\n{words or lists}"

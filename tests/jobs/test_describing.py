@@ -1,0 +1,75 @@
+"""What the runs' descriptions say."""
+
+import re
+import shutil
+from contextlib import suppress
+
+import pytest
+
+from beauty_mlflow.errors import RefusedError
+from beauty_mlflow.jobs.compare import Compare
+from beauty_mlflow.jobs.compare import run as compare
+from beauty_mlflow.jobs.evaluate import Evaluate
+from beauty_mlflow.jobs.evaluate import run as evaluate
+from beauty_mlflow.jobs.group import Group
+from beauty_mlflow.jobs.group import run as group
+from beauty_mlflow.jobs.promote import Promote
+from beauty_mlflow.jobs.promote import run as promote
+from beauty_mlflow.jobs.reference import Reference
+from beauty_mlflow.jobs.reference import run as reference
+from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.experiments import VIEWS, page_of
+from beauty_mlflow.tracking.finding import REFERENCE
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import connect
+
+PLACE = re.compile(r"\]\(#/experiments/(\d+)/runs/([0-9a-f]{32})(?:/artifacts/([^)]+))?\)")
+
+
+def assert_leads_on(run_id):
+    """Assert that a run's description has links, each to a run, or an artifact, that there is."""
+    client = connect().client
+    note = Run.find(connect(), run_id).tags[names.DESCRIPTION]
+    assert "](#/" in note
+    for experiment, other, artifact in PLACE.findall(note):
+        assert client.get_run(other).info.experiment_id == experiment
+        folder = artifact.rpartition("/")[0]
+        assert artifact in {"", *(entry.path for entry in client.list_artifacts(other, folder))}
+    return note
+
+
+@pytest.mark.slow
+def test_each_kind_of_runs_description_leads_on(finetuned, tmp_path, monkeypatch):
+    """To the runs that it is about, and to the pages and figures among its artifacts."""
+    for run in (dict(evaluate(Evaluate(model=finetuned)))["run_id"], dict(compare(Compare()))["run_id"]):
+        assert f"runs/{finetuned})" in assert_leads_on(run)
+    assert_leads_on(finetuned)
+    (tmp_path / "gate.toml").write_text("minimum_pictures = 1\n")
+    with suppress(RefusedError):
+        promote(Promote(candidate=finetuned, name="first", gate=str(tmp_path / "gate.toml")))
+    (promotion,) = connect().client.search_runs([connect().experiment_id], f"tags.{names.PROMOTION} = 'first'")
+    assert f"runs/{finetuned})" in assert_leads_on(promotion.info.run_id)
+    grouping = Run.create(connect(), "group")
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_RUN_ID", grouping.run_id)  # as `mlflow run` does
+        group(Group(groups="auto", model=finetuned, classes=3, out=str(tmp_path / "grouped.csv")))
+    assert f"runs/{finetuned})" in assert_leads_on(grouping.run_id)
+
+
+@pytest.mark.slow
+def test_a_sweeps_description_leads_on(shared_sweep, tmp_path, monkeypatch):
+    """To the trial that won, and to the figures."""
+    shutil.copy(shared_sweep.folder / "mlflow.db", tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    parent = shared_sweep.done.stdout.rpartition("run_id: ")[2].strip()
+    assert "search/search.html)" in assert_leads_on(parent)
+
+
+def test_what_is_imported_leads_to_the_views(local_store):
+    """A training leads to its experiment, and that to each view."""
+    reference(Reference())
+    store = connect(experiment=REFERENCE)
+    words = store.client.get_experiment(store.experiment_id).tags[names.DESCRIPTION]
+    assert all(f"]({page_of(store.experiment_id, view)})" in words.splitlines()[0] for view in VIEWS)
+    one, *_ = store.client.search_runs([store.experiment_id], max_results=1)
+    assert f"](#/experiments/{store.experiment_id}/runs)" in assert_leads_on(one.info.run_id)
