@@ -35,9 +35,8 @@ def draw_chart(chart: Chart, path: Path) -> None:
 
 def _above_notes(figure: Figure, notes: Sequence[str]) -> SubFigure:
     """Write the notes at the bottom, a line each, and return what is above them."""
-    above: SubFigure
-    below: SubFigure
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(_HEIGHT, _NOTE * len(notes)))[:, 0]
+    rows = figure.add_gridspec(2, 1, height_ratios=(_HEIGHT, _NOTE * len(notes)))
+    above, below = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])
     below.text(0.01, 1, "\n".join(notes), fontsize=8, color="dimgray", va="top", **name_style())
     return above
 

@@ -49,7 +49,7 @@ def test_the_notes_stand_below_the_figure(training, depths, tmp_path, monkeypatc
     assert text.x1 <= kept[1].bbox.width
     assert text.y1 <= legend.y0
     heights = [figure.axes[0].get_window_extent().height for figure in kept]
-    assert heights[0] == pytest.approx(heights[1], abs=8)
+    assert heights[0] == pytest.approx(heights[1], abs=10)
 
 
 def test_a_logarithmic_axis(training, tmp_path):
