@@ -4,10 +4,18 @@ import base64
 import hashlib
 
 
-def page_policy(style: str, script: str) -> str:
-    """Return a Content-Security-Policy: only this style and script, known by their hashes, and pictures inside."""
+def page_policy(style: str, script: str, *, drawing: bool = False) -> str:
+    """Return a Content-Security-Policy: only this style and script, known by their hashes, and pictures inside.
+
+    Args:
+        style: The page's.
+        script: The page's; empty where it has none.
+        drawing: Whether the script is one that writes styles of its own and makes pictures to save, as plotly does.
+            Then any style may be in the page; none can fetch anything.
+    """
+    images, styles = ("data: blob:", "'unsafe-inline'") if drawing else ("data:", _source(style))
     return (
-        f"default-src 'none'; img-src data:; style-src {_source(style)}; script-src {_source(script)}; "
+        f"default-src 'none'; img-src {images}; style-src {styles}; script-src {_source(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
 

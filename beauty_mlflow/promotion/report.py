@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from beauty_mlflow.data.page_policy import page_policy
 from beauty_mlflow.promotion.answers import Pair
 from beauty_mlflow.promotion.deciding import Decision
 
@@ -94,9 +95,10 @@ def markdown(report: Report) -> str:
 def page(report: Report) -> str:
     """Return the report as one HTML page, pictures inside."""
     decision, text = report.decision, html.escape
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{text(report.title)}</title>'
     parts = [
-        head,
+        '<!doctype html><html lang="en"><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{page_policy(_STYLE, "")}">',
+        f"<title>{text(report.title)}</title>",
         f"<style>{_STYLE}</style><h1>{text(report.title)}</h1>",
         _rows([], report.facts),
         "<h2>The gate</h2>",

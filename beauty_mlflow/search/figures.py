@@ -9,6 +9,8 @@ from typing import Any
 
 import optuna
 
+from beauty_mlflow import interactive
+from beauty_mlflow.data.page_policy import page_policy
 from beauty_mlflow.files import atomic_path, write_text
 
 PAGE = "search.html"
@@ -65,7 +67,7 @@ def draw_figures(study: Any, metrics: Sequence[str], folder: Path) -> list[str]:
         try:
             with warnings.catch_warnings():  # about what is experimental
                 warnings.simplefilter("ignore")
-                part = _interactive(figure, first=not parts)
+                part = _interactive(figure)
                 _picture(figure, folder / f"{figure.title.lower().replace(': ', '_').replace(' ', '_')}.png")
             parts.append(part)
         except (ValueError, RuntimeError, ImportError, ZeroDivisionError, IndexError, KeyError) as error:
@@ -123,7 +125,7 @@ def _paired(study: Any) -> list[str]:  # noqa: ANN401 - Optuna's
     return sorted(several, key=lambda name: -importance.get(name, 0))[:_MOST_PAIRED]
 
 
-def _interactive(figure: _Figure, *, first: bool) -> str:
+def _interactive(figure: _Figure) -> str:
     drawn = getattr(optuna.visualization, f"plot_{figure.name}")(figure.study, **figure.arguments)
     height = max(480, 220 * len(figure.arguments.get("params", ())))
     drawn.update_layout(title=figure.title, width=None, height=height)
@@ -131,8 +133,7 @@ def _interactive(figure: _Figure, *, first: bool) -> str:
         each(lambda axis: axis.update(exponentformat="power") if axis.type == "log" else None)
     if figure.name == "intermediate_values":
         drawn.update_layout(xaxis_title="Epoch", yaxis_title="Value after it")
-    options = {"responsive": True, "displaylogo": False}
-    return str(drawn.to_html(full_html=False, include_plotlyjs=first, default_height=f"{height}px", config=options))
+    return interactive.element(drawn)
 
 
 def _picture(figure: _Figure, path: Path) -> None:
@@ -208,6 +209,10 @@ def _whole_numbers(axes: Any, parameters: Mapping[str, Any]) -> None:  # noqa: A
 def _page(name: str, parts: Sequence[str], left_out: Sequence[str]) -> str:
     absent = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in left_out)
     note = f"<h2>Left out</h2><ul>{absent}</ul>" if absent else ""
-    head = f'<!doctype html><meta charset="utf-8"><title>{html.escape(name)}</title>'
-    style = "<style>body{font-family:sans-serif;max-width:1100px;margin:1em auto}</style>"
-    return f"{head}{style}<h1>{html.escape(name)}</h1>{''.join(parts)}{note}"
+    style = "body{font-family:sans-serif;max-width:1100px;margin:1em auto}"
+    script = interactive.script() if parts else ""
+    policy = page_policy(style, script, drawing=True)
+    head = f'<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+    title = html.escape(name)
+    body = f"<h1>{title}</h1>{''.join(parts)}{note}<script>{script}</script>"
+    return f"{head}<title>{title}</title><style>{style}</style>{body}"

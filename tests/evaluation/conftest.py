@@ -69,3 +69,20 @@ def make_pictures(tmp_path_factory):
         return Pictures(folder, tuple(paths), np.array(labels, np.int32), keys, names)
 
     return make
+
+
+@pytest.fixture
+def open_artifact(server_uri, new_page, tmp_path):
+    """Log a page to a run of a real server and open it in the UI's viewer; return the UI's page and the frame in it."""
+    import mlflow
+
+    def opened(file, folder):
+        client = mlflow.MlflowClient(server_uri)
+        experiment = client.create_experiment(f"{file.name} of {tmp_path.name}")
+        run = client.create_run(experiment)
+        client.log_artifact(run.info.run_id, str(file), folder)
+        page = new_page(width=1500, height=950)
+        page.goto(f"{server_uri}/#/experiments/{experiment}/runs/{run.info.run_id}/artifacts/{folder}/{file.name}")
+        return page, page.frame_locator("iframe.mlflow-html-iframe, iframe#html")
+
+    return opened

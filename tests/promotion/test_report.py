@@ -1,8 +1,11 @@
+import io
 import re
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from beauty_mlflow.promotion.answers import Answers, Pair
 from beauty_mlflow.promotion.checks import Candidate
@@ -39,6 +42,23 @@ def test_pictures_stand_in_the_page(answers):
     assert 'src="data:image/png;base64,cG5n"' in shown
     assert "a/b.png: cream. Champion: soap; candidate: cream" in shown
     assert "candidate is right" in shown
+
+
+@pytest.mark.system
+def test_in_a_browser(answers, new_page, tmp_path):
+    """Style and pictures are there under the page's policy, and no script would run."""
+    png = io.BytesIO()
+    Image.new("RGB", (20, 10)).save(png, "PNG")
+    text = page(make_report(answers, examples=[Example("a/b.png", "cream", "soap", "cream", png.getvalue())]))
+    (tmp_path / "report.html").write_text(text)
+    shown = new_page()
+    shown.goto((tmp_path / "report.html").as_uri())
+    assert shown.evaluate("document.querySelector('figure img').naturalWidth") == 20
+    assert shown.evaluate("getComputedStyle(document.querySelector('figure')).width") == "160px"
+    assert shown.said == []
+    shown.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.hacked = 1\">')")
+    shown.wait_for_function("() => document.querySelector('body > img').complete")
+    assert shown.evaluate("window.hacked") is None
 
 
 @given(st.text())

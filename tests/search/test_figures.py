@@ -70,6 +70,21 @@ def test_the_page_needs_no_network(usual, tmp_path):
     assert 3_000_000 < len(page) < 10_000_000
 
 
+@pytest.mark.system
+@pytest.mark.slow
+def test_in_a_browser(usual, new_page, tmp_path):
+    """Each figure is drawn under the page's policy, which lets no other script run."""
+    draw_figures(study_of(usual), ["best_val_accuracy"], tmp_path)
+    page = new_page()
+    page.goto((tmp_path / "search.html").as_uri())
+    page.wait_for_function(f"() => document.querySelectorAll('.plotly-graph-div .main-svg .bg').length >= {len(ALL)}")
+    assert page.locator(".js-plotly-plot").count() == len(ALL)
+    assert page.said == []
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.hacked = 1\">')")
+    page.wait_for_function("() => document.querySelector('body > img').complete")
+    assert page.evaluate("window.hacked") is None
+
+
 def test_a_name_is_text(usual, tmp_path):
     """A study called like an element is none."""
     draw_figures(study_of(usual, name="<script>alert(1)</script>"), ["best_val_accuracy"], tmp_path)

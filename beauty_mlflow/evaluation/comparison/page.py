@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from beauty_mlflow import interactive
+from beauty_mlflow.data.page_policy import page_policy
 from beauty_mlflow.evaluation.comparison.charts import Chart, Line
 from beauty_mlflow.evaluation.comparison.pictures import COLOURS
 from beauty_mlflow.evaluation.comparison.table import HEADINGS
@@ -16,6 +18,7 @@ td, th { border: 1px solid #ccc; padding: .2em .5em; text-align: right; white-sp
 th { background: #f3f3f3; } td:nth-child(-n+3), th:nth-child(-n+3) { text-align: left; }
 td:first-child, td:nth-child(2) { white-space: normal; overflow-wrap: anywhere; min-width: 14em; }
 td:last-child { font-family: monospace; }
+.plotly-graph-div { height: 480px; }
 """
 _LEGEND = (
     "Dashed: training, in the kept epoch. Solid: validation, with its 95 % interval. Click a name in a legend to hide "
@@ -43,11 +46,17 @@ class Page:
 
 
 def write_page(page: Page) -> str:
-    """Return the page's HTML; names in it can't become markup or script."""
+    """Return the page's HTML.
+
+    Names in it can't become markup or script, and its policy lets no script run but its own, and nothing be fetched.
+    """
     text = html.escape
+    script = interactive.script() if page.charts else ""
     parts = [
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{text(page.title)}</title>',
-        f"<style>{_STYLE}</style><h1>{text(page.title)}</h1>",
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{page_policy(_STYLE, script, drawing=True)}">',
+        f"<title>{text(page.title)}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{text(page.title)}</h1>",
         f"<p>{_LEGEND}</p>",
         *_charts(page.charts),
     ]
@@ -56,22 +65,14 @@ def write_page(page: Page) -> str:
     parts += ['<h2>Trainings</h2><div class="wide"><table><thead><tr>']
     parts += [*(f'<th scope="col">{heading}</th>' for heading in HEADINGS), "</tr></thead><tbody>"]
     parts += [f"<tr>{''.join(f'<td>{text(cell)}</td>' for cell in row)}</tr>" for row in page.rows]
-    return "\n".join([*parts, "</tbody></table></div></html>"]) + "\n"
+    parts += ["</tbody></table></div>", f"<script>{script}</script>", "</body></html>"]
+    return "\n".join(parts) + "\n"
 
 
 def _charts(charts: Sequence[Chart]) -> Iterator[str]:
-    for number, chart in enumerate(charts):
+    for chart in charts:
         yield f"<h2>{html.escape(chart.title)}</h2>"
-        options = {"responsive": True, "displaylogo": False}
-        yield str(
-            _figure(chart).to_html(
-                full_html=False,
-                include_plotlyjs=not number,
-                default_height="480px",
-                config=options,
-                div_id=f"chart{number}",
-            )
-        )
+        yield interactive.element(_figure(chart))
         yield "".join(f"<p>{html.escape(note)}</p>" for note in chart.notes)
 
 

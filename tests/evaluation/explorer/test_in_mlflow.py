@@ -11,22 +11,14 @@ pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 
 @pytest.fixture
-def viewer(server_uri, new_page, make_pictures, tmp_path):
+def viewer(open_artifact, make_pictures, tmp_path):
     """The artifact viewer with an explorer open in it: the UI's page and the frame."""
-    import mlflow
-
     pictures = make_pictures(classes=("Face_Cream", "Face_Mask", "Lips_Stick"), each=8)
     rows = np.full((24, 3), 0.1, np.float32)
     rows[np.arange(24), np.where(np.arange(24) % 4, pictures.labels, (pictures.labels + 1) % 3)] = 0.8
     table = PredictionTable(pictures.paths, pictures.labels, rows, pictures.classes)
     evaluate(Evaluated(table, pictures.folder, beside=table), tmp_path)
-    client = mlflow.MlflowClient(server_uri)
-    experiment = client.create_experiment(f"explorer of {tmp_path.name}")
-    run = client.create_run(experiment)
-    client.log_artifact(run.info.run_id, str(tmp_path / FILE), "evaluation/test")
-    page = new_page(width=1500, height=950)
-    page.goto(f"{server_uri}/#/experiments/{experiment}/runs/{run.info.run_id}/artifacts/evaluation/test/{FILE}")
-    frame = page.frame_locator("iframe.mlflow-html-iframe, iframe#html")
+    page, frame = open_artifact(tmp_path / FILE, "evaluation/test")
     frame.locator("#body h2").first.wait_for()
     return page, frame
 
