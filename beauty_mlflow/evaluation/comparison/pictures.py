@@ -1,8 +1,11 @@
 """The figures of a comparison as PNG."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from beauty_mlflow.evaluation.comparison.charts import Chart, Line
@@ -14,11 +17,31 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 _LONGEST = 90
 _HALF = 70  # characters of a label that leave room for another one beside it
 _MOST_TICKS = 8
+_HEIGHT = 5.2  # inches
+_NOTE = 0.16  # inches a line
+_MOST_OF_A_NOTE = 3  # lines
 
 
 def draw_chart(chart: Chart, path: Path) -> None:
-    """Draw accuracy and loss beside each other: training dashed, validation solid, intervals as bars."""
-    figure = new_figure(11, 5.2)
+    """Draw accuracy and loss beside each other, the notes below them.
+
+    Training is dashed, validation solid; intervals are bars.
+    """
+    notes = [line for note in chart.notes for line in wrap(readable(note, _MOST_OF_A_NOTE * _LONGEST), _LONGEST)]
+    figure = new_figure(11, _HEIGHT + _NOTE * len(notes))
+    _draw_panels(_above_notes(figure, notes) if notes else figure, chart)
+    save_figure(figure, path)
+
+
+def _above_notes(figure: Figure, notes: Sequence[str]) -> SubFigure:
+    """Write the notes at the bottom, a line each, and return what is above them."""
+    rows = figure.add_gridspec(2, 1, height_ratios=(_HEIGHT, _NOTE * len(notes)))
+    above, below = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])
+    below.text(0.01, 1, "\n".join(notes), fontsize=8, color="dimgray", va="top", **name_style())
+    return above
+
+
+def _draw_panels(figure: Figure | SubFigure, chart: Chart) -> None:
     figure.suptitle(readable(chart.title, _LONGEST), fontsize=11, **name_style())
     for axes, (name, lines) in zip(figure.subplots(1, len(chart.panels)), chart.panels.items(), strict=True):
         axes.set(xlabel=chart.below, ylabel=name)
@@ -31,7 +54,6 @@ def draw_chart(chart: Chart, path: Path) -> None:
     legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
     for text in legend.get_texts():
         text.set(**name_style())
-    save_figure(figure, path)
 
 
 def _draw(axes: Axes, line: Line) -> None:

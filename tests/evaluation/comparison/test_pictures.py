@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from beauty_mlflow.evaluation.comparison import pictures
 from beauty_mlflow.evaluation.comparison.charts import depth_charts, learning_charts
 from beauty_mlflow.evaluation.comparison.compared import Accuracy
 from beauty_mlflow.evaluation.comparison.pictures import COLOURS, draw_chart
@@ -26,6 +27,29 @@ def test_every_series_is_drawn_in_its_colour(depths, tmp_path):
     assert all(coloured(tmp_path / "chart.png", colour) > 200 for colour in COLOURS[:2])
     assert coloured(tmp_path / "chart.png", COLOURS[2]) == 0
     assert (tmp_path / "chart.png").stat().st_size < 200_000
+
+
+def test_the_notes_stand_below_the_figure(training, depths, tmp_path, monkeypatch):
+    """All of them, whole, under the legend; the panels are as large as without."""
+    kept = []
+    monkeypatch.setattr(pictures, "save_figure", lambda figure, _: kept.append(figure))
+    (plain,), (noted,) = depth_charts(depths), depth_charts([*depths, training(2, 0.2)])
+    long = f"Depths without the control, {'a reason of many words ' * 5}: 2."
+    for chart in (plain, replace(noted, notes=[*noted.notes, long])):
+        draw_chart(chart, tmp_path / "chart.png")
+    for figure in kept:
+        figure.draw_without_rendering()
+        figure.draw_without_rendering()
+    (above, below) = kept[1].subfigs
+    text, legend = below.texts[0].get_window_extent(), above.legends[0].get_window_extent()
+    said = " ".join(below.texts[0].get_text().split())
+    assert said == f"{noted.notes[0]} {' '.join(long.split())}"
+    assert "Not drawn, as another training at the same place" in said
+    assert (text.x0, text.y0) >= (0, 0)
+    assert text.x1 <= kept[1].bbox.width
+    assert text.y1 <= legend.y0
+    heights = [figure.axes[0].get_window_extent().height for figure in kept]
+    assert heights[0] == pytest.approx(heights[1], abs=10)
 
 
 def test_a_logarithmic_axis(training, tmp_path):
