@@ -33,7 +33,7 @@ class Sweep(Parameters):
         "local", description="local: each trial a process of this machine; ray: a task of a Ray cluster."
     )
     timeout: float = Field(
-        0, ge=0, allow_inf_nan=False, description="Seconds after which no further trial starts; 0 is the file's."
+        0, ge=0, allow_inf_nan=False, description="Seconds after which no further run starts; 0 is the file's."
     )
     seed: Seed = Field(0, description="Of the sampler and the trials; 0 is the file's.")
 

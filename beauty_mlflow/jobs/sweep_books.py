@@ -47,7 +47,7 @@ class Books:
         then = "is tried again" if again else "is not tried again"
         reason = attempts.why(trial)
         _say(f"trial {trial.number}: {reason}; it {then}")
-        with _tolerant():
+        with tolerant():
             self._close(trial, f"{reason}; it {then}")
         self.log_progress()
 
@@ -55,12 +55,12 @@ class Books:
         """Close the runs of trials that have ended, where that couldn't be done as they died."""
         for trial in self.study.get_trials(deepcopy=False, states=[State.FAIL]):
             if attempts.RUN in trial.user_attrs:
-                with _tolerant():
+                with tolerant():
                     self._close(trial, attempts.why(trial))
 
     def log_progress(self) -> None:
         """Log how many trials have ended, how, and the best value so far."""
-        with self._lock, _tolerant():
+        with self._lock, tolerant():
             trials = attempts.counted(self.study.get_trials(deepcopy=False))
             figures = {name: float(sum(one.state == state for one in trials)) for name, state in PROGRESS.items()}
             best = ranked(self.study)
@@ -83,7 +83,7 @@ class Books:
 
 
 @contextmanager
-def _tolerant() -> Iterator[None]:
+def tolerant() -> Iterator[None]:
     """Say what the tracker refused, and go on."""
     try:
         yield

@@ -1,7 +1,9 @@
 """The best trials once more on other seeds: a single seed rewards luck."""
 
+import itertools
 import statistics
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beauty_mlflow.errors import UnreachableError
+from beauty_mlflow.jobs.sweep_books import tolerant
 from beauty_mlflow.jobs.syncing import send_ended
 from beauty_mlflow.jobs.trial import figures_of
+from beauty_mlflow.search.driver import SIGNALS_MEET
 from beauty_mlflow.search.executors.base import Outcome
 from beauty_mlflow.search.space import by_parameter
 from beauty_mlflow.search.studies import ranked
-from beauty_mlflow.search.sweep_file import Objective
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.finding import child_runs
+from beauty_mlflow.tracking.finding import child_entities, child_runs
+from beauty_mlflow.tracking.runs import Run
 
 if TYPE_CHECKING:
     from beauty_mlflow.jobs.sweeping import Search
@@ -29,7 +33,7 @@ class Confirmed:
     Attributes:
         trial: Its number.
         values: By seed.
-        best_run: The run of the best seed; its model is uploaded for certain.
+        best_run: The run of the best seed, of those that were wanted once as well; its model is uploaded for certain.
     """
 
     trial: int
@@ -48,64 +52,131 @@ class Confirmed:
 
 
 def confirm(search: "Search") -> list[Confirmed]:
-    """Run the best trials again on further seeds, those that are missing; return them, the best mean first.
+    """Run the best trials again on further seeds, those that are missing; return them, the best first.
 
-    Only one process may do this at a time for a study: what it finds RUNNING it takes for dead. A trial none of whose
-    runs comes to its end is left out.
+    Only one process may do this at a time for a study: what it finds RUNNING it takes for dead. Of two trials with as
+    many seeds the better mean is first; fewer seeds come after more, since their mean may be one seed's luck. A trial
+    none of whose runs comes to its end is left out.
     """
     sweep = search.sweep
     best = ranked(search.study)[: sweep.confirm]
     if not best or len(sweep.metrics) > 1:
         return []
-    seeds = range(sweep.seed + 1, sweep.seed + 1 + sweep.confirm_seeds)
+    seeds = _further_seeds(search)
     unfinished = {trial.number: _close_dead(search, trial.number) for trial in best}
     known = {trial.number: _finished(search, trial.number) for trial in best}
-    missing = [(trial, seed) for seed in seeds for trial in best if seed not in known[trial.number]]
+    missing = [
+        _Missing(trial, seed, unfinished[trial.number].get(seed, ""))
+        for seed, trial in itertools.product(seeds, best)
+        if seed not in known[trial.number]
+    ]
     if missing:
-        click.echo(
-            f"confirming the best {_trials(len(best))}: {len(missing)} runs on the seeds {seeds[0]} to {seeds[-1]}",
-            err=True,
-        )
-    with ThreadPoolExecutor(search.executor.slots) as threads:
-        free = list(range(search.executor.slots))
-
-        def run(trial: Any, seed: int) -> Outcome:  # noqa: ANN401 - Optuna's
-            slot = free.pop()
-            try:
-                return _run(search, trial, seed, slot, unfinished[trial.number].get(seed, ""))
-            finally:
-                free.append(slot)
-
-        try:
-            for done in [threads.submit(run, trial, seed) for trial, seed in missing]:
-                done.result()
-        except BaseException:
-            search.executor.stop()
-            threads.shutdown(cancel_futures=True)
-            raise
+        among = ", ".join(map(str, seeds))
+        click.echo(f"confirming the best {_trials(len(best))}: {len(missing)} runs on the seeds {among}", err=True)
+        _run_all(search, missing)
     send_ended(search.store)  # of those that began while the store didn't answer
-    ends = {trial.number: _finished(search, trial.number) for trial in best}
-    for number in (number for number, found in ends.items() if not found):
-        click.echo(f"trial {number}: no run on another seed came to its end; their runs say why", err=True)
-    objective = sweep.objectives[0]
-    confirmed = [_confirmed(number, found, objective) for number, found in ends.items() if found]
-    return sorted(confirmed, key=lambda one: objective.cost(one.mean))
+    confirmed = []
+    for trial in best:
+        _close_dead(search, trial.number)  # where that couldn't be done as they died
+        found = _finished(search, trial.number)
+        values = {seed: found[seed][1] for seed in seeds if seed in found}
+        if len(values) < len(seeds):
+            click.echo(f"WARNING: trial {trial.number}: {len(values)} of {_runs(len(seeds))} came to an end", err=True)
+        if values:
+            best_run, _ = min(found.values(), key=lambda end: sweep.objectives[0].cost(end[1]))
+            confirmed.append(Confirmed(trial.number, values, best_run))
+    return sorted(confirmed, key=lambda one: (-len(one.values), sweep.objectives[0].cost(one.mean)))
 
 
 def _trials(number: int) -> str:
     return "trial" if number == 1 else f"{number} trials"
 
 
-def _run(search: "Search", trial: Any, seed: int, slot: int, unfinished: str) -> Outcome:  # noqa: ANN401 - Optuna's
+def _runs(number: int) -> str:
+    return "1 confirming run" if number == 1 else f"{number} confirming runs"
+
+
+def _further_seeds(search: "Search") -> Sequence[int]:
+    """Return the first seeds that no complete trial was searched with, whichever command of the study's ran it."""
+    complete = child_entities(search.store, search.run, {names.TRIAL_STATE: "COMPLETE"})
+    used = {int(run.data.params["seed"]) for run in complete if names.CONFIRM not in run.data.tags}
+    return list(itertools.islice((seed for seed in itertools.count() if seed not in used), search.sweep.confirm_seeds))
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """A confirming run that there isn't yet.
+
+    Attributes:
+        trial: Optuna's.
+        seed: Of the run.
+        continues: The run of an earlier process, that died; empty where there was none.
+    """
+
+    trial: Any
+    seed: int
+    continues: str
+
+
+def _run_all(search: "Search", missing: Sequence[_Missing]) -> None:
+    slots = search.executor.slots
+    free, stopped = list(range(slots)), threading.Event()
+
+    def run(one: _Missing) -> bool:
+        slot = free.pop()
+        try:
+            return _run(search, one, slot, stopped)
+        finally:
+            free.append(slot)
+
+    with ThreadPoolExecutor(slots) as threads:
+        try:
+            submitted = [threads.submit(run, one) for one in missing]
+            left = sum(not done.result() for done in submitted)
+        except BaseException:
+            stopped.set()
+            search.executor.stop()
+            threads.shutdown(cancel_futures=True)
+            raise
+    if left:
+        click.echo(
+            f"the timeout is over: {left} of {_runs(len(missing))} didn't begin; the same command goes on with them",
+            err=True,
+        )
+
+
+def _run(search: "Search", missing: _Missing, slot: int, stopped: threading.Event) -> bool:
+    """Make a run, and again where its process dies, as often as a trial; return whether time let it begin."""
+    if search.is_over:
+        return False
+    trial, seed, continues = missing.trial, missing.seed, missing.continues
     values = by_parameter(trial.params, search.sweep.space)
-    task = search.task(trial.number, values, unfinished, confirms=str(trial.number), seed=seed)
-    outcome = search.executor.run(task, _Best(search, trial.number), slot)
-    if outcome.end == "complete":
-        metric = search.sweep.metrics[0]
-        click.echo(f"trial {trial.number} on seed {seed}: {metric} {outcome.metrics[metric]:.4g}", err=True)
-    else:
-        click.echo(f"trial {trial.number} on seed {seed}: {outcome.end} {outcome.reason}", err=True)
-    return outcome
+    what = f"trial {trial.number} on seed {seed}"
+    for left in reversed(range(search.sweep.retries + 1)):
+        task = search.task(trial.number, values, continues, confirms=str(trial.number), seed=seed)
+        listener = _Best(search, trial.number)
+        outcome = search.executor.run(task, listener, slot)
+        if outcome.end == "interrupted" and not stopped.wait(SIGNALS_MEET):  # by somebody, not by our user
+            outcome = Outcome("died", reason="its process was ended from outside")
+        if outcome.end != "died":
+            _tell(search, what, outcome)
+            break
+        again = bool(left) and not search.is_over
+        reason = f"{outcome.reason}; it {'is run again' if again else 'is not run again'}"
+        click.echo(f"{what}: {reason}", err=True)
+        if listener.run:
+            continues = listener.run
+            with tolerant():
+                _close(Run.find(search.store, continues), reason)
+        if not again:
+            break
+    return True
+
+
+def _tell(search: "Search", what: str, outcome: Outcome) -> None:
+    metric = search.sweep.metrics[0]
+    said = f"{metric} {outcome.metrics[metric]:.4g}" if outcome.end == "complete" else f"{outcome.end} {outcome.reason}"
+    click.echo(f"{what}: {said}", err=True)
 
 
 def _finished(search: "Search", number: int) -> dict[int, tuple[str, float]]:
@@ -121,27 +192,29 @@ def _close_dead(search: "Search", number: int) -> Mapping[int, str]:
     unfinished = {}
     for run in child_runs(search.store, search.run, {names.CONFIRM: str(number)}):
         status, seed = run.status, run.parameters().get("seed")
-        if status == "RUNNING":
-            run.finish("FAILED", {names.ERROR: "its worker died"})
+        _close(run, "its worker died")
         if status in ("RUNNING", "KILLED") and seed:
             unfinished[int(seed)] = run.run_id
     return unfinished
 
 
-def _confirmed(number: int, found: Mapping[int, tuple[str, float]], objective: Objective) -> Confirmed:
-    best = min(found.values(), key=lambda pair: objective.cost(pair[1]))
-    return Confirmed(number, {seed: value for seed, (_, value) in sorted(found.items())}, best[0])
+def _close(run: Run, reason: str) -> None:
+    """Close a run whose process died, unless that had come to an end before it."""
+    if run.status == "RUNNING":
+        run.finish("FAILED", {names.ERROR: reason})
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Best:
     """Lets a confirming run go on to its end, and upload its model if it is the best of its trial's so far."""
 
     search: "Search"
     number: int
+    run: str = ""
 
     def started(self, run: str) -> None:
-        """Nothing follows from it."""
+        """Remember it."""
+        self.run = run
 
     def epoch(self, number: int, metrics: Mapping[str, float]) -> bool:
         """Go on."""

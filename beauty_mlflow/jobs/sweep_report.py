@@ -113,7 +113,13 @@ def _counts(trials: Sequence[Any]) -> str:
 
 def _confirmed_table(confirmed: Sequence[Confirmed]) -> list[Row]:
     return [
-        {"trial": one.trial, "mean": one.mean, "deviation": one.deviation, "run": one.best_run}
+        {
+            "trial": one.trial,
+            "seeds": len(one.values),
+            "mean": one.mean,
+            "deviation": one.deviation,
+            "run": one.best_run,
+        }
         | {f"seed {seed}": value for seed, value in one.values.items()}
         for one in confirmed
     ]
@@ -128,7 +134,9 @@ def _winner(search: "Search", confirmed: Sequence[Confirmed], counts: str, runs:
     value = f"{metric} {winner.values[0]:.4f}"
     if confirmed:
         first = confirmed[0]
-        spread = f"{first.mean:.4f} ± {first.deviation:.4f} over {len(first.values)} other seeds"
+        wanted = search.sweep.confirm_seeds
+        among = f" of {wanted}" if len(first.values) < wanted else ""
+        spread = f"{first.mean:.4f} ± {first.deviation:.4f} over {len(first.values)}{among} other seeds"
         value = f"{value} in the search, {spread}"
     values = in_words(winner.params)
     link = f"[its run](#/experiments/{search.experiment}/runs/{run})"

@@ -4,9 +4,10 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ from beauty_mlflow.search.executors.base import Executor, Task
 from beauty_mlflow.search.executors.local import LocalExecutor
 from beauty_mlflow.search.space import Scalar
 from beauty_mlflow.search.storages import MEMORY, Storage, open_storage
-from beauty_mlflow.search.studies import open_study
+from beauty_mlflow.search.studies import open_study, total
 from beauty_mlflow.search.sweep_file import Sweep, read_sweep
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import ended_if_it_fails, tracked, warn
@@ -49,7 +50,7 @@ from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.spool.recorded import is_at_work, record
-from beauty_mlflow.tracking.store import Store, connect, project_root
+from beauty_mlflow.tracking.store import Store, connect, project_root, store_folder
 
 TRIAL_MODULE = "beauty_mlflow.jobs.trial"
 RUN_ATTRIBUTE = "run"
@@ -87,6 +88,7 @@ class Search:
         experiment: The parent run's experiment, which its children belong to as well.
         executor: Runs trials.
         data: What the trials are given as ``data``.
+        begun: When, by the monotonic clock.
     """
 
     parameters: SweepParameters
@@ -99,6 +101,12 @@ class Search:
     experiment: str
     executor: Executor
     data: str
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over after which nothing further starts."""
+        return bool(self.sweep.timeout) and time.monotonic() - self.begun >= self.sweep.timeout
 
     def task(
         self,
@@ -124,9 +132,11 @@ class Search:
             parameters["seed"] = str(seed)
         tags = {names.PARENT: self.run.run_id, names.STUDY: self.study.study_name}
         if confirms:
-            name, tags = f"confirm {confirms}, seed {parameters['seed']}", {**tags, names.CONFIRM: confirms}
+            name, part = f"confirm {confirms}, seed {parameters['seed']}", f"seed-{parameters['seed']}"
+            tags[names.CONFIRM] = confirms
         else:
-            name, tags = f"trial {number}", {**tags, names.TRIAL_NUMBER: str(number), names.TRIAL_STATE: "RUNNING"}
+            name, part = f"trial {number}", ""
+            tags |= {names.TRIAL_NUMBER: str(number), names.TRIAL_STATE: "RUNNING"}
         content = {
             "job": self.sweep.job,
             "parameters": {**({} if confirms else self._shared()), **parameters},
@@ -136,14 +146,14 @@ class Search:
             "store": self.store.uri,
             "experiment": self.experiment,
         }
-        return Task(number, content)
+        return Task(number, content, part)
 
     def _shared(self) -> dict[str, str]:
         """Return what makes trials share the activation cache: how many there are, and all depths that are searched."""
         if self.sweep.job != "finetune":
             return {}
         searched = {one.parameter or name: one for name, one in self.sweep.space.items()}
-        shared = {} if searched.keys() & DECIDE_ACTIVATIONS else {"cache_trainings": str(self.sweep.trials)}
+        shared = {} if searched.keys() & DECIDE_ACTIVATIONS else {"cache_trainings": str(total(self.sweep))}
         depths = searched.get("blocks")
         if depths and not depths.when:
             shared["cache_depths"] = ",".join(str(value) for value in depths.some())
@@ -155,7 +165,7 @@ def sweep(parameters: SweepParameters) -> Summary:
 
     Raises:
         SweepError, StorageError, DataError, TrackingError: before anything starts.
-        SearchError: Too many trials failed in a row.
+        SearchError: Too many trials failed in a row, or all of them.
         KeyboardInterrupt, Interrupted: after what has been found was reported.
     """
     path = _find(parameters.config)
@@ -169,7 +179,7 @@ def sweep(parameters: SweepParameters) -> Summary:
     storage = open_storage(parameters.storage or str(default_storage(store.uri)))
     folder = state_folder().absolute() / "sweeps" / _folder_name(name, storage.words, split.fingerprint)
     data = _manifest(split, folder)
-    with closing(storage), _executor(parameters, folder, data) as executor:
+    with closing(storage), _executor(parameters, store, folder, data) as executor:
         study = open_study(
             storage,
             name,
@@ -177,6 +187,7 @@ def sweep(parameters: SweepParameters) -> Summary:
             fingerprint=split.fingerprint,
             epochs=epochs,
             seed=wanted.seed,
+            slowest=DECIDE_ACTIVATIONS,
         )
         say_notes([f"the study is '{name}' in the {storage.words}"])
         if parameters.executor == "local":
@@ -223,6 +234,11 @@ def check_against_job(wanted: Sweep, path: Path, data: str) -> int:
     for name in GIVEN:
         if name in wanted.parameters or name in searched:
             raise SweepError(f"{path}: {name} is what the sweep gives its trials; expected it not to be in the file.")
+    if "seed" in searched and wanted.confirm and len(wanted.metrics) == 1:
+        raise SweepError(
+            f"{path}: seed is searched, and further seeds are to confirm the best trials (confirm = {wanted.confirm}). "
+            "Expected confirm = 0, or no seed in [space]."
+        )
     for metric in wanted.metrics:
         if metric not in names.OBJECTIVES:
             raise SweepError(
@@ -267,7 +283,7 @@ def _folder_name(study: str, storage: str, fingerprint: str) -> str:
 
 
 @contextmanager
-def _executor(parameters: SweepParameters, folder: Path, data: str) -> Iterator[Executor]:
+def _executor(parameters: SweepParameters, store: Store, folder: Path, data: str) -> Iterator[Executor]:
     if parameters.executor == "local":
         yield LocalExecutor(TRIAL_MODULE, slots=parameters.workers, logs=folder, gpus=gpus())
         return
@@ -275,7 +291,18 @@ def _executor(parameters: SweepParameters, folder: Path, data: str) -> Iterator[
     from beauty_mlflow.search.executors.ray import RayExecutor
 
     with RayExecutor(run_trial_elsewhere, slots=parameters.workers, common=with_manifest(Path(data))) as executor:
+        _require_reachable(store, executor.machines)
         yield executor
+
+
+def _require_reachable(store: Store, machines: Sequence[str]) -> None:
+    """Raise SweepError where trials would run on machines that don't have the tracking store's files."""
+    if len(machines) > 1 and store_folder(store.uri):
+        raise SweepError(
+            f"The Ray cluster is on {len(machines)} machines ({', '.join(machines)}), but the tracking store "
+            f"{redact(store.uri)} is a file of this one, which trials elsewhere can't reach. Start a tracking server "
+            "that all of them reach, and set MLFLOW_TRACKING_URI to it."
+        )
 
 
 def _manifest(split: Split, folder: Path) -> str:
@@ -288,7 +315,7 @@ def _manifest(split: Split, folder: Path) -> str:
 @contextmanager
 def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[Run]:  # noqa: ANN401 - Optuna's
     """Yield the study's run: the first sweep's, which every later one goes on with."""
-    with storage.alone():
+    with storage.alone_with(name):
         known = study.user_attrs.get(RUN_ATTRIBUTE)
         if not known:
             run = Run.open(store, name=f"sweep {name}")
@@ -310,7 +337,7 @@ def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[R
         return
     with beside_mlflows_own(store, run):
         send_ended(store)  # what an earlier driver logged last comes before our beginning
-        with storage.alone():  # several may join at once, and the run's tag names them all
+        with storage.alone_with(name):  # several may join at once, and the run's tag names them all
             run.reopen()
             run = _recorded(run)
         yield run

@@ -115,7 +115,8 @@ def _told_again(run: Run, tags: Mapping[str, str], listener: Listener) -> Outcom
     histories = {name: run.metric_history(name) for name in names.EPOCH_METRICS}
     for epoch in histories["val_loss"]:
         listener.epoch(epoch, {name: history[epoch] for name, history in histories.items()})
-    run.set_tags({names.TRIAL_NUMBER: tags[names.TRIAL_NUMBER]})
+    if names.TRIAL_NUMBER in tags:  # those that confirm a trial have none
+        run.set_tags({names.TRIAL_NUMBER: tags[names.TRIAL_NUMBER]})
     return Outcome("complete", figures_of(run))
 
 

@@ -60,7 +60,7 @@ class Sweep(Table):
         job: What a trial runs.
         description: In words, for whoever reads the sweep's run.
         trials: How many in all.
-        timeout: Seconds after which no further trial starts; 0 is no limit.
+        timeout: Seconds after which no further trial or confirming run starts; 0 is no limit.
         seed: Of the sampler, and of every trial whose parameters have none.
         confirm: How many of the best trials are run again at the end.
         confirm_seeds: On how many further seeds each of them.

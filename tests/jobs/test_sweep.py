@@ -5,6 +5,7 @@ import re
 import shutil
 import statistics
 import subprocess
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -20,6 +21,7 @@ from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
 pytestmark = pytest.mark.slow
+SMOKE = Path(__file__).parents[2] / "sweeps" / "smoke.toml"
 SMALL = {"epochs": 6, "batch_size": 8, "dense_units": 8}
 PNGS = {
     "history",
@@ -173,6 +175,7 @@ def test_the_winner_has_the_best_mean(parent, trials, confirming, finished_sweep
         own = values[int(row["trial"])]
         assert float(row["mean"]) == pytest.approx(statistics.fmean(own.values()))
         assert float(row["deviation"]) == pytest.approx(statistics.stdev(own.values()))
+        assert row["seeds"] == "2"
         assert {seed: float(row[f"seed {seed}"]) for seed in own} == own
     summary = summary_of(finished_sweep.done)
     mean, deviation = float(rows[0]["mean"]), float(rows[0]["deviation"])
@@ -292,7 +295,7 @@ def test_what_is_said_meanwhile(finished_sweep):
     assert len(re.findall(r"trial \d: best_val_loss [\d.]+ \(best: [\d.]+, trial \d\)", said)) == 4
     assert "pruned after epoch 1" in said
     assert "failed: The loss of epoch 1" in said
-    assert "confirming the best 2 trials: 4 runs on the seeds 1 to 2" in said
+    assert "confirming the best 2 trials: 4 runs on the seeds 1, 2" in said
     assert "interrupted, it goes on with: mlflow run . -e sweep -P config=" in said
     assert "Traceback" not in said
 
@@ -304,6 +307,25 @@ def test_the_page_loads_nothing_from_elsewhere(parent):
     markup = re.sub(r"(<script[^>]*>).*?</script>", r"\1", page, flags=re.DOTALL)
     assert not re.findall(r"(?:src|href)\s*=", markup)
     assert page.count('class="plotly-graph-div"') == len(PNGS)
+
+
+def test_the_shipped_smoke_test_with_two_workers(sweep_place):
+    """The quickest of the shipped files as docs/sweeps.md has it: six trials, two at a time, and the report."""
+    done = sweep_place.sweep(SMOKE, trials=6, workers=2).require()
+    store = connect()
+    found = [Run(store, run.info.run_id) for run in store.client.search_runs([store.experiment_id])]
+    (parent,) = [run for run in found if names.PARENT not in run.tags]
+    children = [run for run in found if run is not parent]
+    assert sorted(run.tags[names.TRIAL_NUMBER] for run in children) == [str(number) for number in range(6)]
+    assert parent.status == "FINISHED"
+    assert {run.status for run in children} <= {"FINISHED", "KILLED"}
+    assert sum(run.status == "FINISHED" for run in children) >= 2  # of which the pruner knows nothing better
+    assert {row["state"] for row in table(parent, "search/trials.csv")} <= {"COMPLETE", "PRUNED"}
+    listed = {entry.path for entry in store.client.list_artifacts(parent.run_id, "search")}
+    assert {"search/search.html", "search/trials.csv", "search/history.png"} <= listed
+    assert summary_of(done)["best_run"] in {run.run_id for run in children}
+    logs = sorted(path.name for path in sweep_place.state.glob("sweeps/*/*.log"))
+    assert logs == [f"trial-{number:05d}.log" for number in range(6)]
 
 
 def test_only_the_first_trial_extracts(sweep_place):

@@ -43,6 +43,10 @@ SPACE = {"blocks": {"type": "int", "low": 0, "high": 1}}
         ({"space": SPACE, "parameters": {"data": "boxes"}}, "data is what the sweep gives its trials"),
         ({"space": SPACE, "parameters": {"resume": "0" * 32}}, "resume is what the sweep gives its trials"),
         ({"space": {"data": {"type": "choice", "values": ["a", "b"]}}}, "data is what the sweep gives its trials"),
+        (
+            {"space": {**SPACE, "luck": {"type": "int", "low": 0, "high": 9, "parameter": "seed"}}, "confirm": 1},
+            r"seed is searched, .* the best trials \(confirm = 1\)\. Expected confirm = 0, or no seed in \[space\]",
+        ),
         ({"objective": "best_val_acuracy"}, "has no figure best_val_acuracy.*Did you mean 'best_val_accuracy'"),
     ],
 )

@@ -149,9 +149,34 @@ def test_confirming_goes_on_as_well(sweep_place, config):
     (again,) = [run for run in every_run() if run.tags["mlflow.runName"] == name and run.run_id != dead.run_id]
     assert again.status == "FINISHED"
     assert list(again.metric_history("val_loss")) == list(range(1, EPOCHS + 1))
-    (log,) = sweep_place.state.glob(f"sweeps/*/trial-{int(again.tags[names.CONFIRM]):05d}.log")
-    known = dead.metric_history("val_loss")
-    assert {epoch: again.metric_history("val_loss")[epoch] for epoch in known} == known
-    assert len(re.findall(rf"epoch 1/{EPOCHS} ", log.read_text())) == 2  # the trial's and the dead run's
+    assert_confirming_went_on(sweep_place, dead, again)
     assert sum(run.startswith("trial") for run in runs()) == 2
     assert sweep_place.leftovers == []
+
+
+def test_a_confirming_process_that_is_killed_alone(sweep_place, config):
+    """The search goes on with its run from the checkpoint at once, and nothing stays RUNNING."""
+    process = sweep_place.start(config)
+    wait_until(lambda: any(under_way(name) for name in runs() if name.startswith("confirm")))
+    (dead,) = [run for name, run in runs().items() if name.startswith("confirm")]
+    (trial,) = psutil.Process(process.pid).children()
+    trial.kill()
+    printed, said = process.communicate()
+    assert process.returncode == 0, said
+    assert re.search(r"trial \d on seed 1: its process was killed by SIGKILL.*; it is run again", said)
+    assert "over 1 other seeds" in printed
+    assert dead.status == "FAILED"
+    assert "its process was killed by SIGKILL" in dead.tags[names.ERROR]
+    assert {run.status for run in every_run() if run.run_id != dead.run_id} == {"FINISHED"}
+    (again,) = [run for run in every_run() if names.CONFIRM in run.tags and run.run_id != dead.run_id]
+    assert_confirming_went_on(sweep_place, dead, again)
+    assert sweep_place.leftovers == []
+
+
+def assert_confirming_went_on(place, dead, again):
+    """The second run has the epochs of the first one, which trained them; what they printed is in one log of theirs."""
+    assert list(again.metric_history("val_loss")) == list(range(1, EPOCHS + 1))
+    known = dead.metric_history("val_loss")
+    assert {epoch: again.metric_history("val_loss")[epoch] for epoch in known} == known
+    (log,) = place.state.glob(f"sweeps/*/trial-{int(again.tags[names.CONFIRM]):05d}-seed-1.log")
+    assert len(re.findall(rf"epoch 1/{EPOCHS} ", log.read_text())) == 1

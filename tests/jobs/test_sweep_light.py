@@ -65,11 +65,29 @@ def test_raising_trials_goes_on_in_the_same_run(sweep_place):
 def test_depths_that_are_searched_share_the_cache(sweep_place, monkeypatch):
     """Each trial knows all depths of the search, and all trials read one manifest, so that they need one pass."""
     tasks = []
-    monkeypatch.setattr(sweeping, "Task", lambda number, content: tasks.append(content) or Task(number, content))
+    monkeypatch.setattr(sweeping, "Task", lambda *given: tasks.append(given[1]) or Task(*given))
     do(sweep_place, light(sweep_place))
     assert {content["parameters"]["cache_depths"] for content in tasks} == {"0,1,2,3"}
     (data,) = {content["parameters"]["data"] for content in tasks}
     assert read_split(Path(data)).fingerprint == read_split(sweep_place.data).fingerprint
+
+
+def test_a_grid_shares_the_cache_among_its_points(sweep_place, monkeypatch):
+    """More trials than points there aren't; what decides what is cached changes last, and isn't shared."""
+    tasks = []
+    monkeypatch.setattr(sweeping, "Task", lambda *given: tasks.append(given[1]["parameters"]) or Task(*given))
+    rates = {"type": "choice", "values": [0.01, 0.1]}
+    do(sweep_place, light(sweep_place, trials=30, sampler="grid", space={"blocks": BLOCKS, "learning_rate": rates}))
+    assert [own["cache_trainings"] for own in tasks] == ["8"] * 8
+    tasks.clear()
+    space = {
+        "learning_rate": rates,
+        "blocks": {**BLOCKS, "high": 0},
+        "image_size": {"type": "choice", "values": [32, 64]},
+    }
+    do(sweep_place, light(sweep_place, trials=30, sampler="grid", space=space), study="sizes")
+    assert [own["image_size"] for own in tasks] == ["32", "32", "64", "64"]
+    assert not any("cache_trainings" in own for own in tasks)
 
 
 def test_ten_failures_in_a_row_end_the_sweep_and_are_reported(sweep_place):
@@ -87,6 +105,21 @@ def test_ten_failures_in_a_row_end_the_sweep_and_are_reported(sweep_place):
     assert "10 trials failed" in parent.tags[names.ERROR]
     assert {row["reason"] for row in rows(parent)} == {"a learning rate of 1"}
     assert len(rows(parent)) == 10
+
+
+def test_a_sweep_in_which_every_trial_failed_fails(sweep_place):
+    """It has nothing to show but why; with more trials it goes on."""
+    space = {"blocks": BLOCKS, "learning_rate": {"type": "choice", "values": [0.01, 1.0]}}
+    start = [{"blocks": blocks, "learning_rate": rate} for blocks, rate in ((0, 1.0), (1, 1.0), (2, 0.01))]
+    config = light(sweep_place, space=space, start=start)
+    with pytest.raises(SearchError, match="All 2 trials of the study failed; the last one: a learning rate of 1"):
+        do(sweep_place, config, trials="2")
+    (parent,) = runs()
+    assert parent.status == "FAILED"
+    assert "All 2 trials" in parent.tags[names.ERROR]
+    assert [row["reason"] for row in rows(parent)] == ["a learning rate of 1"] * 2
+    assert do(sweep_place, config, trials="3")["best"].startswith("trial 2")
+    assert parent.status == "FINISHED"
 
 
 def test_a_new_best_leaves_no_tag_of_the_old_one(sweep_place):
@@ -180,7 +213,7 @@ def test_a_sweep_stays_in_its_experiment(sweep_place, monkeypatch):
     (parent,) = runs()
     tasks = []
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
-    monkeypatch.setattr(sweeping, "Task", lambda number, content: tasks.append(content) or Task(number, content))
+    monkeypatch.setattr(sweeping, "Task", lambda *given: tasks.append(given[1]) or Task(*given))
     do(sweep_place, config, trials="2")
     assert [content["experiment"] for content in tasks] == [parent.experiment_id]
     assert connect().experiment_id != parent.experiment_id

@@ -184,6 +184,17 @@ def test_a_trial_whose_search_died_before_it_heard_of_the_end_is_not_run_again(t
     assert [child.tags[names.TRIAL_NUMBER] for child in child_runs(connect(), parent)] == ["1"]
 
 
+def test_a_confirming_run_that_had_come_to_its_end_is_not_run_again(task):
+    """It belongs to no trial of the study, then or now."""
+    content = task(epochs="1")
+    tags = {names.PARENT: content["tags"][names.PARENT], names.CONFIRM: "0"}
+    first, again = Search(), Search()
+    outcome = run_trial({**content, "tags": tags}, first)
+    assert run_trial({**content, "tags": tags, "continues": first.runs[0]}, again) == outcome
+    assert again.runs == first.runs
+    assert names.TRIAL_NUMBER not in run_of(again).tags
+
+
 def test_a_state_that_is_gone_is_begun_anew(task):
     """What a dead machine has kept to itself is computed again."""
     search = Search()

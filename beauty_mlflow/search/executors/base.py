@@ -14,10 +14,12 @@ class Task:
     Attributes:
         number: The trial's, for messages and files.
         content: What the work needs; JSON values.
+        part: Which one it is, for files, where a trial has several.
     """
 
     number: int
     content: Mapping[str, Any]
+    part: str = ""
 
 
 @dataclass(frozen=True)

@@ -37,13 +37,13 @@ class LocalExecutor:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def log(self, number: int) -> Path:
-        """Return the file that holds what a trial printed."""
-        return self._logs / f"trial-{number:05d}.log"
+    def log(self, number: int, part: str = "") -> Path:
+        """Return the file that holds what a trial, or a part of it, printed."""
+        return self._logs / f"trial-{number:05d}{f'-{part}' if part else ''}.log"
 
     def run(self, task: Task, listener: Listener, slot: int) -> Outcome:
         """See ``Executor``."""
-        path = self.log(task.number)
+        path = self.log(task.number, task.part)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("ab") as log:

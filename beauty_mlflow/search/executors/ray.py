@@ -85,6 +85,11 @@ class RayExecutor:
     ) -> None:
         self.close()
 
+    @property
+    def machines(self) -> Sequence[str]:
+        """The names of the machines that the cluster's nodes are on."""
+        return sorted({node["NodeManagerHostname"] for node in _nodes()})
+
     def close(self) -> None:
         """Leave the cluster; end it if it was started here."""
         self._open.close()
@@ -160,6 +165,8 @@ def _task(
     cpus: int,
 ) -> tuple[End, dict[str, float], str]:
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(cpus)
+    if ray.get_gpu_ids():
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several may share one
     os.environ.pop("MLFLOW_RUN_ID", None)
     listener = _RayListener(mailbox, key)
     outcome = work({**common, **listener.ask(_CONTENT, None)}, listener)
@@ -240,9 +247,13 @@ def share(nodes: Sequence[tuple[int, int]], slots: int) -> tuple[int, float]:
     return 0, 0
 
 
+def _nodes() -> list[dict[str, Any]]:
+    """Return Ray's tables of the nodes that live."""
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
 def _shares(slots: int) -> tuple[int, float]:
-    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    nodes = [(int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in resources]
+    nodes = [(int(one["Resources"].get("CPU", 0)), int(one["Resources"].get("GPU", 0))) for one in _nodes()]
     cpus, gpus = share(nodes, slots)
     if not cpus:
         raise SweepError(

@@ -78,6 +78,16 @@ def test_a_trial_completes(executor):
     assert executor.log(3).read_text() == "it ends: complete\n" * 2
 
 
+def test_each_part_of_a_trial_has_a_log_of_its_own(executor):
+    """What several processes print at a time doesn't mix."""
+    for part in ("seed-1", "seed-2"):
+        executor.run(Task(3, {}, part), GoesOn(), 0)
+    assert {path.name for path in executor.log(3).parent.iterdir()} == {
+        "trial-00003-seed-1.log",
+        "trial-00003-seed-2.log",
+    }
+
+
 def test_a_trial_is_pruned(executor):
     assert executor.run(Task(0, {"epochs": [0.25]}), GoesOn(answer=False), 1) == Outcome("pruned")
 
