@@ -20,6 +20,11 @@ from beauty_mlflow.tracking.store import connect
 pytestmark = pytest.mark.slow
 PATIENCE = 400  # seconds; generous, since other work may keep the machine busy
 WITHOUT_RAY = "import sys; sys.modules['ray'] = None; from beauty_mlflow.cli import main; main()"
+# the nodes that this machine could have are all of one machine
+ON_TWO_MACHINES = (
+    "from beauty_mlflow.search.executors.ray import RayExecutor; RayExecutor.machines = ['here', 'there']; "
+    "from beauty_mlflow.cli import main; main()"
+)
 GOOD = [{"blocks": blocks, "learning_rate": 0.003} for blocks in (0, 1)]
 
 
@@ -103,6 +108,12 @@ def trials_of_or_none(place):
             "The Ray cluster at 127.0.0.1:1 (RAY_ADDRESS)",
         ),
         ("from beauty_mlflow.cli import main; main()", "", 1000, "cores for 1000 workers; give fewer workers"),
+        (
+            ON_TWO_MACHINES,
+            "",
+            1,
+            "The Ray cluster is on 2 machines (here, there), but the tracking store sqlite:",
+        ),
     ],
 )
 def test_what_ray_lacks_is_said_before_anything_starts(sweep_place, script, address, workers, sentence):

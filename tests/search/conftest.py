@@ -58,8 +58,8 @@ def books(tmp_path):
 
 @pytest.fixture
 def light_trials(monkeypatch):
-    """Let processes that are started find light_trial and what it shares with the tests."""
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    """Let processes that are started find light_trial, what it shares with the tests, and the tested checkout."""
+    monkeypatch.setenv("PYTHONPATH", f"{HERE}:{HERE.parents[1]}")
 
 
 class Process:

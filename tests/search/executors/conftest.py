@@ -9,13 +9,13 @@ import pytest
 from beauty_mlflow.search.executors.ray import ADDRESS, RayExecutor
 
 HERE = Path(__file__).parent
-SMALL = {"num_cpus": 1, "object_store_memory": 100 * 1024**2, "env_vars": {"PYTHONPATH": str(HERE)}}
+SMALL = {"num_cpus": 1, "object_store_memory": 100 * 1024**2, "env_vars": {"PYTHONPATH": f"{HERE}:{HERE.parents[2]}"}}
 PATIENCE = 240  # seconds; generous, since other work may keep the machine busy
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two nodes of one core each, which find the tests' work functions."""
+    """Two nodes of one core each, which find the tests' work functions and the checkout that is tested."""
     from ray.cluster_utils import Cluster
 
     made = Cluster(initialize_head=True, head_node_args={**SMALL, "include_dashboard": False})

@@ -114,6 +114,25 @@ def test_a_node_that_is_killed_loses_no_trial(cluster, executor, work, asked, sl
 
 
 @pytest.mark.slow
+def test_trials_that_share_a_gpu_take_its_memory_as_they_need_it(cluster, executor, work, asked, small_node):
+    """TensorFlow would else take all of it for the first one. Without a GPU nothing is said of it."""
+    with executor(work.growing) as ray:
+        assert ray.run(task(), asked(), 0).metrics == {"grows": 0}
+    node = cluster.add_node(**{**small_node, "num_cpus": 2}, num_gpus=1)
+    cluster.wait_for_nodes()
+    with executor(work.growing) as ray:
+        assert ray.run(task(), asked(), 0).metrics == {"grows": 1}
+    cluster.remove_node(node)
+    cluster.wait_for_nodes(timeout=240)
+
+
+@pytest.mark.slow
+def test_nodes_of_one_machine_are_one_machine(executor, work):
+    """What is a file of it, all of them have."""
+    assert list(executor(work.complete).machines) == [socket.gethostname()]
+
+
+@pytest.mark.slow
 def test_more_workers_than_cores_is_an_error(executor, work):
     with pytest.raises(SweepError, match="has 2 cores for 3 workers; give fewer workers"):
         executor(work.complete, slots=3)
