@@ -13,7 +13,8 @@ from waiting import until
 from beauty_mlflow.search.attempts import State
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("KILLS", "20"))
+KILLS = int(os.environ.get("KILLS", "8"))
+SHARED = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system), "journal"]
 DONE = ("done", "")
 
 
@@ -69,14 +70,15 @@ def test_a_killed_trial_is_tried_again(study, start_driver, hangs, books):
     task, process = hangs
     driver = start_driver(task=task, trials=1, retries=0)
     process().kill()
-    assert driver.rest() == DONE
+    death = "its process was killed by SIGKILL; out of memory? (see "
+    assert driver.rest()[0].startswith(f"failed The study's one trial failed: {death}")
     (trial,) = study.get_trials()
-    assert trial.user_attrs["death"].startswith("its process was killed by SIGKILL; out of memory? (see ")
+    assert trial.user_attrs["death"].startswith(death)
     assert books.told("died") == [(0, False)]
     require_accounted_for(study, 1, retries=0)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.system), "journal"])
+@pytest.mark.parametrize("kind", SHARED)
 def test_a_killed_driver_s_trials_end_and_are_tried_again(study, start_driver, hangs, books):
     """They hear that nobody listens; the next driver goes on with the run that each had begun."""
     task, process = hangs
@@ -125,11 +127,12 @@ def test_a_driver_that_was_taken_for_dead(study, start_driver, books):
     require_accounted_for(study, 3)
 
 
+@pytest.mark.parametrize("kind", SHARED)
 def test_killed_at_random_moments(study, start_driver, books):
-    """Twenty kills of drivers and trials: each trial is there once, and each that died was repeated or given up."""
+    """Kills of drivers and trials: each trial is there once, and each that died was repeated or given up."""
     seed = time.time_ns() % 2**32
     print(f"seed {seed}")  # noqa: T201 - pytest shows it where the test fails
-    chance, total = random.Random(seed), 60
+    chance, total = random.Random(seed), 3 * KILLS
     settings = {"trials": total, "slots": 2, "task": {"epochs": [0.5] * 4, "pause": 0.5}}
     drivers, children = [start_driver(**settings) for _ in range(2)], set()
     for victim in chance.sample(["driver", "trial"] * (KILLS // 2), KILLS):
@@ -148,8 +151,10 @@ def test_killed_at_random_moments(study, start_driver, books):
     for driver in drivers:
         driver.rest()
     require_accounted_for(study, total)
-    told = [number for number, _ in books.told("finished")]
-    assert len(told) == len(set(told))
+    for kind in ("finished", "died"):
+        told = [number for number, _ in books.told(kind)]
+        assert len(told) == len(set(told))
     repeated = {trial.user_attrs["retry_of"] for trial in study.get_trials() if "retry_of" in trial.user_attrs}
-    assert repeated == {number for number, again in books.told("died") if again}
+    # who is killed before it tells of a death has written it down
+    assert repeated >= {number for number, again in books.told("died") if again}
     until(lambda: all(map(has_ended, children)), seconds=120)
