@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from beauty_mlflow.data.wording import printable
 from beauty_mlflow.errors import BeautyError
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State
@@ -99,4 +100,4 @@ def in_words(values: Mapping[str, Scalar]) -> str:
 
 
 def _say(sentence: str) -> None:
-    click.echo(sentence, err=True)
+    click.echo(printable(sentence), err=True)

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from beauty_mlflow.errors import UnreachableError
 from beauty_mlflow.jobs.sweep_books import tolerant
+from beauty_mlflow.jobs.sweep_search import Search
 from beauty_mlflow.jobs.syncing import send_ended
 from beauty_mlflow.jobs.trial import figures_of
 from beauty_mlflow.search.driver import SIGNALS_MEET
@@ -21,9 +22,6 @@ from beauty_mlflow.search.studies import ranked
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import child_entities, child_runs
 from beauty_mlflow.tracking.runs import Run
-
-if TYPE_CHECKING:
-    from beauty_mlflow.jobs.sweeping import Search
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Confirmed:
         return statistics.stdev(self.values.values()) if len(self.values) > 1 else 0.0
 
 
-def confirm(search: "Search") -> list[Confirmed]:
+def confirm(search: Search) -> list[Confirmed]:
     """Run the best trials again on further seeds, those that are missing; return them, the best first.
 
     Only one process may do this at a time for a study: what it finds RUNNING it takes for dead. Of two trials with as
@@ -96,7 +94,7 @@ def _runs(number: int) -> str:
     return "1 confirming run" if number == 1 else f"{number} confirming runs"
 
 
-def _further_seeds(search: "Search") -> Sequence[int]:
+def _further_seeds(search: Search) -> Sequence[int]:
     """Return the first seeds that no complete trial was searched with, whichever command of the study's ran it."""
     complete = child_entities(search.store, search.run, {names.TRIAL_STATE: "COMPLETE"})
     used = {int(run.data.params["seed"]) for run in complete if names.CONFIRM not in run.data.tags}
@@ -118,7 +116,7 @@ class _Missing:
     continues: str
 
 
-def _run_all(search: "Search", missing: Sequence[_Missing]) -> None:
+def _run_all(search: Search, missing: Sequence[_Missing]) -> None:
     slots = search.executor.slots
     free, stopped = list(range(slots)), threading.Event()
 
@@ -145,7 +143,7 @@ def _run_all(search: "Search", missing: Sequence[_Missing]) -> None:
         )
 
 
-def _run(search: "Search", missing: _Missing, slot: int, stopped: threading.Event) -> bool:
+def _run(search: Search, missing: _Missing, slot: int, stopped: threading.Event) -> bool:
     """Make a run, and again where its process dies, as often as a trial; return whether time let it begin."""
     if search.is_over:
         return False
@@ -173,13 +171,13 @@ def _run(search: "Search", missing: _Missing, slot: int, stopped: threading.Even
     return True
 
 
-def _tell(search: "Search", what: str, outcome: Outcome) -> None:
+def _tell(search: Search, what: str, outcome: Outcome) -> None:
     metric = search.sweep.metrics[0]
     said = f"{metric} {outcome.metrics[metric]:.4g}" if outcome.end == "complete" else f"{outcome.end} {outcome.reason}"
     click.echo(f"{what}: {said}", err=True)
 
 
-def _finished(search: "Search", number: int) -> dict[int, tuple[str, float]]:
+def _finished(search: Search, number: int) -> dict[int, tuple[str, float]]:
     """Return the runs that have confirmed a trial so far, and their values, by seed."""
     return {
         int(run.parameters()["seed"]): (run.run_id, figures_of(run)[search.sweep.metrics[0]])
@@ -187,7 +185,7 @@ def _finished(search: "Search", number: int) -> dict[int, tuple[str, float]]:
     }
 
 
-def _close_dead(search: "Search", number: int) -> Mapping[int, str]:
+def _close_dead(search: Search, number: int) -> Mapping[int, str]:
     """Close the runs whose process died; return those that are to be gone on with, by seed."""
     unfinished = {}
     for run in child_runs(search.store, search.run, {names.CONFIRM: str(number)}):
@@ -208,7 +206,7 @@ def _close(run: Run, reason: str) -> None:
 class _Best:
     """Lets a confirming run go on to its end, and upload its model if it is the best of its trial's so far."""
 
-    search: "Search"
+    search: Search
     number: int
     run: str = ""
 

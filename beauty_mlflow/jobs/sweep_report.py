@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beauty_mlflow.data.safe_tables import Cell, write_table
 from beauty_mlflow.errors import UnreachableError
@@ -11,15 +11,13 @@ from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sweep_books import in_words
 from beauty_mlflow.jobs.sweep_confirm import Confirmed
+from beauty_mlflow.jobs.sweep_search import Search
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State
 from beauty_mlflow.search.figures import PAGE, draw_figures
 from beauty_mlflow.search.studies import best_trials, ranked
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import child_entities
-
-if TYPE_CHECKING:
-    from beauty_mlflow.jobs.sweeping import Search
 
 FOLDER = "search"
 TRIALS = "trials.csv"
@@ -30,7 +28,7 @@ BEST_RUN = f"{_BEST}run"
 Row = dict[str, Any]
 
 
-def report(search: "Search", confirmed: Sequence[Confirmed]) -> Summary:
+def report(search: Search, confirmed: Sequence[Confirmed]) -> Summary:
     """Log figures and tables, describe the winner, and return the summary's lines."""
     trials = search.study.get_trials(deepcopy=False)
     counts = _counts(trials)
@@ -74,7 +72,7 @@ def trials_table(trials: Sequence[Any], metrics: Sequence[str], runs: Mapping[in
     return rows
 
 
-def _runs(search: "Search", trials: Sequence[Any]) -> dict[int, str]:
+def _runs(search: Search, trials: Sequence[Any]) -> dict[int, str]:
     """Return the trials' runs by number: those that began offline by the ids that the store has given them since."""
     sent: dict[str, str] = {}
     try:
@@ -127,7 +125,7 @@ def _confirmed_table(confirmed: Sequence[Confirmed]) -> list[Row]:
     ]
 
 
-def _winner(search: "Search", confirmed: Sequence[Confirmed], counts: str, runs: Mapping[int, str]) -> Summary:
+def _winner(search: Search, confirmed: Sequence[Confirmed], counts: str, runs: Mapping[int, str]) -> Summary:
     front = {trial.number: trial for trial in best_trials(search.study)}
     trials = {trial.number: trial for trial in ranked(search.study)}
     winner = trials[confirmed[0].trial if confirmed else next(number for number in trials if number in front)]
@@ -154,11 +152,11 @@ def _winner(search: "Search", confirmed: Sequence[Confirmed], counts: str, runs:
     return [("best", f"trial {winner.number}: {values}"), ("value", value), ("best_run", run), ("next", then)]
 
 
-def _figures(search: "Search") -> str:
+def _figures(search: Search) -> str:
     return f"The figures: {search.run.link(PAGE, f'{FOLDER}/{PAGE}')}."
 
 
-def _tag_best(search: "Search", tags: dict[str, str]) -> None:
+def _tag_best(search: Search, tags: dict[str, str]) -> None:
     for name in search.run.tags:
         if name.startswith(_BEST) and name not in tags:  # of an earlier best, which had other parameters
             search.run.remove_tag(name)

@@ -4,12 +4,9 @@ import hashlib
 import re
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -20,7 +17,6 @@ from beauty_mlflow.errors import (
     Interrupted,
     SearchError,
     SweepError,
-    TrackingError,
     UnreachableError,
     did_you_mean,
 )
@@ -29,137 +25,30 @@ from beauty_mlflow.hardware import gpus
 from beauty_mlflow.jobs import load_job
 from beauty_mlflow.jobs.opening import open_named, say_notes, split_counts
 from beauty_mlflow.jobs.parameters import Parameters, Summary, to_text
-from beauty_mlflow.jobs.sessions import beside_mlflows_own, state_of
+from beauty_mlflow.jobs.sessions import state_of
 from beauty_mlflow.jobs.sweep import Sweep as SweepParameters
 from beauty_mlflow.jobs.sweep_books import Books
 from beauty_mlflow.jobs.sweep_confirm import confirm
+from beauty_mlflow.jobs.sweep_parent import open_parent
 from beauty_mlflow.jobs.sweep_report import report
+from beauty_mlflow.jobs.sweep_search import DECIDE_ACTIVATIONS, Search
 from beauty_mlflow.jobs.syncing import send_ended
 from beauty_mlflow.jobs.trial_storage import default_storage
-from beauty_mlflow.processes import Process
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.driver import Driver
-from beauty_mlflow.search.executors.base import Executor, Task
+from beauty_mlflow.search.executors.base import Executor
 from beauty_mlflow.search.executors.local import LocalExecutor
-from beauty_mlflow.search.space import Scalar
-from beauty_mlflow.search.storages import MEMORY, Storage, open_storage
-from beauty_mlflow.search.studies import open_study, total
+from beauty_mlflow.search.storages import MEMORY, open_storage
+from beauty_mlflow.search.studies import open_study
 from beauty_mlflow.search.sweep_file import Sweep, read_sweep
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.ending import ended_if_it_fails, tracked, warn
-from beauty_mlflow.tracking.launcher import project_run_id
+from beauty_mlflow.tracking.console import warn
+from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.redaction import redact
-from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.spool.recorded import is_at_work, record
 from beauty_mlflow.tracking.store import Store, connect, project_root, store_folder
 
 TRIAL_MODULE = "beauty_mlflow.jobs.trial"
-RUN_ATTRIBUTE = "run"
-# what a trial's activations depend on, besides the data: where it is searched, trials share few of them
-DECIDE_ACTIVATIONS = frozenset(
-    {
-        "network",
-        "weights",
-        "image_size",
-        "resize",
-        "augment",
-        "views",
-        "seed",
-        "precision",
-        "recipe",
-        "fraction",
-        "unfreeze",
-    }
-)
 GIVEN = ("data", "resume", "offline")  # by the sweep to its trials
-
-
-@dataclass(frozen=True, eq=False)
-class Search:
-    """A sweep that is under way.
-
-    Attributes:
-        parameters: The command's.
-        sweep: What the file says, with what the command changes of it.
-        split: The pictures.
-        store: The tracking store.
-        storage: Where the trials are kept.
-        study: Optuna's.
-        run: The parent run.
-        experiment: The parent run's experiment, which its children belong to as well.
-        executor: Runs trials.
-        data: What the trials are given as ``data``.
-        begun: When, by the monotonic clock.
-    """
-
-    parameters: SweepParameters
-    sweep: Sweep
-    split: Split
-    store: Store
-    storage: Storage
-    study: Any
-    run: Run
-    experiment: str
-    executor: Executor
-    data: str
-    begun: float = field(default_factory=time.monotonic)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the time is over after which nothing further starts."""
-        return bool(self.sweep.timeout) and time.monotonic() - self.begun >= self.sweep.timeout
-
-    def task(
-        self,
-        number: int,
-        values: Mapping[str, Scalar],
-        continues: str = "",
-        *,
-        confirms: str = "",
-        seed: int | None = None,
-    ) -> Task:
-        """Return what a trial's process is given.
-
-        Args:
-            number: The trial's.
-            values: What was drawn for it, by the job's parameters.
-            continues: The run of the dead trial that it repeats.
-            confirms: The number of the trial whose values it confirms; empty for a trial.
-            seed: Instead of the sweep's.
-        """
-        own = {name: to_text(value) for name, value in {**self.sweep.parameters, **values}.items()}
-        parameters = {"seed": str(self.sweep.seed), **own, "data": self.data}
-        if seed is not None:
-            parameters["seed"] = str(seed)
-        tags = {names.PARENT: self.run.run_id, names.STUDY: self.study.study_name}
-        if confirms:
-            name, part = f"confirm {confirms}, seed {parameters['seed']}", f"seed-{parameters['seed']}"
-            tags[names.CONFIRM] = confirms
-        else:
-            name, part = f"trial {number}", ""
-            tags |= {names.TRIAL_NUMBER: str(number), names.TRIAL_STATE: "RUNNING"}
-        content = {
-            "job": self.sweep.job,
-            "parameters": {**({} if confirms else self._shared()), **parameters},
-            "name": name,
-            "tags": tags,
-            "continues": continues,
-            "store": self.store.uri,
-            "experiment": self.experiment,
-            "compared": asdict(Process.this()),
-        }
-        return Task(number, content, part)
-
-    def _shared(self) -> dict[str, str]:
-        """Return what makes trials share the activation cache: how many there are, and all depths that are searched."""
-        if self.sweep.job != "finetune":
-            return {}
-        searched = {one.parameter or name: one for name, one in self.sweep.space.items()}
-        shared = {} if searched.keys() & DECIDE_ACTIVATIONS else {"cache_trainings": str(total(self.sweep))}
-        depths = searched.get("blocks")
-        if depths and not depths.when:
-            shared["cache_depths"] = ",".join(str(value) for value in depths.some())
-        return shared
 
 
 def sweep(parameters: SweepParameters) -> Summary:
@@ -194,7 +83,7 @@ def sweep(parameters: SweepParameters) -> Summary:
         say_notes([f"the study is '{name}' in the {storage.words}"])
         if parameters.executor == "local":
             say_notes([f"what each trial says, the plan of its cache among it, is kept in {folder}"])
-        with _parent(store, storage, study, name) as run, tracked(run):
+        with open_parent(store, storage, study, name) as run, tracked(run):
             found = Search(
                 parameters,
                 wanted,
@@ -312,42 +201,6 @@ def _manifest(split: Split, folder: Path) -> str:
     path = folder / "split.csv"
     write_split(split, path)
     return str(path)
-
-
-@contextmanager
-def _parent(store: Store, storage: Storage, study: Any, name: str) -> Iterator[Run]:  # noqa: ANN401 - Optuna's
-    """Yield the study's run: the first sweep's, which every later one goes on with."""
-    with storage.alone_with(name):
-        known = study.user_attrs.get(RUN_ATTRIBUTE)
-        if not known:
-            run = Run.open(store, name=f"sweep {name}")
-            with ended_if_it_fails(run):
-                study.set_user_attr(RUN_ATTRIBUTE, run.run_id)
-                run = _recorded(run)
-    if not known:
-        yield run
-        return
-    try:
-        run = Run.find(store, known)
-    except TrackingError as error:
-        raise SweepError(
-            f"The study '{name}' belongs to the run {known}, which it can't go on with. {error} If it began in another "
-            "tracking store, set MLFLOW_TRACKING_URI to that; or give another name as study."
-        ) from None
-    if project_run_id() == known:
-        yield _recorded(run)
-        return
-    with beside_mlflows_own(store, run):
-        send_ended(store)  # what an earlier driver logged last comes before our beginning
-        with storage.alone_with(name):  # several may join at once, and the run's tag names them all
-            run.reopen()
-            run = _recorded(run)
-        yield run
-
-
-def _recorded(run: Run) -> Run:
-    """Return the run as one that a store's silence doesn't stop, unless another driver of this machine has it so."""
-    return run if is_at_work(run.run_id) else record(run)
 
 
 def _log_inputs(found: Search, path: Path) -> None:

@@ -21,7 +21,7 @@ from beauty_mlflow.search.executors.pipe import PipeListener
 from beauty_mlflow.shortages import explain
 from beauty_mlflow.temporary import temporary_home
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.ending import warn
+from beauty_mlflow.tracking.console import warn
 from beauty_mlflow.tracking.epochs import sums_of
 from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.redaction import redact

@@ -1,7 +1,6 @@
 """How a run ends: as the work does, and never RUNNING."""
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Protocol
 from beauty_mlflow.errors import BeautyError, Interrupted, PrunedError
 from beauty_mlflow.shortages import explain
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.console import warn
 from beauty_mlflow.tracking.failures import shorten
 from beauty_mlflow.tracking.redaction import redact
 
@@ -73,11 +73,6 @@ def end_badly(run: Endable, reason: str, *, killed: bool) -> None:
             run.finish("FAILED", {names.ERROR: shorten(redact(reason), REASON_LENGTH)})
     except BeautyError as error:
         warn(f"the run {run.run_id} may still be shown as RUNNING: {error}")
-
-
-def warn(sentence: str) -> None:
-    """Print a sentence beside an error that is on its way already."""
-    sys.stderr.write(f"warning: {sentence}\n")
 
 
 @contextmanager

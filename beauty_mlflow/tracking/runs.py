@@ -14,9 +14,10 @@ from PIL import Image
 from beauty_mlflow.errors import BeautyError, MissingError, TrackingError, WorkError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.changes import Batch, Change, Inputs, LoggedFile, LoggedImage, Point, Status, Untag
+from beauty_mlflow.tracking.console import warn
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.delivery import RUNNING, deliver, steps_of_images
-from beauty_mlflow.tracking.ending import end_badly, warn
+from beauty_mlflow.tracking.ending import end_badly
 from beauty_mlflow.tracking.experiments import introduce
 from beauty_mlflow.tracking.failures import is_missing, translated
 from beauty_mlflow.tracking.launcher import project_run_id

@@ -10,7 +10,7 @@ from waiting import until
 from beauty_mlflow.jobs.sweep import Sweep as SweepParameters
 from beauty_mlflow.jobs.sweep_confirm import confirm
 from beauty_mlflow.jobs.sweep_report import _confirmed_table
-from beauty_mlflow.jobs.sweeping import Search
+from beauty_mlflow.jobs.sweep_search import Search
 from beauty_mlflow.search.executors.base import Outcome
 from beauty_mlflow.search.storages import open_storage
 from beauty_mlflow.search.sweep_file import Sweep

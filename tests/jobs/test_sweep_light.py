@@ -8,7 +8,7 @@ import pytest
 
 from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.errors import SearchError
-from beauty_mlflow.jobs import sweeping
+from beauty_mlflow.jobs import sweep_search, sweeping
 from beauty_mlflow.jobs.sweep import Sweep
 from beauty_mlflow.jobs.sweeping import sweep
 from beauty_mlflow.search.executors.base import Task
@@ -65,7 +65,7 @@ def test_raising_trials_goes_on_in_the_same_run(sweep_place):
 def test_depths_that_are_searched_share_the_cache(sweep_place, monkeypatch):
     """Each trial knows all depths of the search, and all trials read one manifest, so that they need one pass."""
     tasks = []
-    monkeypatch.setattr(sweeping, "Task", lambda *given: tasks.append(given[1]) or Task(*given))
+    monkeypatch.setattr(sweep_search, "Task", lambda *given: tasks.append(given[1]) or Task(*given))
     do(sweep_place, light(sweep_place))
     assert {content["parameters"]["cache_depths"] for content in tasks} == {"0,1,2,3"}
     (data,) = {content["parameters"]["data"] for content in tasks}
@@ -75,7 +75,7 @@ def test_depths_that_are_searched_share_the_cache(sweep_place, monkeypatch):
 def test_a_grid_shares_the_cache_among_its_points(sweep_place, monkeypatch):
     """More trials than points there aren't; what decides what is cached changes last, and isn't shared."""
     tasks = []
-    monkeypatch.setattr(sweeping, "Task", lambda *given: tasks.append(given[1]["parameters"]) or Task(*given))
+    monkeypatch.setattr(sweep_search, "Task", lambda *given: tasks.append(given[1]["parameters"]) or Task(*given))
     rates = {"type": "choice", "values": [0.01, 0.1]}
     do(sweep_place, light(sweep_place, trials=30, sampler="grid", space={"blocks": BLOCKS, "learning_rate": rates}))
     assert [own["cache_trainings"] for own in tasks] == ["8"] * 8
@@ -213,7 +213,7 @@ def test_a_sweep_stays_in_its_experiment(sweep_place, monkeypatch):
     (parent,) = runs()
     tasks = []
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
-    monkeypatch.setattr(sweeping, "Task", lambda *given: tasks.append(given[1]) or Task(*given))
+    monkeypatch.setattr(sweep_search, "Task", lambda *given: tasks.append(given[1]) or Task(*given))
     do(sweep_place, config, trials="2")
     assert [content["experiment"] for content in tasks] == [parent.experiment_id]
     assert connect().experiment_id != parent.experiment_id

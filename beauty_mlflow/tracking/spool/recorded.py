@@ -10,6 +10,7 @@ from pathlib import Path
 from beauty_mlflow.errors import BeautyError, TrackingError, UnreachableError, WorkError
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.changes import OWN_MODEL, Batch, Change, LoggedModel
+from beauty_mlflow.tracking.console import say
 from beauty_mlflow.tracking.delivery import RUNNING, deliver
 from beauty_mlflow.tracking.ending import ended_if_it_fails
 from beauty_mlflow.tracking.launcher import project_run_id
@@ -19,7 +20,7 @@ from beauty_mlflow.tracking.runs import Run, milliseconds
 from beauty_mlflow.tracking.source import source_tags
 from beauty_mlflow.tracking.spool.folder import Header, has_header, is_locked, spool_folder
 from beauty_mlflow.tracking.spool.journal import Journal
-from beauty_mlflow.tracking.spool.sender import Sender, say
+from beauty_mlflow.tracking.spool.sender import Sender
 from beauty_mlflow.tracking.store import Store
 from beauty_mlflow.tracking.values import check_tags
 

@@ -1,6 +1,5 @@
 """The thread that brings a run's changes into the store, in order, as long as it takes."""
 
-import sys
 import threading
 import time
 from collections import deque
@@ -9,6 +8,7 @@ from collections.abc import Callable, Iterable
 from beauty_mlflow.errors import BeautyError, UnreachableError, WorkError
 from beauty_mlflow.temporary import bytes_below
 from beauty_mlflow.tracking.changes import Change, LoggedFile, LoggedModel
+from beauty_mlflow.tracking.console import say
 from beauty_mlflow.tracking.failures import shorten
 
 FIRST_PAUSE_SECONDS = 1.0
@@ -172,8 +172,3 @@ class Sender:
         if self._is_spooling:
             self._is_spooling = False
             say(f"the {self._where} answers again, and has everything that was kept meanwhile.")
-
-
-def say(sentence: str) -> None:
-    """Print a sentence on stderr, between whatever else is shown there."""
-    sys.stderr.write(f"note: {sentence}\n")
