@@ -167,7 +167,7 @@ def requirements() -> list[str]:
     Raises:
         ModelError: No installed distribution holds TensorFlow.
     """
-    names = [_tensorflow(), "keras", "numpy", "pandas", "pillow", "platformdirs", "pyyaml"]
+    names = [_tensorflow(), "keras", "h5py", "numpy", "pandas", "pillow", "platformdirs", "pyyaml"]
     return [f"{name}=={version(name)}" for name in names]
 
 

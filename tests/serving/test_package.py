@@ -114,7 +114,7 @@ def test_a_folder_without_package_says_what_to_give(tmp_path):
 def test_requirements_are_pinned_and_few():
     names = [requirement.split("==")[0] for requirement in requirements()]
     assert names[0] in {"tensorflow-cpu", "tensorflow"}
-    assert names[1:] == ["keras", "numpy", "pandas", "pillow", "platformdirs", "pyyaml"]
+    assert names[1:] == ["keras", "h5py", "numpy", "pandas", "pillow", "platformdirs", "pyyaml"]
     assert f"keras=={keras.__version__}" in requirements()
 
 
