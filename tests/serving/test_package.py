@@ -133,7 +133,7 @@ def installed(tmp_path, monkeypatch):
     return install
 
 
-OTHERS = {name: name for name in ("keras", "numpy", "pandas", "pillow", "platformdirs", "pyyaml")}
+OTHERS = {name: name for name in ("keras", "h5py", "numpy", "pandas", "pillow", "platformdirs", "pyyaml")}
 
 
 @pytest.mark.parametrize("name", ["tensorflow-cpu", "tensorflow", "tensorflow-rocm"])
