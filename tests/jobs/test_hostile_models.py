@@ -13,7 +13,7 @@ from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.errors import ModelError, TrackingError
 from beauty_mlflow.jobs import load_job
 from beauty_mlflow.jobs.artifacts import log_split
-from beauty_mlflow.jobs.comparing_pairs import _sum
+from beauty_mlflow.jobs.comparing_pairs import _ask
 from beauty_mlflow.serving.package import MODEL_FILE, read_description
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
@@ -193,7 +193,7 @@ def test_a_comparison_refuses_it(place, attack):
     """Its control asks the models of all classes."""
     runs, _ = place
     with pytest.raises((TrackingError, ModelError), match=ATTACKS[attack]):
-        _sum(connect(), runs[attack], {})
+        _ask(connect(), runs[attack])
 
 
 def test_what_mlflow_alone_would_run_isnt_run_here(place, pictures, tmp_path, shared_manifest):
