@@ -37,6 +37,9 @@ _BATCH = 32
 _HEAD_SECONDS = 2e-4  # a picture through the thesis's head, forward and backward: two cores of a server, 2026
 _DISK_BYTES_A_SECOND = 1e9  # a middling solid-state disk, 2026
 
+Rooms = list[tuple[int, list[str]]]
+"""Bytes that may be filled, and the boundaries that are stored beside them; each another way to use the cache."""
+
 
 @dataclass(frozen=True)
 class FeedPlan:
@@ -87,26 +90,25 @@ def make_plan(parameters: Finetune, settings: Settings, cache: Cache, trunk: Tru
     times = max(1, round(parameters.cache_trainings / len(depths)))
     trainings = [Training(name, limit, times) for name, limit in depths]
     rooms = _rooms(cache, trunk, versions)
-    head = settings.warm_head and _has_room_for_head(parameters, trunk, versions, rooms)
-    required = [POOLED] if head else []
+    with_head = _with_room_for_head(parameters, trunk, versions, rooms) if settings.warm_head else []
+    required = [POOLED] if with_head else []
     stages = measured_stages(cache, trunk)
     work = _workload(parameters, settings, cache, versions)
     plans = [
         plan(stages, trainings, work, budget_bytes=room, stored=stored, required=required)
-        for room, stored in rooms
-        if not head or POOLED in stored or _pooled_bytes(trunk, versions) <= room
+        for room, stored in with_head or rooms
     ]
     chosen: Plan = min(plans, key=lambda made: made.seconds)
     for line in chosen.lines():
         click.echo(f"plan: {line}", err=True)
-    if head:
+    if with_head:
         click.echo(f"plan: {POOLED} is kept for the head alone, which is trained first.", err=True)
     boundary = chosen.choices[0].boundary or ""
     needed = {*chosen.store, boundary, *required}
     return FeedPlan(boundary, tuple(name for name in boundaries(trunk.network) if name in needed))
 
 
-def _rooms(cache: Cache, trunk: Trunk, versions: Versions) -> list[tuple[int, list[str]]]:
+def _rooms(cache: Cache, trunk: Trunk, versions: Versions) -> Rooms:
     """Return the bytes left beside the boundaries that are stored, with these; then those left if they went."""
     with ExitStack() as held:
         stored = [name for name in boundaries(trunk.network) if is_stored(cache, trunk, name, versions, held)]
@@ -121,22 +123,18 @@ def _overhead(trunk: Trunk, versions: Versions) -> int:
     return sum(disk_bytes(rows) - rows.nbytes for rows in kept)
 
 
-def _pooled_bytes(trunk: Trunk, versions: Versions) -> int:
-    return versions.rows * trunk.rows(POOLED, 1).nbytes
-
-
-def _has_room_for_head(
-    parameters: Finetune, trunk: Trunk, versions: Versions, rooms: list[tuple[int, list[str]]]
-) -> bool:
-    needed = _pooled_bytes(trunk, versions)
-    if any(POOLED in stored or needed <= room for room, stored in rooms):
-        return True
+def _with_room_for_head(parameters: Finetune, trunk: Trunk, versions: Versions, rooms: Rooms) -> Rooms:
+    """Return those of the rooms in which the rows are or fit that the head reads; that there are none is said."""
+    needed = versions.rows * trunk.rows(POOLED, 1).nbytes
+    good = [(room, stored) for room, stored in rooms if POOLED in stored or needed <= room]
+    if good:
+        return good
     left = max(room for room, _ in rooms)
     words = f"the activations that it reads take {size_text(needed)}, the cache has {size_text(left)} left"
     if parameters.warm_head == "true":
         raise ParameterError(f"warm_head=true: {words}. Raise cache_gb, make room, or leave warm_head out.")
     click.echo(f"plan: The head isn't trained first: {words}.", err=True)
-    return False
+    return []
 
 
 def _own(parameters: Finetune, network: Network) -> tuple[str, str]:

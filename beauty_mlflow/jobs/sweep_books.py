@@ -36,18 +36,18 @@ class Books:
 
     def started(self, trial: Any, values: Mapping[str, Scalar]) -> None:  # noqa: ANN401 - Optuna's
         """Say what a trial tries."""
-        _say(f"trial {trial.number}: {in_words(values)}")
+        say(f"trial {trial.number}: {in_words(values)}")
 
     def finished(self, trial: Any) -> None:  # noqa: ANN401 - Optuna's
         """Say how it ended, and log the sweep's progress at the number of trials that have ended."""
-        _say(f"trial {trial.number}: {self._end(trial)}")
+        say(f"trial {trial.number}: {self._end(trial)}")
         self.log_progress()
 
     def died(self, trial: Any, *, again: bool) -> None:  # noqa: ANN401 - Optuna's
         """Close the trial's run, whatever became of its process."""
         then = "is tried again" if again else "is not tried again"
         reason = attempts.why(trial)
-        _say(f"trial {trial.number}: {reason}; it {then}")
+        say(f"trial {trial.number}: {reason}; it {then}")
         with tolerant():
             self._close(trial, f"{reason}; it {then}")
         self.log_progress()
@@ -89,7 +89,7 @@ def tolerant() -> Iterator[None]:
     try:
         yield
     except BeautyError as error:
-        _say(f"WARNING: {error}")
+        say(f"WARNING: {error}")
 
 
 def in_words(values: Mapping[str, Scalar]) -> str:
@@ -99,5 +99,6 @@ def in_words(values: Mapping[str, Scalar]) -> str:
     )
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Print a sentence of the sweep's on stderr; what a trial or a store said may be in it."""
     click.echo(printable(sentence), err=True)

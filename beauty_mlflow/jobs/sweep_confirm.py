@@ -8,10 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import click
-
 from beauty_mlflow.errors import UnreachableError
-from beauty_mlflow.jobs.sweep_books import tolerant
+from beauty_mlflow.jobs.sweep_books import say, tolerant
 from beauty_mlflow.jobs.sweep_search import Search
 from beauty_mlflow.jobs.syncing import send_ended
 from beauty_mlflow.jobs.trial import figures_of
@@ -70,7 +68,7 @@ def confirm(search: Search) -> list[Confirmed]:
     ]
     if missing:
         among = ", ".join(map(str, seeds))
-        click.echo(f"confirming the best {_trials(len(best))}: {len(missing)} runs on the seeds {among}", err=True)
+        say(f"confirming the best {_trials(len(best))}: {len(missing)} runs on the seeds {among}")
         _run_all(search, missing)
     send_ended(search.store)  # of those that began while the store didn't answer
     confirmed = []
@@ -79,7 +77,7 @@ def confirm(search: Search) -> list[Confirmed]:
         found = _finished(search, trial.number)
         values = {seed: found[seed][1] for seed in seeds if seed in found}
         if len(values) < len(seeds):
-            click.echo(f"WARNING: trial {trial.number}: {len(values)} of {_runs(len(seeds))} came to an end", err=True)
+            say(f"WARNING: trial {trial.number}: {len(values)} of {_runs(len(seeds))} came to an end")
         if values:
             best_run, _ = min(found.values(), key=lambda end: sweep.objectives[0].cost(end[1]))
             confirmed.append(Confirmed(trial.number, values, best_run))
@@ -137,10 +135,7 @@ def _run_all(search: Search, missing: Sequence[_Missing]) -> None:
             threads.shutdown(cancel_futures=True)
             raise
     if left:
-        click.echo(
-            f"the timeout is over: {left} of {_runs(len(missing))} didn't begin; the same command goes on with them",
-            err=True,
-        )
+        say(f"the timeout is over: {left} of {_runs(len(missing))} didn't begin; the same command goes on with them")
 
 
 def _run(search: Search, missing: _Missing, slot: int, stopped: threading.Event) -> bool:
@@ -161,7 +156,7 @@ def _run(search: Search, missing: _Missing, slot: int, stopped: threading.Event)
             break
         again = bool(left) and not search.is_over
         reason = f"{outcome.reason}; it {'is run again' if again else 'is not run again'}"
-        click.echo(f"{what}: {reason}", err=True)
+        say(f"{what}: {reason}")
         if listener.run:
             continues = listener.run
             with tolerant():
@@ -174,7 +169,7 @@ def _run(search: Search, missing: _Missing, slot: int, stopped: threading.Event)
 def _tell(search: Search, what: str, outcome: Outcome) -> None:
     metric = search.sweep.metrics[0]
     said = f"{metric} {outcome.metrics[metric]:.4g}" if outcome.end == "complete" else f"{outcome.end} {outcome.reason}"
-    click.echo(f"{what}: {said}", err=True)
+    say(f"{what}: {said}")
 
 
 def _finished(search: Search, number: int) -> dict[int, tuple[str, float]]:

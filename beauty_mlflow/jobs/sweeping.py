@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import click
-
 from beauty_mlflow.data.splits.manifest import Split, write_split
 from beauty_mlflow.errors import (
     BeautyError,
@@ -27,7 +25,7 @@ from beauty_mlflow.jobs.opening import open_named, say_notes, split_counts
 from beauty_mlflow.jobs.parameters import Parameters, Summary, to_text
 from beauty_mlflow.jobs.sessions import state_of
 from beauty_mlflow.jobs.sweep import Sweep as SweepParameters
-from beauty_mlflow.jobs.sweep_books import Books
+from beauty_mlflow.jobs.sweep_books import Books, say
 from beauty_mlflow.jobs.sweep_confirm import confirm
 from beauty_mlflow.jobs.sweep_parent import open_parent
 from beauty_mlflow.jobs.sweep_report import report
@@ -214,7 +212,7 @@ def _log_inputs(found: Search, path: Path) -> None:
     searched = ", ".join(wanted.space)
     sentence = f"Searches {searched} with {wanted.sampler.name} for the best {', '.join(wanted.metrics)}."
     run.describe(f"{sentence} {wanted.description}", found.parameters.command())
-    click.echo(sentence, err=True)
+    say(sentence)
 
 
 def _report_what_there_is(found: Search) -> None:

@@ -102,17 +102,24 @@ def plain_tiff(width, height, strip, *, compression=1, rows=None, rows_said=1, e
     return tiff(entries, strip, following)
 
 
+def _grey(side):
+    """Return the entries of a compressed grey TIFF of side x side pixels, but for where its content is."""
+    return [
+        (256, 4, 1, side),
+        (257, 4, 1, side),
+        (258, 3, 1, 8),
+        (259, 3, 1, 8),
+        (262, 3, 1, 1),
+        (277, 3, 1, 1),
+    ]
+
+
 def tiled_tiff(side, tile, content):
     """Return a grey TIFF of side x side pixels that claims tiles of tile x tile."""
     place = 8 + 2 + 12 * 10 + 4
     return tiff(
         [
-            (256, 4, 1, side),
-            (257, 4, 1, side),
-            (258, 3, 1, 8),
-            (259, 3, 1, 8),
-            (262, 3, 1, 1),
-            (277, 3, 1, 1),
+            *_grey(side),
             (322, 4, 1, tile),
             (323, 4, 1, tile),
             (324, 4, 1, place),
@@ -133,12 +140,7 @@ def tiff_that_says_twice(side, sizes, content):
     numbers = 8 + 2 + 12 * (8 + 2 * len(sizes)) + 4
     offsets, lengths = (324, 325) if 322 in sizes else (273, 279)
     entries = [
-        (256, 4, 1, side),
-        (257, 4, 1, side),
-        (258, 3, 1, 8),
-        (259, 3, 1, 8),
-        (262, 3, 1, 1),
-        (277, 3, 1, 1),
+        *_grey(side),
         (offsets, 4, 1, numbers + 8 * len(sizes)),
         (lengths, 4, 1, len(content)),
     ]

@@ -157,24 +157,27 @@ def test_a_champion_in_use_stays_though_its_run_is_deleted(registry, versions, r
     assert registry.pending() == ""
 
 
-def test_a_move_whose_run_is_deleted_meanwhile_isnt_disturbed(server_uri, monkeypatch):
-    """On a server its process may be at work still."""
+@pytest.fixture
+def on_server(server_uri, monkeypatch, request):
+    """A registered model of the test's own on a server, a run, and that run's version of it."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
     store = connect()
-    registry, run = Registry(store, "deleted-meanwhile"), Run.create(store, "a run")
-    one = registry.add(logged(run))
+    registry, run = Registry(store, request.node.name), Run.create(store, "a run")
+    return registry, run, registry.add(logged(run))
+
+
+def test_a_move_whose_run_is_deleted_meanwhile_isnt_disturbed(on_server):
+    """On a server its process may be at work still."""
+    registry, run, one = on_server
     intend(registry, {CHAMPION: one.number}, run=run, begun=time.time())
-    store.client.delete_run(run.run_id)
+    run.store.client.delete_run(run.run_id)
     with pytest.raises(TrackingError, match=f"the run {run.run_id} is moving it at this moment"):
         registry.repair()
 
 
-def test_an_interrupted_wait_leaves_no_note(server_uri, monkeypatch):
+def test_an_interrupted_wait_leaves_no_note(on_server, monkeypatch):
     """Ctrl-C before anything is moved: nothing is moved later either."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
-    store = connect()
-    registry, run = Registry(store, "interrupted"), Run.create(store, "a run")
-    one = registry.add(logged(run))
+    registry, run, one = on_server
 
     def interrupt(_):
         raise KeyboardInterrupt
@@ -192,12 +195,9 @@ def test_an_unreadable_note_is_named(registry, versions):
         registry.repair()
 
 
-def test_a_move_on_a_server_that_goes_on_is_left_alone(server_uri, monkeypatch):
+def test_a_move_on_a_server_that_goes_on_is_left_alone(on_server):
     """A server's store can't be locked: who finds a fresh note is told to come again."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
-    store = connect()
-    registry, run = Registry(store, "going-on"), Run.create(store, "a run")
-    one = registry.add(logged(run))
+    registry, run, one = on_server
     intend(registry, {CHAMPION: one.number}, run=run, begun=time.time())
     with pytest.raises(TrackingError, match=f"the run {run.run_id} is moving it at this moment"):
         registry.repair()
