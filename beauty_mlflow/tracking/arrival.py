@@ -1,13 +1,21 @@
-"""Whether files have arrived whole in an artifact store."""
+"""Whether files have arrived whole in an artifact store, and the halves of those that haven't."""
 
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from beauty_mlflow.files import file_digest
 
 LARGE_BYTES = 1_000_000  # what is sent in one piece, and so small, arrives whole or not at all
+_UPLOADING = ".artifact.uploading."  # MLflow's name of a file in a local store until it is whole
+
+
+def halves(root: Path) -> Iterator[Path]:
+    """Yield the files below a local store's folder that were being written as their process died, or still are."""
+    for parent, _, files in os.walk(root):
+        yield from (Path(parent, name) for name in files if name.startswith(_UPLOADING))
 
 
 def missing(repository: Any, paths: Mapping[Path, Path]) -> list[Path]:  # noqa: ANN401 - MLflow is untyped

@@ -1,7 +1,6 @@
 """What dead processes have left in the store: runs, models, moves of aliases, and halves of uploaded files."""
 
 import json
-import os
 import re
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from beauty_mlflow.leftovers import Leftover, Note
 from beauty_mlflow.temporary import remove
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.arrival import halves
 from beauty_mlflow.tracking.failures import is_missing, translated
 from beauty_mlflow.tracking.finding import find_runs
 from beauty_mlflow.tracking.model_upload import PENDING
@@ -31,7 +31,6 @@ RUN, MODEL, MOVE, UPLOAD = (
     "half of an uploaded file",
 )
 DIED = "its process died; found by `beauty doctor`"
-_UPLOADS = ".artifact.uploading."  # MLflow's name of a file until it is whole
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 _HOUR = 3600
 _AT_ONCE = 50
@@ -168,7 +167,7 @@ class StoreLeftovers:
     def _uploads(self, experiments: Iterable[Any]) -> Iterator[Leftover]:
         for experiment in experiments:
             root = store_path(experiment.artifact_location)
-            for path in _files(root) if root else ():
+            for path in halves(root) if root else ():
                 owner = path.relative_to(root).parts  # type: ignore[arg-type]
                 if self._is_abandoned(self._run_of(owner)):
                     yield Leftover(
@@ -229,8 +228,3 @@ def _mover(text: str) -> str:
         return str(json.loads(text)["run_id"])
     except (ValueError, TypeError, KeyError):
         return ""
-
-
-def _files(root: Path) -> Iterator[Path]:
-    for parent, _, files in os.walk(root):
-        yield from (Path(parent, name) for name in files if name.startswith(_UPLOADS))

@@ -11,10 +11,12 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from beauty_mlflow.errors import UnreachableError
 from beauty_mlflow.files import file_digest
+from beauty_mlflow.temporary import remove
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.arrival import missing
+from beauty_mlflow.tracking.arrival import halves, missing
 from beauty_mlflow.tracking.failures import is_temporary, translated
 from beauty_mlflow.tracking.packaging import build
+from beauty_mlflow.tracking.store import store_path
 
 READY, PENDING = "READY", "PENDING"
 DIGEST = "package.sha256"  # a tag of the logged model: what an interrupted upload was of
@@ -39,7 +41,7 @@ def upload_model(client: Any, run_id: str, package: Path, *, example: bytes) -> 
     """Log what serving.package.save_package wrote as the run's one model; return the logged model's id.
 
     One of the same package that is ready stays as it is. One whose upload broke off is gone on with: files that have
-    arrived whole, by sha256, aren't sent again. Any other model of the run is deleted.
+    arrived whole, by sha256, aren't sent again, and halves of files are removed. Any other model of the run is deleted.
 
     Args:
         client: MLflow's client of the store.
@@ -107,6 +109,9 @@ def _fill(client: Any, run_id: str, logged: Any, package: Path, example: bytes) 
             below = target.parent.as_posix()
             client.log_model_artifact(logged.model_id, str(paths[target]), None if below == "." else below)
         wrong = missing(repository, {target: paths[target] for target in sent})
+    root = store_path(logged.artifact_location)
+    for half in halves(root) if root else ():
+        remove(half)
     if wrong:
         listed = ", ".join(target.as_posix() for target in wrong)
         raise UnreachableError(f"The model {logged.model_id} didn't arrive whole: {listed}; it has to be sent again.")

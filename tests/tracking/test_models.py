@@ -3,6 +3,10 @@ import io
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +23,7 @@ from beauty_mlflow.serving.classifier import Classifier
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.serving.pyfunc import ANSWER_COLUMNS, COLUMN
 from beauty_mlflow.tracking import packaging
+from beauty_mlflow.tracking.arrival import halves
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.models import download, fetch_model, is_ours, locate_model, training_run_of
@@ -120,6 +125,29 @@ def test_an_attempt_that_broke_off_leaves_nothing_in_the_way(run, package, pictu
     model_id = run.log_model(package, example=picture_file)
     assert run.model_id() == model_id
     assert broken.model_id not in [model.model_id for model in run.models()]
+
+
+def test_what_was_killed_within_a_file_leaves_no_half_of_it(local_run, package, picture_file, tmp_path):
+    """The next upload goes on with the same model, which has the files of an undisturbed one at its end."""
+    script = """
+        import os, pathlib, signal, sys
+        from beauty_mlflow.tracking.runs import Run
+        from beauty_mlflow.tracking.store import connect
+
+        run_id, package, picture = sys.argv[1:]
+        # a file is written and not yet in its place
+        os.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+        Run(connect(), run_id).log_model(pathlib.Path(package), example=pathlib.Path(picture).read_bytes())
+    """
+    (tmp_path / "picture.png").write_bytes(picture_file)
+    command = [sys.executable, "-c", textwrap.dedent(script), local_run.run_id, package, tmp_path / "picture.png"]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    (begun,) = local_run.models()
+    folder = Path(urlsplit(begun.artifact_location).path)
+    assert len(list(halves(folder))) == 1
+    assert local_run.log_model(package, example=picture_file) == begun.model_id
+    assert not list(halves(folder))
+    assert (folder / "data" / "package" / "model.keras").is_file()
 
 
 def test_a_model_that_cannot_be_written_is_marked_failed(run, tmp_path, picture_file):
