@@ -1,15 +1,20 @@
-"""Writing files so that nobody ever sees half of one, and where the user's own files are kept."""
+"""Writing files so that nobody ever sees half of one, opening only what is one, and the user's own folders."""
 
+import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 import platformdirs
 
 from beauty_mlflow.temporary import temporary_file
+
+MOST_TYPED = 10_000_000  # bytes of a file that somebody writes by hand
 
 
 @contextmanager
@@ -39,6 +44,35 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file (or a link to one) for reading; a FIFO, a socket or a device would hang a reader for ever.
+
+    Raises:
+        OSError: It can't be opened; EINVAL where it is something else.
+        ValueError: Its name holds a null byte.
+    """
+    # without O_NONBLOCK the open itself waits for a FIFO's writer
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_typed(path: Path) -> str:
+    """Return the text of a file that somebody has written by hand.
+
+    Raises:
+        OSError: It can't be read, is no regular file, or has more than 10 MB.
+        UnicodeDecodeError: It isn't UTF-8.
+    """
+    with open_regular(path) as stream:
+        content = stream.read(MOST_TYPED + 1)
+    if len(content) > MOST_TYPED:
+        raise OSError(errno.EFBIG, f"it has more than {MOST_TYPED // 1_000_000} MB", str(path))
+    return content.decode("utf-8")
 
 
 def file_digest(path: Path) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from beauty_mlflow.errors import InputError
+from beauty_mlflow.files import read_typed
 
 
 def read_toml(path: Path, what: str, error: type[InputError], *, hint: str = "") -> dict[str, Any]:
@@ -17,7 +18,7 @@ def read_toml(path: Path, what: str, error: type[InputError], *, hint: str = "")
         hint: What to give instead, where there is no such file.
     """
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(read_typed(path))
     except OSError as found:
         missing = hint and isinstance(found, FileNotFoundError)
         problem = f"doesn't exist; {hint}" if missing else f"can't be read: {found.strerror}"

@@ -1,14 +1,14 @@
-"""Opening a file only if it is one: a FIFO, a socket or a device would hang a reader for ever."""
+"""Opening a picture, or a table of some, only if it is a file: what else it is counts as broken."""
 
 import errno
 import hashlib
 import os
-import stat
 from contextlib import AbstractContextManager
 from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
+from beauty_mlflow import files
 from beauty_mlflow.data.decoder_limits import check_file
 from beauty_mlflow.errors import PictureError
 
@@ -56,18 +56,13 @@ def open_regular(path: Path) -> BufferedReader:
         OSError: this process has too many files open, or too little memory: that isn't the file's fault.
     """
     try:
-        # without O_NONBLOCK the open itself waits for a FIFO's writer
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        return files.open_regular(path)
     except OSError as error:
         if error.errno in _NOT_THE_FILES:
             raise
         raise PictureError((error.strerror or "can't be opened").lower()) from None
     except ValueError:
         raise PictureError("its name holds a null byte") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise PictureError("not a regular file")
-    return os.fdopen(descriptor, "rb")
 
 
 def hash_regular(path: Path) -> str:

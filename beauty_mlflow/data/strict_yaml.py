@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from beauty_mlflow.errors import DataError
+from beauty_mlflow.files import read_typed
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -41,7 +42,7 @@ def read_yaml(source: str, what: str, *, expected: str, form: str) -> object:
         DataError: It can't be read, isn't UTF-8, is no YAML, or a key stands there twice.
     """
     try:
-        return load_yaml(Path(source).read_bytes().decode("utf-8"))
+        return load_yaml(read_typed(Path(source)))
     except OSError as error:
         raise DataError(f"the {what} '{source}' can't be read ({error.strerror}); expected {expected}") from None
     # the last three are PyYAML's own tags' (!!timestamp x, !!bool x, !!int '') and a list's as a key

@@ -322,7 +322,7 @@ def test_what_is_no_toml_is_said_so(tmp_path, content, problem):
 def test_a_file_that_is_not_there_or_can_not_be_read(tmp_path):
     with pytest.raises(SweepError, match=r"nowhere\.toml' doesn't exist; expected a TOML file such as"):
         read_sweep(tmp_path / "nowhere.toml")
-    with pytest.raises(SweepError, match="can't be read: Is a directory"):
+    with pytest.raises(SweepError, match="can't be read: not a regular file"):
         read_sweep(tmp_path)
 
 
