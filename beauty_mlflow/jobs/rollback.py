@@ -1,7 +1,13 @@
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from beauty_mlflow.jobs.model_names import RegisteredName
 from beauty_mlflow.jobs.parameters import Job, Parameters, Summary
+
+if TYPE_CHECKING:
+    from beauty_mlflow.tracking.registry import Version
+    from beauty_mlflow.tracking.store import Store
 
 
 class Rollback(Parameters):
@@ -40,10 +46,23 @@ def run(parameters: Rollback) -> Summary:
         run = Run.create(store, f"rollback {parameters.name}", tags)
         with tracked(run, sample=False):
             run.log_parameters(parameters.as_text())
-            words = f"from version {champion.number} back to version {previous.number}: {parameters.reason}"
+            before, after = (_linked(store, version) for version in (champion, previous))
+            words = f"from {before} back to {after}: {parameters.reason}"
             run.describe(f"Takes **{parameters.name}** {words}", parameters.command())
             registry.move({PREVIOUS: champion.number, CHAMPION: previous.number}, champion=champion, run=run)
         return [("champion", previous.uri), ("previous", champion.uri), ("audit", run.run_id), *project.summary()]
+
+
+def _linked(store: "Store", version: "Version") -> str:
+    """Return a version's number, and its training as Markdown where that is still there."""
+    from beauty_mlflow.errors import MissingError
+    from beauty_mlflow.tracking.runs import Run
+
+    words = f"version {version.number}"
+    try:
+        return f"{words} ({Run.find(store, version.run_id).link()})" if version.run_id else words
+    except MissingError:
+        return words
 
 
 JOB = Job(Rollback, run)

@@ -2,8 +2,10 @@
 
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 import requests
 from mlflow.exceptions import MlflowException
@@ -29,6 +31,7 @@ _TEMPORARY_CODES = frozenset(
     }
 )
 _TEMPORARY_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
+_NO_OBJECT = frozenset({"404", "NoSuchKey"})  # S3's words
 _NO_ALIAS = re.compile(r"Registered model alias .* not found")  # which MLflow calls an invalid value
 
 # prints a traceback of what is raised anyway, and said here in a sentence
@@ -53,6 +56,10 @@ def translated(action: str, remedy: str = "") -> Iterator[None]:
         raise TrackingError(f"Can't {action}: the Python package {error.name} isn't installed. Install it.") from error
     except OSError as error:
         raise WorkError(_sentence(action, error, remedy)) from error
+    except Exception as error:
+        if _of_s3(error) is None:
+            raise
+        raise _kind(error)(_sentence(action, error, remedy)) from error
 
 
 def is_temporary(error: BaseException) -> bool:
@@ -66,12 +73,16 @@ def is_temporary(error: BaseException) -> bool:
             return True
         case MlflowException():
             return error.error_code in _TEMPORARY_CODES
+        case _ if said := _of_s3(error):
+            return bool(_s3_errors().is_transient(said))
         case _:
             return False
 
 
 def is_missing(error: BaseException) -> bool:
     """Return whether the store said that it doesn't have what was asked for."""
+    if said := _of_s3(error):
+        return _s3_errors().code_of(said) in _NO_OBJECT
     if not isinstance(error, MlflowException):
         return False
     return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST" or _NO_ALIAS.search(str(error)))
@@ -92,7 +103,27 @@ def _kind(error: Exception) -> type[TrackingError]:
 
 
 def _sentence(action: str, error: Exception, remedy: str) -> str:
+    if from_s3 := _of_s3(error):
+        return f"Can't {action}: {_s3_errors().reason_of(from_s3)}. {remedy}".rstrip()
     said = " ".join(redact(str(error)).split()).partition(_STATEMENT)[0]
     reason = said or type(error).__name__
     reason, remedy = refusal(error) or (reason, MAKE_ROOM if is_full_disk(error) else remedy)
     return f"Can't {action}: {shorten(reason, REASON_LENGTH).rstrip('.')}. {remedy}".rstrip()
+
+
+def _of_s3(error: BaseException) -> Exception | None:
+    """Return what boto3 has raised, where artifacts lie in S3 without a server between; None for any other error."""
+    if "boto3" not in sys.modules:
+        return None
+    from boto3.exceptions import Boto3Error  # type: ignore[import-untyped]
+    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+
+    if isinstance(error, Boto3Error):  # a sentence of its own round what it was
+        error = error.__cause__ or error.__context__ or error
+    return error if isinstance(error, BotoCoreError | ClientError) else None
+
+
+def _s3_errors() -> ModuleType:
+    from beauty_mlflow.data.sources import s3_errors
+
+    return s3_errors

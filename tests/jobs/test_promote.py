@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,9 @@ def test_from_the_first_champion_to_a_rollback(store_uri, contend, monkeypatch, 
     undone = dict(rollback(Rollback(name=name, reason="returns went up")))
     assert undone["champion"] == f"models:/{name}/1"
     assert aliases(registry) == {CHAMPION: good, PREVIOUS: better, CHALLENGER: bad}
+    description = connect().client.get_run(undone["audit"]).data.tags[names.DESCRIPTION]
+    for number, run_id in ((2, better), (1, good)):
+        assert re.search(rf"version {number} \(\[run {run_id}\]\(#/experiments/\d+/runs/{run_id}\)\)", description)
     capsys.readouterr()
     listed = dict(promotions(Promotions(name=name)))
     lines = capsys.readouterr().out.splitlines()

@@ -62,6 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self):
         proxy = self.server.proxy
         path = unquote(self.path)
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         fault = proxy.fault(self.command, path, proxy.note(self.command, path))
         time.sleep(proxy.delay)
         if fault in STATUS:
@@ -72,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         upstream = urlsplit(proxy.upstream)
         connection = http.client.HTTPConnection(upstream.hostname, upstream.port, timeout=60)
-        connection.request(self.command, self.path, headers=dict(self.headers))
+        connection.request(self.command, self.path, sent, headers=dict(self.headers))
         answer = connection.getresponse()
         body = answer.read()
         connection.close()
@@ -89,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._wait_until_left()
             self.close_connection = True
 
-    do_GET = do_HEAD = _serve  # noqa: N815 - as http.server calls them
+    do_GET = do_HEAD = do_PUT = _serve  # noqa: N815 - as http.server calls them
 
     def _wait_until_left(self):
         self.rfile.read(1)  # ends when the client closes the connection

@@ -23,7 +23,7 @@ _ENDPOINT = "the network, and AWS_ENDPOINT_URL if the bucket isn't at AWS"
 _KNOWN = {
     "NoSuchBucket": "there is no such bucket. Check its name, {endpoint}",
     "AccessDenied": "access is denied. These credentials need the rights to list the bucket and to get its objects "
-    "(s3:ListBucket, s3:GetObject); check AWS_PROFILE or AWS_ACCESS_KEY_ID, {endpoint}",
+    "(s3:ListBucket, s3:GetObject; to write there s3:PutObject); check AWS_PROFILE or AWS_ACCESS_KEY_ID, {endpoint}",
     "InvalidAccessKeyId": "the access key is unknown there. Check AWS_ACCESS_KEY_ID or AWS_PROFILE, {endpoint}",
     "SignatureDoesNotMatch": "the secret key is wrong. Check AWS_SECRET_ACCESS_KEY or AWS_PROFILE, {endpoint}",
     "ExpiredToken": "the credentials have expired. Get new ones",
@@ -39,7 +39,7 @@ _SAME = {
 
 def explain(error: Exception, uri: str) -> UnreachableDataError:
     """Return an error of boto3 or of a server as one of ours, which names the URI and says what to do."""
-    return UnreachableDataError(f"'{uri}' can't be read: {_reason(error)}.")
+    return UnreachableDataError(f"'{uri}' can't be read: {reason_of(error)}.")
 
 
 def code_of(error: Exception) -> str:
@@ -58,7 +58,8 @@ def is_transient(error: Exception) -> bool:
     }
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return what went wrong, in words."""
     code = code_of(error)
     if code:
         known = _KNOWN.get(_SAME.get(code, code))
