@@ -3,7 +3,8 @@
     python benchmarks/ablation.py --data DIR --network inception_v3 --depths 0,1,2,3 --epochs 10 --json FILE
 
 ``all`` has the cache, folding, bfloat16 (or float16), kept pictures, the head first, a cosine schedule, early stopping
-and pruning of lagging trials. Each other row leaves one of them out; ``none`` leaves out all.
+and pruning of lagging trials. Each other row leaves one of them out, those without activations the head first as well,
+which needs them; batch norm training puts its other way into the place of the recipe's. ``none`` leaves out all.
 """
 
 import argparse

@@ -3,22 +3,25 @@
     python benchmarks/growth.py --json growth.json
 
 draws 1,000, 10,000 and 73,000 pictures (64 x 64 pixels, 73 classes), each set anew, and runs `beauty split` and
-`beauty finetune` on it, in processes of their own and with an empty cache. Rows hold the whole process's seconds, its
-processor seconds (which tell more where the machine has other work) and its peak memory. Start-up weighs most in the
-smallest set, so growth is told by what each further picture takes from one set to the next. A command is within bounds
-if that rises by at most 20 % from the first step to the last, and memory by at most 20 % from the smallest set to the
-largest; `bytes_a_further_picture` is what memory grows by.
+`beauty finetune` on it, in processes of their own and with an empty cache. Rows hold the medians of three turns (the
+JSON has their spread too): the whole process's seconds, its processor seconds (which tell more where the machine has
+other work) and its peak memory. Start-up weighs most in the smallest set, so growth is told by what each further
+picture takes from one set to the next. A command is within bounds if that rises by at most 20 % from the first step to
+the last, and memory by at most 20 % from the smallest set to the largest; `bytes_a_further_picture` is what memory
+grows by.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import Contestant, facts, run_once, table, write_json
+from machine import Contestant, facts, run_once, spread, table, write_json
 from PIL import Image
 
 from beauty_mlflow.data.progress import console_progress
@@ -27,6 +30,7 @@ COUNTS = (1_000, 10_000, 73_000)
 CLASSES, LEAST_A_CLASS = 73, 10
 SIDE, CELLS = 64, 8  # pixels; coloured cells along it, so that no two pictures are near copies
 LIMIT = 1.2
+MEASURED = ("seconds", "cpu_seconds", "milliseconds_a_picture", "peak_MB", "cache_MB")
 COMMAND = (sys.executable, "-m", "beauty_mlflow")
 FINETUNE = {
     "network": "tiny",
@@ -43,6 +47,7 @@ def main() -> None:
     """Measure each size, print the table and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, help="pictures, from few to many")
+    parser.add_argument("--turns", type=int, default=3, help="how often each command runs; medians are compared")
     parser.add_argument("--folder", type=Path, help="where to work, instead of the system's temporary folder")
     parser.add_argument("--json", type=Path, help="where to write the result")
     given = parser.parse_args()
@@ -50,7 +55,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for count in counts:
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-            rows += _measure(count, max(2, min(CLASSES, counts[0] // LEAST_A_CLASS)), Path(folder))
+            rows += _measure(count, max(2, min(CLASSES, counts[0] // LEAST_A_CLASS)), Path(folder), given.turns)
     result = {command: _growth([row for row in rows if row["command"] == command]) for command in ("split", "finetune")}
     names = ("command", "pictures", "seconds", "cpu seconds", "milliseconds a picture", "peak MB", "cache MB")
     print(table(names, [[row[name.replace(" ", "_")] for name in names] for row in rows]))
@@ -72,9 +77,22 @@ def draw(count: int, classes: int, folder: Path) -> None:
             bar.update()
 
 
-def _measure(count: int, classes: int, folder: Path) -> list[dict[str, Any]]:
-    pictures, manifest, cache = folder / "pictures", folder / "split.csv", folder / "cache"
+def _measure(count: int, classes: int, folder: Path, turns: int) -> list[dict[str, Any]]:
+    pictures = folder / "pictures"
     draw(count, classes, pictures)
+    every = [_turn(count, pictures, folder / str(turn)) for turn in range(turns)]
+    return [_medians(rows) for rows in zip(*every, strict=True)]
+
+
+def _medians(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    measured = {name: spread([row[name] for row in rows]) for name in MEASURED}
+    return rows[0] | {name: found["median"] for name, found in measured.items()} | {"spread": measured}
+
+
+def _turn(count: int, pictures: Path, folder: Path) -> list[dict[str, Any]]:
+    """Run both commands once, from an empty cache, in a store of their own."""
+    folder.mkdir()
+    manifest, cache = folder / "split.csv", folder / "cache"
     environment = {
         "BEAUTY_CACHE_DIR": str(cache),
         "BEAUTY_STATE_DIR": str(folder / "state"),
@@ -99,6 +117,7 @@ def _measure(count: int, classes: int, folder: Path) -> list[dict[str, Any]]:
                 "cache_MB": kept / 1e6,
             }
         )
+    shutil.rmtree(cache, ignore_errors=True)
     return rows
 
 

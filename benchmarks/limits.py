@@ -34,7 +34,12 @@ Work = Callable[[], int]
 def main() -> None:
     """Measure each pair in turn, print the table and write JSON."""
     given = _parser().parse_args()
-    bench = Bench(given)
+    with tempfile.TemporaryDirectory(prefix="limits-") as folder:
+        _measure(given, Path(folder))
+
+
+def _measure(given: argparse.Namespace, folder: Path) -> None:
+    bench = Bench(given, folder)
     pairs = {
         "extraction": bench.extraction,
         "decoding": bench.decoding,
@@ -78,7 +83,7 @@ def compared(rates: dict[str, list[float]]) -> dict[str, Any]:
 class Bench:
     """The pairs; what they share is made once."""
 
-    def __init__(self, given: argparse.Namespace) -> None:
+    def __init__(self, given: argparse.Namespace, folder: Path) -> None:
         from beauty_mlflow.data.splits.manifest import read_split
         from beauty_mlflow.networks.building import build_transfer
         from beauty_mlflow.training.precision import resolve_precision
@@ -86,7 +91,7 @@ class Bench:
         self.given = given
         self.network = get_network(given.network)
         self.size = given.image_size or self.network.image_size
-        self.folder = Path(tempfile.mkdtemp(prefix="limits-"))
+        self.folder = folder
         split = read_split(prepare_manifest(given.data, self.folder))
         train = split.part("train")
         self.pictures = train.select(np.arange(min(given.pictures, len(train))))

@@ -85,7 +85,7 @@ BENCHMARKS = (
         "--data {sample} --network tiny --image-size 64 --pictures 32 --singles 4 --turns 1",
     ),
     Benchmark("warping", "warping.py", "", "--size 96 --pictures 8 --turns 1"),
-    Benchmark("growth", "growth.py", "", "--counts 200 400"),
+    Benchmark("growth", "growth.py", "", "--counts 200 400 --turns 1"),
     Benchmark("overhead", "overhead.py", "", "--turns 3"),
     Benchmark("many_runs", "many_runs.py", "", "--quick"),
     Benchmark("outage", "outage.py", "", "--epochs 3 --turns 1"),

@@ -42,19 +42,22 @@ def prepare_manifest(data: Path, folder: Path, *options: str) -> Path:
     return manifest
 
 
-def prepare_weights(manifest: Path, network: str, folder: Path, scaling: str = "thesis") -> Path:
-    """Return the file of first weights: ImageNet's where they can be had, else random ones that are set from data."""
+def prepare_weights(manifest: Path, network: str, folder: Path, scaling: str = "thesis", seed: int = 0) -> Path:
+    """Return the file of first weights: ImageNet's where they can be had, else random ones that are set from data.
+
+    The head's are random, by the seed.
+    """
     path = folder / f"first-{scaling}.weights.h5"
-    command = [sys.executable, str(HERE / "first_weights.py"), str(manifest), network, str(path), "--scaling", scaling]
-    subprocess.run(command, check=True)
+    words = [str(manifest), network, str(path), "--scaling", scaling, "--seed", str(seed)]
+    subprocess.run([sys.executable, str(HERE / "first_weights.py"), *words], check=True)
     return path
 
 
 def prepare_seed(given: argparse.Namespace, seed: int, folder: Path) -> tuple[Path, Path]:
-    """Return a seed's own manifest and first weights, in a folder that is made."""
+    """Return a seed's own manifest and first weights, those of the head too, in a folder that is made."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest = prepare_manifest(given.data, folder, "--seed", str(seed), "--group-by", given.group_by)
-    return manifest, prepare_weights(manifest, given.network, folder, "own")
+    return manifest, prepare_weights(manifest, given.network, folder, "own", seed)
 
 
 def plain_words(given: argparse.Namespace, seed: int) -> list[str]:

@@ -52,9 +52,9 @@ def run(parameters: Check) -> Summary:
         data = data_folder(parameters.data)
         checkup = check_data(data, project.progress, group_by=parameters.group_by, near=parameters.near)
         say_notes(checkup.notes)
-        proposed = write_checkup(checkup, out, project.progress)
+        proposed, own = write_checkup(checkup, out, project.progress)
         project.log_checkup(out)
-        summary = [*_summary(checkup, out), *_next(checkup, parameters, out, proposed), *project.summary()]
+        summary = [*_summary(checkup, out), *_next(checkup, parameters, out, proposed, own), *project.summary()]
         if parameters.strict and checkup.serious:
             raise RefusedError(f"{checkup.serious} serious findings; {out / 'report.html'} shows them", summary)
         return summary
@@ -77,14 +77,16 @@ def _summary(checkup: "Checkup", out: Path) -> Summary:
     ]
 
 
-def _next(checkup: "Checkup", parameters: Check, out: Path, proposed: int) -> Summary:
-    own, corrections = checkup.corrections, out / "corrections.csv"
+def _next(checkup: "Checkup", parameters: Check, out: Path, proposed: int, own: int) -> Summary:
+    corrections = out / "corrections.csv"
     kept = f", delete the lines of pictures to keep from {corrections}" if proposed else ""
+    grouped = checkup.is_split and checkup.serious and checkup.options.get("groups")
     command = shlex.join(_command(checkup, parameters, corrections if proposed or own else None))
     return [
         *([("proposed", f"{proposed} pictures to drop")] if proposed else []),
-        *([("kept", f"{len(own)} corrections that the split was made with, in {corrections}")] if own else []),
+        *([("kept", f"{own} corrections that the split was made with, in {corrections}")] if own else []),
         ("next", f"look at {out / 'report.html'}{kept}, then: {command}"),
+        *([("after that", "group the new manifest as this one was: it has all classes again")] if grouped else []),
     ]
 
 

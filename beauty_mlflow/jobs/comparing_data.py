@@ -103,7 +103,13 @@ def as_compared(one: Training, data: Data) -> Compared:
         weights=one.tags.get(names.WEIGHTS_SOURCE, ""),
         image_size=_whole(parameters.get("resolved.image_size") or parameters.get("image_size")),
         unfreeze=parameters.get("unfreeze", ""),
+        plain_loss=_is_plain(parameters),
     )
+
+
+def _is_plain(parameters: Mapping[str, str]) -> bool:
+    smoothing = parameters.get("resolved.label_smoothing") or parameters.get("label_smoothing") or "0"
+    return smoothing in ("0", "0.0") and parameters.get("class_weight", "none") == "none"
 
 
 def _whole(text: str | None) -> int | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from beauty_mlflow.data.safe_tables import read_table
-from beauty_mlflow.data.splits.manifest import read_split
+from beauty_mlflow.data.splits.grouping import group_split
+from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.errors import DataError, ParameterError, RefusedError
 from beauty_mlflow.jobs.check import Check
 from beauty_mlflow.jobs.check import run as check
@@ -76,6 +77,17 @@ def test_a_split_with_leaks_is_to_be_made_again_and_one_with_other_findings_to_b
     leaks = "product_other_part" in summary
     assert ("--extend" in summary["next"]) != leaks
     assert f"--group-by '{same_name}'" in summary["next"]
+
+
+def test_after_a_split_of_groups_is_made_again_it_has_to_be_grouped_again(spoiled, tmp_path):
+    """Whatever was found in it: splitting again gives all classes."""
+    split(Split(data=str(spoiled), duplicates="ignore", out=str(tmp_path / "split.csv")))
+    made = read_split(tmp_path / "split.csv")
+    grouped, _ = group_split(made, {"all": list(made.classes)[:2]})
+    write_split(grouped, tmp_path / "grouped.csv")
+    for name, again in (("split", False), ("grouped", True)):
+        summary = dict(check(Check(data=str(tmp_path / f"{name}.csv"), out=str(tmp_path / f"check-{name}"))))
+        assert ("after that" in summary) == again
 
 
 def test_what_a_split_was_made_with_is_part_of_what_to_do_next(spoiled, tmp_path):

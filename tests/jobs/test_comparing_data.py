@@ -39,11 +39,11 @@ def train(local_store):
     return trained
 
 
-def trained(split=None, blocks="1", **tags):
+def trained(split=None, blocks="1", parameters=None, **tags):
     """Make a run as a training of a split leaves it; return what a comparison reads of it."""
     store = connect()
     run = Run.create(store, "finetune tiny", tags)
-    run.log_parameters({"network": "tiny", "recipe": "fast", "blocks": blocks})
+    run.log_parameters({"network": "tiny", "recipe": "fast", "blocks": blocks, **(parameters or {})})
     if split is not None:
         log_split(run, split)
         run.set_tags({names.FINGERPRINT: split.fingerprint})
@@ -164,3 +164,17 @@ def test_a_depth_that_is_no_number_is_none(train, split):
     for blocks in ("inf", "nan", "two"):
         training = train(split, blocks=blocks)
         assert as_compared(training, data_of([training])[training.run.run_id]).blocks is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "plain"),
+    [
+        ({}, True),
+        ({"label_smoothing": "auto", "resolved.label_smoothing": "0.0", "class_weight": "none"}, True),
+        ({"label_smoothing": "auto", "resolved.label_smoothing": "0.1"}, False),
+        ({"resolved.label_smoothing": "0.0", "class_weight": "balanced"}, False),
+    ],
+)
+def test_a_loss_with_smoothing_or_weights_is_no_plain_one(train, split, parameters, plain):
+    training = train(split, parameters=parameters)
+    assert as_compared(training, data_of([training])[training.run.run_id]).plain_loss == plain

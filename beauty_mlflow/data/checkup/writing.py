@@ -29,8 +29,11 @@ FINDING_COLUMNS = ("path", "class", "part", "finding", "value", "detail")
 _DROPPING = frozenset(kind.name for kind in KINDS if kind.drops)
 
 
-def write_checkup(checkup: Checkup, out: Path, progress: Progress) -> int:
-    """Write the page and the tables into a folder; return how many pictures corrections.csv newly proposes to drop.
+def write_checkup(checkup: Checkup, out: Path, progress: Progress) -> tuple[int, int]:
+    """Write the page and the tables into a folder.
+
+    Returns how many pictures corrections.csv newly proposes to drop, and how many of the split's own corrections it
+    keeps.
 
     Earlier ones are replaced once all four are written. Whatever happens in between, no corrections.csv is left beside
     findings that it doesn't belong to.
@@ -51,7 +54,7 @@ def write_checkup(checkup: Checkup, out: Path, progress: Progress) -> int:
             (out / CORRECTIONS).unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(out, error) from None
-    return len(proposals)
+    return len(proposals), len(corrections) - len(proposals)
 
 
 def check_out(out: Path) -> None:
@@ -88,8 +91,17 @@ def _proposals(lines: Iterable[Finding]) -> dict[str, tuple[str, str, str]]:
 
 
 def _corrections(checkup: Checkup, proposals: dict[str, tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """Return the split's own corrections, which splitting again would otherwise forget, and the proposals."""
-    return list(({path: (path, name, OWN) for path, name in checkup.corrections.items()} | proposals).values())
+    """Return the split's own corrections, which splitting again would otherwise forget, and the proposals.
+
+    A proposal about a picture that has one says how to keep it: without a line the picture is of its folder's class.
+    """
+    own = {path: (path, name, OWN) for path, name in checkup.corrections.items()}
+    again = {
+        path: (path, DROP, f"{reason}; if it is right, write {own[path][1]} for {DROP}: {OWN}")
+        for path, _, reason in proposals.values()
+        if path in own
+    }
+    return list((own | proposals | again).values())
 
 
 def _seal(corrections: Iterable[Iterable[str]]) -> str:

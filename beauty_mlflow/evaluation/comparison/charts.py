@@ -11,6 +11,10 @@ from beauty_mlflow.evaluation.comparison.series import Series, by_data, by_depth
 MOST_SERIES = 6  # in one figure; more can't be told apart
 DEPTH = "blocks trained, from the top"
 PICTURES = "training pictures"
+WEIGHED = (
+    "A training loss is what was minimised, here with label smoothing or class weights: it stands higher than the "
+    "validation loss, which is plain cross-entropy, and isn't to be compared with it."
+)
 POINTS = ("figure", "panel", "line", "below", "value", "low", "high")
 
 
@@ -129,7 +133,8 @@ def _chart_of(name: str, title: str, below: str, group: Sequence[Series], notes:
     }
     passed = sum(one.passed_over for one in group)
     note = f"Not drawn, as another training at the same place has a better best_val_accuracy: {passed}."
-    return Chart(name, title, below, panels, [*notes, *([note] if passed else [])])
+    weighed = any(not point.plain_loss for one in group for point in one.points.values() if point.loss is not None)
+    return Chart(name, title, below, panels, [*notes, *([note] if passed else []), *([WEIGHED] if weighed else [])])
 
 
 def _accuracies(series: Series, colour: int) -> Iterator[Line]:

@@ -28,12 +28,12 @@ class Compared:
         recipe: How it was trained.
         blocks: How many blocks, from the top, were trained; None where it is no such training.
         accuracy: On the training pictures, in the kept epoch.
-        loss: The same pictures' loss in that epoch, in nats.
+        loss: What was minimised on the same pictures in that epoch, in nats.
         val_accuracy: The kept model's on the validation pictures.
         val_loss: The same pictures' loss, in nats.
         best_epoch: The kept one, counted from 1.
         epochs: How many there were.
-        hours: How long they took.
+        hours: How long they took; what is made once before the first isn't in it.
         parameters: The network's size.
         pictures_per_second: In training, validation not counted.
         train_pictures: How many it was trained on.
@@ -41,6 +41,7 @@ class Compared:
         weights: Where the training began; empty where nobody said.
         image_size: Side of the square pictures, in pixels.
         unfreeze: The inner range of the network that was trained; empty where it was none.
+        plain_loss: Whether ``loss`` is plain cross-entropy, as ``val_loss`` is: without label smoothing and weights.
     """
 
     run: str
@@ -67,3 +68,4 @@ class Compared:
     weights: str = ""
     image_size: int | None = None
     unfreeze: str = ""
+    plain_loss: bool = True

@@ -4,7 +4,7 @@ import errno
 import pytest
 
 from beauty_mlflow.data.checkup.kinds import KINDS
-from beauty_mlflow.data.checkup.writing import CLASSES, CORRECTIONS, FILES, FINDINGS, PAGE, check_out
+from beauty_mlflow.data.checkup.writing import CLASSES, CORRECTIONS, FILES, FINDINGS, OWN, PAGE, check_out
 from beauty_mlflow.data.checkup.writing import write_checkup as write
 from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.safe_tables import read_table, write_table
@@ -36,7 +36,7 @@ def test_the_table_holds_every_finding_and_the_classes_their_counts(spoiled, che
 
 
 def test_proposes_to_drop_what_is_blank_or_in_several_classes(spoiled, check, out):
-    assert write_checkup(check(spoiled), out) == 5
+    assert write_checkup(check(spoiled), out) == (5, 0)
     assert read_corrections(out / CORRECTIONS) == dict.fromkeys(
         [
             "shampoo/001.png",
@@ -55,11 +55,14 @@ def test_a_splits_own_corrections_are_kept_beside_the_proposals(spoiled, check, 
     write_splitting(split_data(spoiled, SplitOptions(corrections=own), silent_progress), manifest)
     (spoiled / "shampoo" / "dark.png").unlink()
     check_out(out)
-    assert write_checkup(check(manifest), out) == 5
+    assert write_checkup(check(manifest), out) == (5, 2)
     corrections = read_corrections(out / CORRECTIONS)
     expected = {"shampoo/010.png": "soap", "shampoo/blank.png": "drop", "soap/011.png": "drop"}
     assert {path: corrections.get(path) for path in own} == expected | {"shampoo/dark.png": None}
     assert len(corrections) == 5 + 2
+    reasons = {path: reason for path, _, reason in read_table(out / CORRECTIONS)[1]}
+    assert reasons["shampoo/blank.png"].endswith(f"; if it is right, write soap for drop: {OWN}")
+    assert not any("write" in reason for path, reason in reasons.items() if path != "shampoo/blank.png")
     check_out(out)
 
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from beauty_mlflow.evaluation.comparison.charts import (
     MOST_SERIES,
+    WEIGHED,
     Pair,
     depth_charts,
     distinct_names,
@@ -25,6 +26,15 @@ def test_depth_against_accuracy_and_loss(depths):
     assert [line.dashed for line in chart.panels["loss"]] == [True, False]
     assert chart.panels["accuracy"][1].bars[0] == (0.25, 0.35)
     assert (chart.name, chart.notes) == ("depth_boxes-4-classes", [])
+
+
+def test_a_loss_that_is_no_plain_cross_entropy_is_told(depths):
+    """Where it is drawn: with label smoothing it never comes near 0."""
+    smoothed = replace(depths[2], plain_loss=False)
+    (chart,) = depth_charts([*depths[:2], smoothed, *depths[3:]])
+    assert chart.notes == [WEIGHED]
+    (bare,) = depth_charts([*depths[:2], replace(smoothed, loss=None), *depths[3:]])
+    assert bare.notes == []
 
 
 def test_what_isnt_known_is_no_point(depths):
