@@ -30,6 +30,14 @@ def memory_limit() -> int | None:
     return min((limit for limit in limits if limit != resource.RLIM_INFINITY), default=None)
 
 
+def allow_open_files(most: int = 65_536) -> None:
+    """Let this process open as many files as its user may, up to ``most``: a usual limit of 1,024 is soon reached."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def oom_kills(statistics: Path = VM_STATISTICS) -> int | None:
     """Return how many processes of this machine Linux has killed for lack of memory since it started, if it tells."""
     if not statistics.is_file():

@@ -1,11 +1,12 @@
 import os
 import re
+import resource
 import subprocess
 import sys
 
 import pytest
 
-from beauty_mlflow.hardware import cpu_flags, gpus, oom_kills, processor
+from beauty_mlflow.hardware import allow_open_files, cpu_flags, gpus, oom_kills, processor
 
 LINUX = "processor\t: 0\nmodel name\t: {name}\nflags\t\t: {flags}\n\nprocessor\t: 1\nmodel name\t: other\n"
 
@@ -19,6 +20,24 @@ def named(tmp_path):
         return processor(tmp_path / "cpuinfo")
 
     return named
+
+
+@pytest.fixture
+def few_open_files():
+    """Lower the soft limit."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_as_many_files_may_be_open_as_the_user_may(few_open_files):
+    """Or as many as were asked for; never fewer than before."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    beyond = [(hard + 1, hard)] if hard != resource.RLIM_INFINITY else []
+    for wanted, most in [(300, 300), (10, 300), *beyond]:
+        allow_open_files(wanted)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == most
 
 
 def test_a_processor_has_its_name_and_what_it_can(named):

@@ -127,8 +127,8 @@ class Entry:
             self._lock.discard_file()
 
 
-def open_entry(place: Place, lock: Lock) -> Entry:
-    """Open the entry of this name and note its use; the lock, held shared, is the entry's from now on.
+def open_entry(place: Place, lock: Lock, *, used: bool = True) -> Entry:
+    """Open the entry of this name and note its use, if it is one; the lock, held shared, is the entry's from now on.
 
     Raises:
         Damage: It isn't as it was written.
@@ -144,6 +144,8 @@ def open_entry(place: Place, lock: Lock) -> Entry:
         if error.errno not in {errno.ENOENT, errno.EIO}:
             raise
         raise Damage(str(error)) from error
+    if not used:
+        return entry
     with suppress(OSError):  # a folder that may only be read loses its order of use, nothing else
         os.utime(place.whole / ENTRY)
     return entry

@@ -21,8 +21,10 @@ class Shelf:
         self.folder = folder
         self.note = note
 
-    def open(self, place: Place, note: Note | None = None) -> Entry | None:
+    def open(self, place: Place, note: Note | None = None, *, used: bool = True) -> Entry | None:
         """Return the entry, open, if it is whole; a damaged one is removed, which ``note`` hears.
+
+        Whether it counts as used says how long it stays once room is needed.
 
         Raises:
             CacheError: The folder can't be used.
@@ -35,7 +37,7 @@ class Shelf:
                     waiting.pause()
                     continue
                 try:
-                    return open_entry(place, lock)
+                    return open_entry(place, lock, used=used)
                 except FileNotFoundError:  # removed before the lock was ours
                     lock.release()
                 except Damage as damage:

@@ -131,7 +131,7 @@ class Cache:
             sweep(self.folder)
 
     def verify(self, kind: str = "", progress: Progress = silent) -> tuple[list[Stored], list[str]]:
-        """Read every whole entry of a kind (empty: of all); damaged ones are removed.
+        """Read every whole entry of a kind (empty: of all), which is no use of it; damaged ones are removed.
 
         Returns:
             What was read, and a sentence for each damaged entry.
@@ -149,7 +149,7 @@ class Cache:
                     problems += verify_files(one)
                     done.add(one.size)
                     continue
-                entry = self._shelf.open(one.place, problems.append)
+                entry = self._shelf.open(one.place, problems.append, used=False)
                 if entry:
                     problems += verify_entry(entry, done)
         return listed(whole), problems

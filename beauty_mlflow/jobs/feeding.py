@@ -22,6 +22,7 @@ from beauty_mlflow.errors import NoRoomError
 from beauty_mlflow.features.activations import Versions, is_stored, keep_versions
 from beauty_mlflow.features.boundaries import POOLED, tail_above
 from beauty_mlflow.features.trunk import Trunk
+from beauty_mlflow.hardware import allow_open_files
 from beauty_mlflow.jobs.feed_plans import PICTURES_ONLY, FeedPlan, make_plan
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.opening import say_notes
@@ -74,6 +75,7 @@ def open_feeds(current: Session, settings: Settings, model: keras.Model) -> Iter
         DataError: A picture can't be read.
         CacheError: There is no room, or the disk fails.
     """
+    allow_open_files()  # of each view and boundary that is kept, two
     with ExitStack() as opened:
         feeder = _Feeder(current, settings, model, opened)
         if settings.cache == "activations" and isinstance(current.parameters, Finetune):

@@ -75,7 +75,7 @@ def _content(current: Session, feeds: Feeds, options: FitOptions) -> dict[str, o
     layers = [layer.get_config() for layer in head.layers if layer.name.startswith(HEAD_PREFIX)]
     return {
         "rows": _digest_text(feeds.head_content),
-        "pictures": arrays_digest([train.keys, train.labels, validation.labels]),
+        "pictures": arrays_digest([train.keys, train.labels, validation.keys, validation.labels]),
         "begins": arrays_digest(head.get_weights()),
         "layers": _digest_text(layers),
         "batch_size": current.parameters.batch_size,

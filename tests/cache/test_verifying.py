@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from cache_rows import files, key_of
 
@@ -14,6 +16,14 @@ def test_all_is_well(cache, four):
     whole, problems = cache.verify()
     assert len(whole) == len(four)
     assert problems == []
+
+
+def test_verifying_is_no_use(cache, four):
+    """Who needs room takes it from what has not been read for longest, whatever was verified since."""
+    for age, folder in enumerate(four):
+        os.utime(folder / "entry.json", (1000 - age, 1000 - age))
+    cache.verify()
+    assert [(folder / "entry.json").stat().st_mtime for folder in four] == [1000, 999, 998, 997]
 
 
 def test_damaged_entries_are_named_and_removed(cache, four):

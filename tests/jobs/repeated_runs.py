@@ -1,6 +1,8 @@
-"""Fine-tunes again and again in one process, cache=activations and cache=pictures in turn; prints what it holds.
+"""Fine-tunes again and again in one process; prints what it holds.
 
-Usage: repeated_runs.py MANIFEST RUNS EPOCHS. After each run a line: resident bytes, open files.
+Usage: repeated_runs.py MANIFEST RUNS EPOCHS. In turn: cached activations, pictures, and the recipe fast with another
+seed each time, so that activations and the head are made anew. After each run a line: resident bytes, open files, and
+what the training read.
 """
 
 import itertools
@@ -9,12 +11,20 @@ import sys
 import psutil
 
 from beauty_mlflow.jobs.finetune import Finetune, run
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import connect
+
+KINDS = (
+    {"cache": "activations", "cache_trainings": "100"},
+    {"cache": "pictures"},
+    {"recipe": "fast", "cache": "activations", "cache_trainings": "100"},
+)
 
 
 def main():
     manifest, runs, epochs = sys.argv[1:]
     process = psutil.Process()
-    for _, cache in zip(range(int(runs)), itertools.cycle(["activations", "pictures"]), strict=False):
+    for number, kind in zip(range(int(runs)), itertools.cycle(KINDS), strict=False):
         parameters = {
             "data": manifest,
             "network": "tiny",
@@ -24,10 +34,13 @@ def main():
             "batch_size": "16",
             "dense_units": "8",
             "weights": "random",
-            "cache": cache,
+            **kind,
         }
-        run(Finetune.parse(parameters))
-        sys.stdout.write(f"{process.memory_info().rss} {process.num_fds()}\n")
+        if kind.get("recipe") == "fast":
+            parameters["seed"] = str(number)
+        made = dict(run(Finetune.parse(parameters)))["run_id"]
+        source = Run.find(connect(), made).parameters()["resolved.source"].partition(" ")[0]
+        sys.stdout.write(f"{process.memory_info().rss} {process.num_fds()} {source}\n")
         sys.stdout.flush()
 
 

@@ -19,9 +19,10 @@ def test_twenty_runs_take_no_more_memory_than_five(manifest, local_store):
     command = [sys.executable, WORKER, manifest, "20", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    resident, files = zip(*(map(int, line.split()) for line in done.stdout.splitlines()), strict=True)
-    assert len(resident) == 20
-    assert max(resident[18:]) < GROWTH * max(resident[4:6])  # of both caches
+    resident, files, sources = zip(*(line.split() for line in done.stdout.splitlines()), strict=True)
+    assert sources == (["activations", "pictures", "activations"] * 7)[:20]
+    resident = [int(held) for held in resident]
+    assert max(resident[17:]) < GROWTH * max(resident[3:6])  # of each kind
     assert set(files[4:]) == {files[4]}
 
 

@@ -1,8 +1,11 @@
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.jobs.building import build_finetuned
 from beauty_mlflow.jobs.feeding import open_feeds
 from beauty_mlflow.jobs.finetune import Finetune, run
@@ -98,6 +101,21 @@ def test_whatever_decides_a_head_makes_another_one(warmed, own_cache, changed):
     """What it reads, how it begins, how it is trained; more epochs are more views."""
     warmed()
     assert warmed(**changed)[2] > 0
+    assert len(own_cache.stored("head")) == 2
+
+
+@pytest.mark.slow
+def test_validation_pictures_that_change_their_labels_make_another_head(warmed, own_cache, tiny, tmp_path):
+    """They choose its best epoch. The same pictures, and of each class as many as before."""
+    warmed()
+    split = read_split(Path(tiny["data"]))
+    chosen = split.table.query("part == 'val'").drop_duplicates("class").index[:2]
+    one, other = split.table.loc[chosen, "class"]
+    table = split.table.copy()
+    table.loc[chosen, "class"] = [other, one]
+    swapped = replace(split, table=table.sort_values(["class", "path"], ignore_index=True))
+    write_split(swapped, tmp_path / "swapped.csv")
+    assert warmed(data=str(tmp_path / "swapped.csv"))[2] > 0
     assert len(own_cache.stored("head")) == 2
 
 
