@@ -223,6 +223,8 @@ def _adopt(before: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (before / LOCK_FILE).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a process that lost its search takes some seconds to end
+        if not before.is_dir():  # and takes its state along
+            return
         for path in before.iterdir():
             if path.name not in {SESSION_FILE, SPLIT_FILE, LOCK_FILE}:
                 path.replace(folder / path.name)

@@ -23,8 +23,8 @@ class Sweep(Parameters):
     workers: int = Field(1, ge=1, description="Trials at a time on this machine, which share its cores and GPUs.")
     storage: str = Field(
         "",
-        description="Where the trials are kept: a SQLite file's path, a journal file's (.journal), any Optuna storage "
-        "URL, or memory; empty is a SQLite file beside the tracking store.",
+        description="Where the trials are kept: a SQLite file's path, a journal file's (.journal), the URL of a "
+        "PostgreSQL, MySQL or MariaDB database, or memory; empty is a SQLite file beside the tracking store.",
     )
     study: Annotated[str, AfterValidator(_one_line)] = Field(
         "", max_length=500, description="The study's name; empty is the file's name and the data's fingerprint."

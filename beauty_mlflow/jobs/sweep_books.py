@@ -70,8 +70,11 @@ class Books:
             self.run.log_epoch(int(sum(one.state.is_finished() for one in trials)), figures)
 
     def _close(self, trial: Any, reason: str) -> None:  # noqa: ANN401 - Optuna's
-        for run in child_runs(self.store, self.run, {names.TRIAL_NUMBER: str(trial.number)}, status="RUNNING"):
-            run.finish("FAILED", {names.ERROR: reason, names.TRIAL_STATE: "FAIL"})
+        """Close the run of a trial that died; one that its process still closed, when it was told to end, as well."""
+        interrupted = attempts.INTERRUPTED in trial.user_attrs
+        for run in child_runs(self.store, self.run, {names.TRIAL_NUMBER: str(trial.number)}):
+            if run.status == "RUNNING" or (run.status == "KILLED" and not interrupted):
+                run.finish("FAILED", {names.ERROR: reason, names.TRIAL_STATE: "FAIL"})
 
     def _end(self, trial: Any) -> str:  # noqa: ANN401 - Optuna's
         if trial.state == State.PRUNED:

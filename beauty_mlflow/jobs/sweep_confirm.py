@@ -16,7 +16,7 @@ from beauty_mlflow.jobs.trial import figures_of
 from beauty_mlflow.search.driver import SIGNALS_MEET
 from beauty_mlflow.search.executors.base import Outcome
 from beauty_mlflow.search.space import by_parameter
-from beauty_mlflow.search.studies import ranked
+from beauty_mlflow.search.studies import best_points
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import child_entities, child_runs
 from beauty_mlflow.tracking.runs import Run
@@ -54,9 +54,8 @@ def confirm(search: Search) -> list[Confirmed]:
     many seeds the better mean is first; fewer seeds come after more, since their mean may be one seed's luck. A trial
     none of whose runs comes to its end is left out.
     """
-    sweep = search.sweep
-    best = ranked(search.study)[: sweep.confirm]
-    if not best or len(sweep.metrics) > 1:
+    best = _best(search)
+    if not best:
         return []
     seeds = _further_seeds(search)
     unfinished = {trial.number: _close_dead(search, trial.number) for trial in best}
@@ -71,17 +70,32 @@ def confirm(search: Search) -> list[Confirmed]:
         say(f"confirming the best {_trials(len(best))}: {len(missing)} runs on the seeds {among}")
         _run_all(search, missing)
     send_ended(search.store)  # of those that began while the store didn't answer
-    confirmed = []
     for trial in best:
         _close_dead(search, trial.number)  # where that couldn't be done as they died
+    found = confirmed(search)
+    ended = {one.trial: len(one.values) for one in found}
+    for trial in best:
+        if (count := ended.get(trial.number, 0)) < len(seeds):
+            say(f"WARNING: trial {trial.number}: {count} of {_runs(len(seeds))} came to an end")
+    return found
+
+
+def confirmed(search: Search) -> list[Confirmed]:
+    """Return of the best trials what has been confirmed so far, in the order of ``confirm``; nothing is run."""
+    seeds, objective = _further_seeds(search), search.sweep.objectives[0]
+    every = []
+    for trial in _best(search):
         found = _finished(search, trial.number)
         values = {seed: found[seed][1] for seed in seeds if seed in found}
-        if len(values) < len(seeds):
-            say(f"WARNING: trial {trial.number}: {len(values)} of {_runs(len(seeds))} came to an end")
         if values:
-            best_run, _ = min(found.values(), key=lambda end: sweep.objectives[0].cost(end[1]))
-            confirmed.append(Confirmed(trial.number, values, best_run))
-    return sorted(confirmed, key=lambda one: (-len(one.values), sweep.objectives[0].cost(one.mean)))
+            best_run, _ = min(found.values(), key=lambda end: objective.cost(end[1]))
+            every.append(Confirmed(trial.number, values, best_run))
+    return sorted(every, key=lambda one: (-len(one.values), objective.cost(one.mean)))
+
+
+def _best(search: Search) -> Sequence[Any]:
+    """Return the trials that are to be confirmed; none where there are several objectives."""
+    return best_points(search.study, search.sweep.confirm) if len(search.sweep.metrics) == 1 else []
 
 
 def _trials(number: int) -> str:

@@ -26,7 +26,7 @@ from beauty_mlflow.jobs.parameters import Parameters, Summary, to_text
 from beauty_mlflow.jobs.sessions import state_of
 from beauty_mlflow.jobs.sweep import Sweep as SweepParameters
 from beauty_mlflow.jobs.sweep_books import Books, say
-from beauty_mlflow.jobs.sweep_confirm import confirm
+from beauty_mlflow.jobs.sweep_confirm import confirm, confirmed
 from beauty_mlflow.jobs.sweep_parent import open_parent
 from beauty_mlflow.jobs.sweep_report import report
 from beauty_mlflow.jobs.sweep_search import DECIDE_ACTIVATIONS, Search
@@ -36,7 +36,7 @@ from beauty_mlflow.search import attempts
 from beauty_mlflow.search.driver import Driver
 from beauty_mlflow.search.executors.base import Executor
 from beauty_mlflow.search.executors.local import LocalExecutor
-from beauty_mlflow.search.storages import MEMORY, open_storage
+from beauty_mlflow.search.storages import open_storage, portable
 from beauty_mlflow.search.studies import open_study
 from beauty_mlflow.search.sweep_file import Sweep, read_sweep
 from beauty_mlflow.tracking import names
@@ -101,7 +101,7 @@ def sweep(parameters: SweepParameters) -> Summary:
             try:
                 Driver(study, storage, wanted, executor, found.task, books).run()
                 send_ended(store)  # of trials that ended while the store didn't answer
-                with storage.alone(f"confirm {name}"):  # hours perhaps, in which other studies' trials go on
+                with storage.answering(), storage.alone(f"confirm {name}"):  # hours, in which other studies go on
                     summary = report(found, confirm(found))
             except (KeyboardInterrupt, Interrupted, SearchError, UnreachableError) as error:
                 _report_what_there_is(found)
@@ -159,10 +159,7 @@ def _with_overrides(wanted: Sweep, parameters: SweepParameters) -> Sweep:
 def _portable(parameters: SweepParameters, path: Path) -> SweepParameters:
     """Return the parameters as a command in the project's folder takes them, wherever this one was given."""
     own = Path(parameters.config) if (project_root() / parameters.config).exists() else path.absolute()
-    storage = parameters.storage
-    if storage and storage != MEMORY and "://" not in storage:
-        storage = str(Path(storage).absolute())
-    return parameters.model_copy(update={"config": str(own), "storage": storage})
+    return parameters.model_copy(update={"config": str(own), "storage": portable(parameters.storage)})
 
 
 def _folder_name(study: str, storage: str, fingerprint: str) -> str:
@@ -217,7 +214,8 @@ def _log_inputs(found: Search, path: Path) -> None:
 
 def _report_what_there_is(found: Search) -> None:
     try:
-        report(found, [])
+        with found.storage.answering():
+            report(found, confirmed(found))
     except BeautyError as error:
         warn(f"the report couldn't be written: {error}")
 

@@ -57,21 +57,30 @@ def fail_dead(study: Any, storage: Storage) -> None:  # noqa: ANN401 - Optuna's 
         StorageError: There is no heartbeat, and a trial's worker is elsewhere.
     """
     require_noticeable(study, storage)
-    for number in dead(_running(study)):
+    for trial in lost(study, storage):
         with suppress(optuna.exceptions.UpdateFinishedTrialError):
-            study.tell(number, state=State.FAIL, skip_if_finished=True)
-    if storage.heartbeat:
-        optuna.storages.fail_stale_trials(study)
+            study.tell(trial.number, state=State.FAIL, skip_if_finished=True)
 
 
 def lost(study: Any, storage: Storage) -> list[Any]:  # noqa: ANN401 - Optuna's study
-    """Return the trials that ``fail_dead`` would fail, but those of which nobody here could ever say so. Be alone."""
+    """Return the trials that ``fail_dead`` would fail, but those of which nobody here could ever say so. Be alone.
+
+    A worker of this machine that lives isn't lost, whatever its heartbeat says: the machine may have slept.
+    """
     running = _running(study)
     numbers = set(dead(running))
     if storage.heartbeat:
-        stale = set(storage.trials._get_stale_trial_ids(study._study_id))  # noqa: SLF001 - as fail_stale_trials does
-        numbers |= {trial.number for trial in running if trial._trial_id in stale}  # noqa: SLF001 - as above
+        stale = set(storage.trials._get_stale_trial_ids(study._study_id))  # noqa: SLF001 - as Optuna's own does
+        numbers |= {
+            trial.number
+            for trial in running
+            if trial._trial_id in stale and not _lives_here(Worker.of(trial))  # noqa: SLF001 - as above
+        }
     return [trial for trial in running if trial.number in numbers]
+
+
+def _lives_here(worker: Worker | None) -> bool:
+    return worker is not None and worker.host == this_host() and worker.lives()
 
 
 def require_noticeable(study: Any, storage: Storage) -> None:  # noqa: ANN401 - Optuna's study

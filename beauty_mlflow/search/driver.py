@@ -22,7 +22,7 @@ from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State, Worker
 from beauty_mlflow.search.executors.base import Executor, Outcome, Task
 from beauty_mlflow.search.space import Scalar, draw
-from beauty_mlflow.search.storages import HEARTBEAT, Storage, reason_of
+from beauty_mlflow.search.storages import HEARTBEAT, Storage
 from beauty_mlflow.search.studies import is_among_the_best, total
 from beauty_mlflow.search.sweep_file import Sweep
 
@@ -80,7 +80,7 @@ class Driver:
             StorageError: The storage can't tell whether a trial on another machine lives.
             KeyboardInterrupt, Interrupted: after what ran was ended and told.
         """
-        try:
+        with self.storage.answering():
             state = _State(before=frozenset(trial.number for trial in self._ended()))
             try:
                 self._work_in_slots(state)
@@ -90,11 +90,6 @@ class Driver:
                 raise
             self._mend_alone()
             failure = state.failure or self._failure_of_all()
-        except (OptunaError, SQLAlchemyError) as error:
-            raise SearchError(
-                f"The {self.storage.words} doesn't answer any more: {reason_of(error)}. The same command goes on with "
-                "the study as soon as it does."
-            ) from error
         if failure:
             raise SearchError(failure)
 

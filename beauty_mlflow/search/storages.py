@@ -22,7 +22,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import OperationalError, PendingRollbackError, SQLAlchemyError
 
-from beauty_mlflow.errors import StorageError
+from beauty_mlflow.errors import SearchError, StorageError
 
 MEMORY = "memory"
 JOURNAL_SUFFIXES = (".journal", ".log")
@@ -74,11 +74,28 @@ class Storage:
         """Keep all others out that do something to the trials of a study, which takes moments."""
         return self._lock(f"trials of {study}")
 
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Raise SearchError, which says how to go on, where the storage doesn't answer any more."""
+        try:
+            yield
+        except (optuna.exceptions.OptunaError, SQLAlchemyError) as error:
+            raise SearchError(
+                f"The {self.words} doesn't answer any more: {reason_of(error)}. The same command goes on with the "
+                "study as soon as it does."
+            ) from error
+
     def close(self) -> None:
         """Close its connections."""
         if isinstance(self.trials, optuna.storages.RDBStorage):
             self.trials.remove_session()
             self.trials.engine.dispose()
+
+
+def portable(text: str) -> str:
+    """Return what names a storage as a process in any folder understands it: a file's path is made absolute."""
+    is_path = text and text != MEMORY and "://" not in text and not _is_almost_url(text)
+    return str(_absolute(text)) if is_path else text
 
 
 def open_storage(text: str, *, heartbeat: int = HEARTBEAT, grace: int = GRACE) -> Storage:
@@ -97,7 +114,7 @@ def open_storage(text: str, *, heartbeat: int = HEARTBEAT, grace: int = GRACE) -
         locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         return Storage(optuna.storages.InMemoryStorage(), "memory", 0, lambda what: _thread_lock(locks[what]))
     if "://" not in text:
-        if re.match(rf"(postgres|sqlite|{'|'.join(_DATABASES)})[\w+]*:", text):
+        if _is_almost_url(text):
             raise StorageError(f"'{_hidden(text)}' is no storage URL: expected :// after the kind of database.")
         path = _absolute(text)
         return _journal(path) if path.suffix in JOURNAL_SUFFIXES else _sqlite(path, heartbeat, grace)
@@ -275,6 +292,10 @@ def _patient(call: Callable[Given, Result]) -> Callable[Given, Result]:
 
 def _key(what: str) -> str:
     return hashlib.sha256(f"beauty-mlflow {what}".encode()).hexdigest()[:16]
+
+
+def _is_almost_url(text: str) -> bool:
+    return bool(re.match(rf"(postgres|sqlite|{'|'.join(_DATABASES)})[\w+]*:", text))
 
 
 def _absolute(text: str) -> Path:

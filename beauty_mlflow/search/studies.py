@@ -49,13 +49,18 @@ def open_study(
             optuna.create_study(storage=storage.trials, study_name=name, directions=sweep.directions)
     with storage.alone_with(name):
         study = optuna.load_study(study_name=name, storage=storage.trials, pruner=pruner)
-        _claim(study, sweep, {**sweep.identity(), "fingerprint": fingerprint})
+        _claim(study, sweep, {**sweep.identity(), "fingerprint": fingerprint, "sampler": _order(sweep)})
         attempts.require_noticeable(study, storage)
         _queue(study, sweep, slowest)
         opened = study.user_attrs.get(OPENED, 0)
         study.set_user_attr(OPENED, opened + 1)
         study.sampler = build_sampler(sweep.sampler.name, sweep.sampler.arguments, seed=seed, opened=opened)
     return study
+
+
+def _order(sweep: Sweep) -> str:
+    """Return which of the samplers can't take each other's studies over: a grid's points are queued all at once."""
+    return "grid" if sweep.sampler.name == "grid" else "any but grid"
 
 
 def total(sweep: Sweep) -> int:
@@ -77,7 +82,7 @@ def _claim(study: Any, sweep: Sweep, identity: dict[str, Any]) -> None:  # noqa:
             )
         study.set_user_attr(IDENTITY, identity)
         return
-    differing = differences(before, identity)
+    differing = differences({"sampler": identity["sampler"], **before}, identity)
     if differing:
         raise SweepError(
             f"The study '{study.study_name}' searches something else: {'; '.join(differing)}. Give another name as "
@@ -120,6 +125,14 @@ def ranked(study: Any) -> Sequence[Any]:  # noqa: ANN401 - Optuna's
     costs = _costs_in(study)
     complete = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
     return sorted(complete, key=lambda trial: (costs(trial.values)[0], trial.number))
+
+
+def best_points(study: Any, count: int) -> Sequence[Any]:  # noqa: ANN401 - Optuna's
+    """Return the best complete trials, no two of the same parameters; ``count`` of them, or as many as there are."""
+    distinct: dict[frozenset[Any], Any] = {}
+    for trial in ranked(study):
+        distinct.setdefault(frozenset(trial.params.items()), trial)
+    return list(itertools.islice(distinct.values(), count))
 
 
 def is_among_the_best(study: Any, values: Sequence[float]) -> bool:  # noqa: ANN401 - Optuna's

@@ -45,6 +45,19 @@ def test_a_dead_trials_run_is_closed(books, capsys):
     assert "trial 0: its worker died; it is tried again" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("interrupted", "status"), [(False, "FAILED"), (True, "KILLED")])
+def test_a_run_that_its_dying_process_closed_says_that_it_died(books, interrupted, status):
+    """Told to end as its search was killed, it ends as one that a user has interrupted, which only that is."""
+    trial = books.study.ask()
+    if interrupted:
+        trial.set_user_attr(attempts.INTERRUPTED, True)
+    run = child(books, trial)
+    run.finish("KILLED")
+    books.died(books.study.tell(trial, state=optuna.trial.TrialState.FAIL), again=True)
+    assert run.status == status
+    assert (names.ERROR in run.tags) == (not interrupted)
+
+
 def test_a_tracker_that_refuses_ends_no_search(books, capsys):
     """A sentence is printed; once it takes figures again it gets all that were missed."""
     alive = books.run

@@ -8,7 +8,7 @@ import pytest
 from waiting import until
 
 from beauty_mlflow.jobs.sweep import Sweep as SweepParameters
-from beauty_mlflow.jobs.sweep_confirm import confirm
+from beauty_mlflow.jobs.sweep_confirm import confirm, confirmed
 from beauty_mlflow.jobs.sweep_report import _confirmed_table
 from beauty_mlflow.jobs.sweep_search import Search
 from beauty_mlflow.search.executors.base import Outcome
@@ -75,7 +75,8 @@ def search(local_store):
         study = optuna.create_study(storage=storage.trials, direction="maximize")
         parent = Run.create(store, "the sweep")
         sweep = Sweep.model_validate({"space": {"blocks": BLOCKS}, "confirm": 2, "confirm_seeds": 2, **changed})
-        for seed, accuracy in zip(seeds, (0.9, 0.8), strict=True):
+        for blocks, (seed, accuracy) in enumerate(zip(seeds, (0.9, 0.8), strict=True)):
+            study.enqueue_trial({"blocks": blocks})
             trial = study.ask()
             trial.suggest_int("blocks", 0, 9)
             study.tell(trial, accuracy)
@@ -100,24 +101,38 @@ def by_seed(trial, seed, attempt):
 def test_the_best_mean_is_first(search, capsys):
     """Each seed's run has a log of its own; a second time nothing is left to do, and the result is the same."""
     made = search(by_seed)
-    confirmed = confirm(made)
-    assert [(one.trial, one.values) for one in confirmed] == [(1, {1: 0.76, 2: 0.77}), (0, {1: 0.51, 2: 0.52})]
+    found = confirm(made)
+    assert [(one.trial, one.values) for one in found] == [(1, {1: 0.76, 2: 0.77}), (0, {1: 0.51, 2: 0.52})]
     assert sorted(made.executor.logs) == ["seed-1", "seed-1", "seed-2", "seed-2"]
     assert "confirming the best 2 trials: 4 runs on the seeds 1, 2" in capsys.readouterr().err
-    assert confirm(made) == confirmed
+    assert confirm(made) == found
     assert len(made.executor.tried) == 4
+
+
+def test_what_was_confirmed_stays_so_when_the_search_goes_on_and_is_interrupted(search):
+    """As the report of the interrupted one has it; nothing is run for it."""
+    made = search(by_seed)
+    done = confirm(made)
+    assert confirmed(made) == done
+    assert len(made.executor.tried) == 4
+
+
+def test_a_point_that_was_tried_twice_is_confirmed_once(search):
+    made = search(by_seed)
+    made.study.add_trial(made.study.trials[0])
+    assert sorted(one.trial for one in confirm(made)) == [0, 1]
 
 
 def test_a_run_whose_process_dies_is_closed_and_run_again_from_where_it_was(search, capsys):
     made = search(lambda trial, seed, attempt: "died" if (trial, seed, attempt) == (0, 1, 0) else 0.5)
-    confirmed = confirm(made)
+    found = confirm(made)
     (dead, again) = [one for one in made.executor.tried if one[:2] == (0, 1)]
     assert dead[3].status == "FAILED"
     assert dead[3].tags[names.ERROR] == "so it goes; it is run again"
     assert again[2] == dead[3].run_id
     assert again[3].status == "FINISHED"
     assert "trial 0 on seed 1: so it goes; it is run again" in capsys.readouterr().err
-    assert [len(one.values) for one in confirmed] == [2, 2]
+    assert [len(one.values) for one in found] == [2, 2]
 
 
 def test_a_process_that_somebody_else_ends_has_died(search):
@@ -132,11 +147,11 @@ def test_a_process_that_somebody_else_ends_has_died(search):
 def test_one_lucky_seed_does_not_win(end, tried, search, capsys):
     """What dies is tried as often as a trial, what fails would fail again; fewer seeds come after more."""
     made = search(lambda trial, seed, _: end if (trial, seed) == (0, 1) else {0: 0.9, 1: 0.1}[trial], retries=2)
-    confirmed = confirm(made)
-    assert [(one.trial, one.values) for one in confirmed] == [(1, {1: 0.1, 2: 0.1}), (0, {2: 0.9})]
+    found = confirm(made)
+    assert [(one.trial, one.values) for one in found] == [(1, {1: 0.1, 2: 0.1}), (0, {2: 0.9})]
     assert sorted(statuses(made)) == [*["FAILED"] * tried, *["FINISHED"] * 3]
     assert "WARNING: trial 0: 1 of 2 confirming runs came to an end" in capsys.readouterr().err
-    assert [row["seeds"] for row in _confirmed_table(confirmed)] == [2, 1]
+    assert [row["seeds"] for row in _confirmed_table(found)] == [2, 1]
 
 
 def test_a_run_that_finished_before_its_process_died_counts(search):
@@ -181,8 +196,8 @@ def test_the_timeout_begins_no_further_run(search, capsys):
 
     made = search(work, timeout=1)
     made = replace(made, begun=time.monotonic())
-    (confirmed,) = confirm(made)
-    assert (confirmed.trial, confirmed.values) == (0, {1: 0.5})
+    (found,) = confirm(made)
+    assert (found.trial, found.values) == (0, {1: 0.5})
     assert "the timeout is over: 3 of 4 confirming runs didn't begin; the same" in capsys.readouterr().err
     made = replace(made, executor=Trains(lambda *_: "died"))
     assert len(confirm(made)) == 1

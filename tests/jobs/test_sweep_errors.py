@@ -68,6 +68,7 @@ def test_no_such_file(sweep_place):
             r"postgresql\+psycopg://user:\*\*\*@127.* can't be reached",
         ),
         ("nonsense://", "nonsense"),
+        ("postgresql:/user:secret@127.0.0.1:1/trials", r"'postgresql://…@127.* is no storage URL: expected ://"),
     ],
 )
 def test_a_storage_that_isnt_there(sweep_place, storage, message):

@@ -1,11 +1,13 @@
 """What a trial's attributes say of its life, and how the dead are followed."""
 
+import time
 from dataclasses import asdict
 
 import optuna
 import pytest
 from light_search import open_for, sweep_of
 
+from beauty_mlflow.processes import this_host
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State, Worker
 
@@ -154,6 +156,20 @@ def test_a_running_trial_of_this_process_stays(study, opened):
     study.ask().set_user_attr("worker", asdict(Worker.this()))
     attempts.fail_dead(study, opened())
     assert [trial.state for trial in study.get_trials()] == [State.RUNNING]
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_a_missing_heartbeat_ends_no_trial_whose_process_lives_here(opened):
+    """A laptop that slept, a clock that was set: who can be asked is asked."""
+    storage = opened(heartbeat=1, grace=2)
+    study = open_for(storage, sweep_of(space=SPACE))
+    for host in (this_host(), "elsewhere"):
+        trial = study.ask()
+        storage.trials.record_heartbeat(trial._trial_id)
+        trial.set_user_attr("worker", {**asdict(Worker.this()), "host": host})
+    time.sleep(3.5)
+    attempts.fail_dead(study, storage)
+    assert [trial.state for trial in study.get_trials()] == [State.RUNNING, State.FAIL]
 
 
 @pytest.mark.parametrize(

@@ -556,10 +556,13 @@ def test_a_trial_s_heart_beats_before_it_has_a_worker(driver, place, monkeypatch
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_a_long_trial_gives_signs_of_life(driver, opened):
-    """Another driver, which asks for them all the time, leaves it alone."""
+    """Whoever asks for them, from another machine as well, never finds it without one for too long."""
+    asks, stale = opened(heartbeat=1, grace=2), []
 
     def work(task, listener):
-        threading.Event().wait(5)
+        for _ in range(10):
+            threading.Event().wait(0.5)
+            stale.extend(asks.trials._get_stale_trial_ids(drivers[0].study._study_id))
         return Outcome("complete", {"best_val_accuracy": 0.5})
 
     drivers = [driver(work, trials=1, storage=opened(heartbeat=1, grace=2)) for _ in range(2)]
@@ -568,6 +571,7 @@ def test_a_long_trial_gives_signs_of_life(driver, opened):
         thread.join()
         assert errors == []
     assert states(drivers[0].study.get_trials()) == [State.COMPLETE]
+    assert stale == []
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])

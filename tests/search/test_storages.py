@@ -23,7 +23,7 @@ from beauty_mlflow.search import storages
 from beauty_mlflow.search.attempts import State, Worker, counted
 from beauty_mlflow.search.driver import Driver
 from beauty_mlflow.search.executors.base import Outcome
-from beauty_mlflow.search.storages import open_storage
+from beauty_mlflow.search.storages import open_storage, portable
 
 SYSTEM = pytest.mark.system
 WITH_HEARTBEAT = ["sqlite", pytest.param("postgresql", marks=SYSTEM)]
@@ -302,6 +302,16 @@ def test_sqlite_has_a_write_ahead_log_and_its_url_is_its_path(tmp_path, monkeypa
         storage.close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_storage_is_named_so_that_every_folder_understands_it(tmp_path, monkeypatch):
+    """A path is made absolute; what isn't one stays as it is, a mistyped URL too, which is refused then."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert portable("trials.db") == str(tmp_path / "trials.db")
+    assert portable("~/trials.db") == "/home/somebody/trials.db"
+    for same in ("", "memory", "/trials.db", "postgresql://u:secret@h/d", "postgresql:/u:secret@h/d", "sqlite:x"):
+        assert portable(same) == same
 
 
 @pytest.mark.parametrize(

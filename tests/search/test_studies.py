@@ -6,7 +6,7 @@ import pytest
 
 from beauty_mlflow.errors import SweepError
 from beauty_mlflow.search.space import draw
-from beauty_mlflow.search.studies import best_trials, is_among_the_best, open_study, ranked, total
+from beauty_mlflow.search.studies import best_points, best_trials, is_among_the_best, open_study, ranked, total
 from beauty_mlflow.search.sweep_file import Sweep
 
 NAME = "a study"
@@ -218,6 +218,15 @@ def test_how_it_is_searched_may_change(opened):
     assert isinstance(study.sampler, optuna.samplers.TPESampler)
 
 
+@pytest.mark.parametrize("before", [grid_search, lambda: random_search(space={"blocks": BLOCKS, "rate": RATES})])
+def test_a_grid_stays_a_grid_and_no_other_becomes_one(opened, before):
+    """Its points are queued all at once: among trials that a sampler chose they would be too few, or come first."""
+    other = random_search if before is grid_search else grid_search
+    open_as(opened(), before())
+    with pytest.raises(SweepError, match=r"searches something else: sampler was '(grid|any but grid)', now"):
+        open_as(opened(), other(space={"blocks": BLOCKS, "rate": RATES}))
+
+
 def test_an_opening_interrupted_before_the_study_had_its_identity_is_gone_on_with(opened, monkeypatch):
     """Then the study is there, empty and without a word of what it searches."""
 
@@ -271,6 +280,15 @@ def test_ranking_leaves_out_what_has_no_value_and_keeps_the_order_of_equals():
     assert numbers(ranked(finished(["maximize"], 0.5, None, 0.7, 0.5))) == [2, 0, 3]
     assert numbers(ranked(finished(["minimize"], 0.5, None, 0.7, 0.5))) == [0, 3, 2]
     assert ranked(finished(["maximize"], None)) == []
+
+
+def test_the_best_points_are_distinct():
+    study = optuna.create_study(direction="maximize")
+    for x, value in ((1, 0.5), (2, 0.9), (2, 0.8), (3, 0.1)):
+        trial = study.ask({"x": optuna.distributions.IntDistribution(x, x)})
+        study.tell(trial, value)
+    assert numbers(best_points(study, 2)) == [1, 0]
+    assert numbers(best_points(study, 9)) == [1, 0, 3]
 
 
 def test_the_best_of_one_objective_and_of_several():
