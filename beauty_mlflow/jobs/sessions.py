@@ -14,7 +14,7 @@ from typing import Any
 from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
 from beauty_mlflow.data.splits.thinning import thin_split
-from beauty_mlflow.errors import BeautyError, CheckpointError, DataError, ParameterError
+from beauty_mlflow.errors import BeautyError, CheckpointError, DataError, MissingError, ParameterError
 from beauty_mlflow.files import state_folder, write_text
 from beauty_mlflow.jobs.following import NOBODY, Follower
 from beauty_mlflow.jobs.opening import open_named, say_notes
@@ -27,7 +27,7 @@ from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.redaction import redact
 from beauty_mlflow.tracking.runs import Run
-from beauty_mlflow.tracking.spool.recorded import begin, go_on
+from beauty_mlflow.tracking.spool.recorded import begin, go_on, is_kept, record
 from beauty_mlflow.tracking.store import Store, connect, offline_store
 
 SESSION_FILE = "session.json"
@@ -150,7 +150,7 @@ def _begun(store: Store, wanted: Wanted, follower: Follower) -> Iterator[Session
 
 @contextmanager
 def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
-    known = Run(store, parameters.resume) if store.is_offline else Run.find(store, parameters.resume)
+    known = Run(store, parameters.resume) if store.is_offline else _find(store, parameters.resume)
     with beside_mlflows_own(store, known):
         if not store.is_offline and known.status == "FINISHED":
             raise CheckpointError(f"Run {known.run_id} is finished: there is nothing to resume.")
@@ -164,6 +164,18 @@ def _resumed(store: Store, parameters: TrainingParameters) -> Iterator[Session]:
             with tracked(run):
                 run.reopen()
                 yield Session(store, run, own, split, folder)
+
+
+def _find(store: Store, run_id: str) -> Run:
+    try:
+        return Run.find(store, run_id)
+    except MissingError as error:
+        if not is_kept(run_id):
+            raise
+        raise MissingError(
+            f"{str(error).rstrip('.')}. It began offline and isn't sent yet: send it (beauty sync --run {run_id}), or "
+            "resume it offline."
+        ) from None
 
 
 def _state_of_resumed(run: Run, called: str) -> Path:
@@ -180,7 +192,7 @@ def beside_mlflows_own(store: Store, resumed: Run) -> Iterator[None]:
     if not project_run_id() or store.is_offline:
         yield
         return
-    beside = Run.current(store)
+    beside = record(Run.current(store))
     with tracked(beside, sample=False):
         beside.set_tags({names.RESUMED: resumed.run_id})
         yield
@@ -248,6 +260,8 @@ def _forget(current: Session) -> None:
 
 
 def _resume_command(job: str, run: Run) -> str:
+    if run.store.is_offline:
+        return f"beauty {job} --resume {run.run_id} --offline"
     return f"mlflow run . -e {job} -P resume={run.run_id}"
 
 

@@ -17,6 +17,7 @@ from urllib3.util.retry import Retry
 from beauty_mlflow.errors import TrackingError, UnreachableError
 from beauty_mlflow.tracking.redaction import redact
 
+PROBE = "/api/2.0/mlflow/experiments/search?max_results=1"  # /health answers for a server whose database hangs
 PROBE_SECONDS = 14
 CONNECT_SECONDS = 4
 ANSWER_SECONDS = 10
@@ -75,8 +76,10 @@ def _ask_server(uri: str) -> None:
         session.cert = trust.client_cert_path
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=retry))
-        timeout = (CONNECT_SECONDS, ANSWER_SECONDS)
-        with session.get(f"{uri.rstrip('/')}/health", timeout=timeout, stream=True, verify=trust.verify) as answer:
+        session.headers.update({"Authorization": f"Bearer {trust.token}"} if trust.token else {})
+        session.auth = (trust.username, trust.password) if trust.username and trust.password else None
+        options = {"timeout": (CONNECT_SECONDS, ANSWER_SECONDS), "stream": True, "verify": trust.verify}
+        with session.get(f"{uri.rstrip('/')}{PROBE}", **options) as answer:
             if answer.status_code in GATEWAY_ERRORS:
                 raise requests.HTTPError(f"a gateway answered {answer.status_code} {answer.reason}")
             if answer.status_code in MISDIRECTED:

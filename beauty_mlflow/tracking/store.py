@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.engine import make_url
 
 import beauty_mlflow
 from beauty_mlflow.errors import TrackingError, UnreachableError
@@ -174,7 +175,18 @@ def _make_experiment(client: Any, uri: str, name: str) -> Any:  # noqa: ANN401 -
 
 
 def _wanted_uri(root: Path | None) -> str:
-    return os.environ.get("MLFLOW_TRACKING_URI", "").strip() or default_uri(root or project_root())
+    wanted = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+    return _absolute(wanted) if wanted else default_uri(root or project_root())
+
+
+def _absolute(uri: str) -> str:
+    """Return the URI of the same store in any folder: what a run's state remembers is read in others as well."""
+    path = store_path(uri)
+    if path is None:
+        return uri
+    if sqlite_path(uri):
+        return make_url(uri).set(database=str(path)).render_as_string(hide_password=False)
+    return path.as_uri() if urlsplit(uri).scheme else str(path)
 
 
 def _wanted_name() -> str:

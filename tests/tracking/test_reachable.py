@@ -6,7 +6,7 @@ import time
 import pytest
 from database_server import free_port
 
-from beauty_mlflow.errors import TrackingError
+from beauty_mlflow.errors import TrackingError, UnreachableError
 from beauty_mlflow.tracking.reachable import check_reachable, sqlite_path
 from beauty_mlflow.tracking.store import connect
 
@@ -87,6 +87,16 @@ def test_a_server_that_never_answers_is_given_up_within_30_seconds(monkeypatch):
         with pytest.raises(TrackingError, match="can't be reached"):
             connect()
         assert time.monotonic() - begun < 30
+
+
+@pytest.mark.slow
+def test_a_server_whose_database_hangs_is_given_up_within_30_seconds(faults):
+    """It still says that it is healthy."""
+    faults.delay, faults.only = 60, lambda _, path: not path.startswith("/health")
+    begun = time.monotonic()
+    with pytest.raises(UnreachableError, match="can't be reached"):
+        connect()
+    assert time.monotonic() - begun < 30
 
 
 def test_a_server_is_reachable_whatever_it_thinks_of_the_question():

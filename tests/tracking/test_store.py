@@ -55,6 +55,25 @@ def test_without_a_uri_the_store_and_its_artifacts_are_in_the_root(name, tmp_pat
     assert connect(root).client.get_run(run.run_id).info.run_name == "a run"
 
 
+@pytest.mark.parametrize(
+    ("uri", "known"),
+    [
+        ("sqlite:///mlflow.db", "sqlite:///{here}/mlflow.db"),
+        ("sqlite:///a/mlflow.db?timeout=3", "sqlite:///{here}/a/mlflow.db?timeout=3"),
+        ("mlruns", "{here}/mlruns"),
+        ("file:./mlruns", "file://{here}/mlruns"),
+        ("sqlite:////a/mlflow.db", "sqlite:////a/mlflow.db"),
+        ("http://server:5000", "http://server:5000"),
+        ("postgresql://me:secret@host/mlflow", "postgresql://me:secret@host/mlflow"),
+    ],
+)
+def test_a_store_in_this_folder_is_another_one_elsewhere(tmp_path, monkeypatch, uri, known):
+    """What is remembered of a run's store is read in other folders, which may hold one of the same name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert stores.offline_store().uri == known.format(here=tmp_path)
+
+
 def test_the_root_is_the_checkout_else_the_current_folder(tmp_path, monkeypatch):
     package = tmp_path / "checkout/beauty_mlflow/__init__.py"
     package.parent.mkdir(parents=True)

@@ -78,7 +78,8 @@ class Journal:
         if header and not has_header(self.folder):
             self.write_header(header)
         self.header = read_header(self.folder)
-        self._cut_torn_line()
+        for name in (JOURNAL, SENT):
+            self._cut_torn_line(name)
         self._sent = read_sent(self.folder)
         self._last = max([self._sent, *(number for number, _ in read_lines(self.folder))])
         self._stream = _open(self.folder)
@@ -137,10 +138,14 @@ class Journal:
         with self._threads, self._explained("written"):
             if self._stream.closed:  # somebody else may be at it by now
                 return
-            with (self.folder / SENT).open("ab") as stream:
-                stream.write(b"%d\n" % number)
-                stream.flush()
-                os.fsync(stream.fileno())  # so that no more than the first unsent change can have arrived
+            try:
+                with (self.folder / SENT).open("ab") as stream:
+                    stream.write(b"%d\n" % number)
+                    stream.flush()
+                    os.fsync(stream.fileno())  # so that no more than the first unsent change can have arrived
+            except BaseException:
+                self._cut_torn_line(SENT)
+                raise
             self._sent = number
             self._drop_files(number)
             if number == self._last and self._stream.tell() > COMPACT_BYTES:
@@ -197,9 +202,9 @@ class Journal:
     def _drop_files(self, number: int) -> None:
         shutil.rmtree(self._files_of(number), ignore_errors=True)
 
-    def _cut_torn_line(self) -> None:
-        """Remove what a process that was killed has written of a line: nobody was told that it's kept."""
-        path = self.folder / JOURNAL
+    def _cut_torn_line(self, name: str) -> None:
+        """Remove what was written of a file's last line before a kill or on a full disk: nobody was told of it."""
+        path = self.folder / name
         path.touch()
         content = path.read_bytes()
         whole = content.rfind(b"\n") + 1

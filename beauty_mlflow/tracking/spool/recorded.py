@@ -37,13 +37,14 @@ class RecordedRun(Run):
         run: The run in the store, or one of the same id that the store hasn't been asked for.
         state: What it holds.
         journal: Where its changes are written down.
-        has_past: Whether the store may have figures of it that ``state`` lacks.
+        has_past: Whether the store may have figures of it that ``state`` lacks; histories and images that ``state``
+            names aren't asked for.
     """
 
     def __init__(self, run: Run, state: RunState, journal: Journal, *, has_past: bool = False) -> None:
         super().__init__(run.store, run.run_id)
         self._in_store, self._state, self._journal, self._has_past = run, state, journal, has_past
-        self._stored_histories: dict[str, dict[int, float]] = {}
+        self._read = {*state.histories}, {*state.image_steps}  # from the store already, the journal's come on top
         self._lock = threading.RLock()
         self._is_told = False
         for change in journal.changes():
@@ -66,15 +67,21 @@ class RecordedRun(Run):
 
     def metric_history(self, name: str) -> dict[int, float]:
         """Every value of a metric by its step, the steps in order; what the store has too, if it answers."""
-        own = self._state.histories.get(name, {})
-        return dict(sorted({**self._stored_history(name), **own}.items()))
+        known, _ = self._read
+        if name not in known and self._has_past and not self.store.is_offline:
+            own = self._state.histories.get(name, {})
+            self._state.histories[name] = {**self._in_store.metric_history(name), **own}
+            known.add(name)
+        return dict(sorted(self._state.histories.get(name, {}).items()))
 
     def image_steps(self, name: str) -> set[int]:
         """Return the steps at which images of that name are logged; in the store too, if it answers."""
-        own = self._state.image_steps.get(name, set())
-        if not self._has_past or self.store.is_offline:
-            return set(own)
-        return own | self._in_store.image_steps(name)
+        _, known = self._read
+        if name not in known and self._has_past and not self.store.is_offline:
+            own = self._state.image_steps.get(name, set())
+            self._state.image_steps[name] = own | self._in_store.image_steps(name)
+            known.add(name)
+        return set(self._state.image_steps.get(name, ()))
 
     def model_id(self) -> str:
         """Return the id of the run's logged model, or what stands for it; empty where it has none."""
@@ -148,13 +155,6 @@ class RecordedRun(Run):
                 "`beauty sync` tries it again."
             ) from refusal
 
-    def _stored_history(self, name: str) -> dict[int, float]:
-        if not self._has_past or self.store.is_offline:
-            return {}
-        if name not in self._stored_histories:
-            self._stored_histories[name] = self._in_store.metric_history(name)
-        return self._stored_histories[name]
-
 
 def begin(store: Store, name: str, tags: Mapping[str, str] | None = None) -> RecordedRun:
     """Make a new run, or take the one that `mlflow run` has made for this process; nothing is asked offline.
@@ -166,7 +166,8 @@ def begin(store: Store, name: str, tags: Mapping[str, str] | None = None) -> Rec
     if not store.is_offline:
         made = Run.current(store) if project_run_id() and not tags else Run.create(store, name, tags)
         with ended_if_it_fails(made):  # on a full disk, say; nobody else would end the run
-            return record(made, has_past=bool(project_run_id()))
+            has_past = bool(made.metrics())  # which a run that `mlflow run` has just made hasn't
+            return record(made, _with_past(made) if has_past else None, has_past=has_past)
     known = project_run_id()
     first = {} if known else check_tags({**source_tags(), **(tags or {})})
     header = Header(
@@ -197,19 +198,34 @@ def go_on(store: Store, run_id: str) -> RecordedRun:
             f"Something that the run {found.run_id} logged offline isn't sent yet. Send it first: "
             f"beauty sync --run {key}"
         )
-    return record(found, has_past=True)
+    return record(found, _with_past(found))
 
 
-def record(run: Run, *, has_past: bool = True) -> RecordedRun:
+def _with_past(run: Run) -> RunState:
+    """Return what a run holds, with all that a training asks for later, when the store may be silent."""
+    state = run.state()
+    for name in names.EPOCH_METRICS:
+        state.histories[name] = run.metric_history(name) if name in state.metrics else {}
+    state.image_steps[names.EPOCH_CONFUSIONS] = run.image_steps(names.EPOCH_CONFUSIONS)
+    return state
+
+
+def record(run: Run, state: RunState | None = None, *, has_past: bool = True) -> RecordedRun:
     """Write down and send what is done to a run from now on.
 
     Args:
         run: The run.
+        state: What it holds, as far as it was read; it is read where none is given.
         has_past: Whether it holds something already.
     """
-    state = run.state()
+    state = state or run.state()
     header = Header(redact(run.store.uri), run.store.experiment, state.experiment_id, run.run_id)
     return RecordedRun(run, state, Journal(spool_folder() / run.run_id, header), has_past=has_past)
+
+
+def is_kept(key: str) -> bool:
+    """Return whether this machine has changes of a run, by what it was called as it began, that aren't sent yet."""
+    return has_header(spool_folder() / key)
 
 
 def is_at_work(run_id: str) -> bool:

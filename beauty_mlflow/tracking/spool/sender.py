@@ -84,6 +84,8 @@ class Sender:
             self._changed.notify_all()
             while self._waiting and not self._over and time.monotonic() - self._moved < self._patience():
                 self._changed.wait(1)
+            if not self._waiting and not self.refusal:  # its thread may see the end before it could say so
+                self._level()
             self._over = True
             self._changed.notify_all()
             return len(self._waiting)

@@ -85,6 +85,21 @@ def test_what_was_sent_is_not_sent_again(journal, folder):
     again.close()
 
 
+def test_a_number_that_was_cut_short_joins_no_other(journal, folder):
+    """Else 1 of what was 12, and the next 13, would say that 113 had arrived, and all before it were forgotten."""
+    for number in range(20):
+        journal.append(Untag(name=str(number)))
+    journal.mark_sent(11)
+    journal.close()
+    with (folder / "sent").open("ab") as stream:
+        stream.write(b"1")
+    again = Journal(folder)
+    again.mark_sent(13)
+    assert [number for number, _ in again.unsent()] == list(range(14, 21))
+    again.close()
+    assert count_unsent(folder)[0] == 7
+
+
 def test_files_are_the_spools_own(journal, tmp_path):
     """What is uploaded is copied: the run may delete or change its own at once."""
     path = tmp_path / "curves.png"

@@ -13,6 +13,7 @@ from run_contents import DATASET, content, do_everything, figures
 from waiting import until
 
 from beauty_mlflow.errors import TrackingError, UnreachableError, WorkError
+from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.spool.folder import read_sent, spool_folder
@@ -125,6 +126,29 @@ def test_reading_gives_what_will_be(faults, store, tmp_path):
         run.log_parameters({"blocks": "2"})
     faults.heal()
     run.finish("FINISHED")
+
+
+@pytest.mark.parametrize("begun", ["by mlflow", "earlier"])
+def test_what_a_training_asks_for_is_known_before_the_store_goes_away(begun, faults, store, server_uri, monkeypatch):
+    """It asks after the pictures were decoded, hours later perhaps; the store may be silent then."""
+    made = Run.create(store, "a run")
+    if begun == "earlier":
+        made.log_epoch(1, figures(1))
+        made.log_image(np.zeros((8, 8, 3), np.uint8), names.EPOCH_CONFUSIONS, 1)
+        run = go_on(store, made.run_id)
+    else:
+        monkeypatch.setenv("MLFLOW_RUN_ID", made.run_id)
+        run = begin(store, "a run")
+    with tracked(run):
+        faults.refuse = True
+        done = int(begun == "earlier")
+        assert run.epochs_logged() == done
+        assert run.image_steps(names.EPOCH_CONFUSIONS) == set(range(1, done + 1))
+        run.log_epoch(done + 1, figures(done + 1))
+        faults.heal()
+    assert Run.find(connect(uri=server_uri), run.run_id).metric_history("loss") == {
+        epoch: float(epoch) for epoch in range(1, done + 2)
+    }
 
 
 def test_steps_of_images(faults, store, server_uri):

@@ -86,9 +86,10 @@ def test_the_console_is_told_once(tracker, capsys):
     until(lambda: len(tracker.asked) > 5)
     tracker.down.clear()
     until(lambda: len(tracker.arrived) == 3)
-    sender.close()
+    sender.close()  # at once: the thread may not have seen yet that it's level
     time.sleep(0.05)
     said = capsys.readouterr().err
+    assert said.count("answers again, and has everything") == 1
     assert said.count("doesn't take what the run logs (Can't log: connection refused)") == 1
     assert "is kept in /spool until it does" in said
 
