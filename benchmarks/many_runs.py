@@ -52,7 +52,7 @@ LIMIT_SECONDS = 2.0
 LIMIT_MB = 20.0  # a process's memory may grow by from the first counted turn to the last
 WHOLE = ("compare, all", "reading all runs")  # asked once, and no limit is set for them
 FEW, SWEEP, LATEST = "compare, 20 runs", f"compare, a sweep's {TRIALS} trials", "compare, the latest 500"
-LIMITS_SECONDS = dict.fromkeys((SWEEP, LATEST), float("inf"))  # the others' is LIMIT_SECONDS
+LIMITS_SECONDS = {SWEEP: 8.0, LATEST: 10.0}  # the others' is LIMIT_SECONDS
 LIMITS_MB = {FEW: 60.0}  # the others' is LIMIT_MB
 MEGABYTE = 1e6
 

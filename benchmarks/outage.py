@@ -5,7 +5,8 @@
 An epoch's work is a fixed number of matrix products. The sides take turns in one process: nothing is logged; each
 epoch's figures and image are logged to a server that answers; to one that is stopped (it takes connections and never
 answers); to one that was killed. What the last two couldn't send is in the spool then, and is thrown away. Beside the
-whole epoch, the time is measured that the training's own thread spends in logging, which varies less.
+whole epoch, the time is measured that the training's own thread spends in logging, which varies less. The script fails
+where an outage takes more of it than 2 % of an epoch of one second, which is a short one.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from tracking_server import make_tables, process_of, tracking_server
 ANSWERS, HANGS, GONE = "answers", "hangs", "is gone"
 NOTHING = "nothing is logged"
 SIDE = 700  # of a matrix
+EPOCH_MS, LIMIT = 1000.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,12 @@ def main() -> None:
     if given.json:
         result = {name: {"epoch_ms": whole[name], "logging_ms": logging[name]} for name in sides}
         write_json(given.json, {"machine": facts(), "epochs": given.epochs, "sides": result})
+    for side in (HANGS, GONE):
+        if logging[side]["median"] > LIMIT * EPOCH_MS:
+            sys.exit(
+                f"error: where the server {side}, logging takes {logging[side]['median']:.1f} ms an epoch; expected at "
+                f"most {LIMIT * EPOCH_MS:g}"
+            )
 
 
 def _measure(folder: Path, database: Path, epochs: int, sides: dict[str, list[Cost]]) -> None:

@@ -57,8 +57,8 @@ TRAININGS = View(
     f"a training's curves, model and `{names.EVALUATION_FOLDER}/val/explorer.html` are among its artifacts",
     f"metrics.{names.BEST_VAL_ACCURACY} >= 0",
     f"metrics.`{names.BEST_VAL_ACCURACY}`",
-    (names.BEST_VAL_ACCURACY, names.BEST_EPOCH, "test_accuracy", names.PARAMETERS_TRAINABLE),
-    ("network", "recipe", "blocks", "learning_rate", "resolved.learning_rate"),
+    (names.BEST_VAL_ACCURACY, names.BEST_EPOCH, "test_accuracy"),
+    ("network", "recipe", "blocks", "learning_rate", "resolved.learning_rate", names.PARAMETERS_TRAINABLE),
 )
 VIEWS = (
     TRAININGS,

@@ -7,6 +7,8 @@ from contextlib import suppress
 import pytest
 
 from beauty_mlflow.errors import RefusedError
+from beauty_mlflow.jobs.check import Check
+from beauty_mlflow.jobs.check import run as check
 from beauty_mlflow.jobs.compare import Compare
 from beauty_mlflow.jobs.compare import run as compare
 from beauty_mlflow.jobs.evaluate import Evaluate
@@ -17,8 +19,10 @@ from beauty_mlflow.jobs.promote import Promote
 from beauty_mlflow.jobs.promote import run as promote
 from beauty_mlflow.jobs.reference import Reference
 from beauty_mlflow.jobs.reference import run as reference
+from beauty_mlflow.jobs.split import Split
+from beauty_mlflow.jobs.split import run as split
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.experiments import VIEWS, page_of
+from beauty_mlflow.tracking.experiments import TRAININGS, VIEWS, page_of
 from beauty_mlflow.tracking.finding import REFERENCE
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
@@ -41,6 +45,9 @@ def assert_leads_on(run_id):
 @pytest.mark.slow
 def test_each_kind_of_runs_description_leads_on(finetuned, tmp_path, monkeypatch):
     """To the runs that it is about, and to the pages and figures among its artifacts."""
+    known = Run.find(connect(), finetuned)
+    assert all(name in known.metrics() for name in TRAININGS.metrics if not name.startswith("test_"))
+    assert all(name in known.parameters() for name in TRAININGS.parameters)
     for run in (dict(evaluate(Evaluate(model=finetuned)))["run_id"], dict(compare(Compare()))["run_id"]):
         assert f"runs/{finetuned})" in assert_leads_on(run)
     assert_leads_on(finetuned)
@@ -54,6 +61,34 @@ def test_each_kind_of_runs_description_leads_on(finetuned, tmp_path, monkeypatch
         patch.setenv("MLFLOW_RUN_ID", grouping.run_id)  # as `mlflow run` does
         group(Group(groups="auto", model=finetuned, classes=3, out=str(tmp_path / "grouped.csv")))
     assert f"runs/{finetuned})" in assert_leads_on(grouping.run_id)
+
+
+def test_jobs_in_mlflows_own_run_say_what_they_do(local_store, pictures, tmp_path, monkeypatch):
+    """And lead to the manifest and the check-up that they have logged."""
+    manifest, grouped = tmp_path / "split.csv", tmp_path / "grouped.csv"
+    (tmp_path / "groups.yaml").write_text(f"both: [{', '.join(sorted(path.name for path in pictures.iterdir())[:2])}]")
+    jobs = {
+        "Decide once which picture is train": (
+            lambda: split(Split(data=str(pictures), out=str(manifest))),
+            {names.MANIFEST, "check/report.html"},
+        ),
+        "Look for what is wrong with pictures": (
+            lambda: check(Check(data=str(manifest), out=str(tmp_path / "check"))),
+            {"check/report.html"},
+        ),
+        "Merge classes into groups": (
+            lambda: group(Group(data=str(manifest), groups=str(tmp_path / "groups.yaml"), out=str(grouped))),
+            {names.MANIFEST},
+        ),
+    }
+    for words, (work, artifacts) in jobs.items():
+        run = Run.create(connect(), "a job")
+        with monkeypatch.context() as patch:
+            patch.setenv("MLFLOW_RUN_ID", run.run_id)
+            work()
+        note = assert_leads_on(run.run_id)
+        assert note.startswith(words)
+        assert {artifact for _, _, artifact in PLACE.findall(note)} == artifacts
 
 
 @pytest.mark.slow

@@ -243,6 +243,31 @@ def test_tab_reaches_every_control_whose_focus_is_seen_and_which_has_a_name(open
     assert tabbed(page) == ["\u2190 Back", "A_one", "A_two", "the other way round: 2", *cards]
 
 
+def test_keys_show_what_the_pointer_does(open_explorer, make_table):
+    """At 73 classes a cell is too small for its number: the cursor has the tip, zooming keeps it in view."""
+    names = [f"class_{i:02d}" for i in range(73)]
+    page = open_explorer(make_table(classes=names, n=2000))
+    tip, stage = page.locator("#tip"), page.locator("#stage").bounding_box()
+    press(page, "Control+Home")
+    assert tip.inner_text().startswith("true: class_00\npredicted: class_00")
+    for key in ("+", "+", "+"):
+        page.keyboard.press(key)
+        inside = tip.bounding_box()
+        assert stage["x"] <= inside["x"] <= inside["x"] + inside["width"] <= stage["x"] + stage["width"]
+        assert inside["y"] - stage["y"] < stage["height"] / 2  # beside the first cell, not the middle of the matrix
+        assert "true: class_00" in tip.inner_text()
+    press(page, "ArrowRight")
+    assert "predicted: class_01" in tip.inner_text()
+    press(page, "ArrowLeft", "ArrowLeft")
+    assert tip.inner_text().startswith("class_00")
+    page.keyboard.press("Escape")
+    assert tip.is_hidden()
+    press(page, "ArrowDown")
+    assert tip.is_visible()
+    page.keyboard.press("Tab")
+    assert tip.is_hidden()
+
+
 def test_the_order_of_the_classes_is_chosen_by_arrow_keys(open_explorer, families):
     page = open_explorer(families)
     page.click("#tab-classes")

@@ -108,16 +108,24 @@ function zoom(factor, x = (box.width + box.left) / 2, y = (box.height + box.top)
 }
 
 function point(found) {
-  const tip = byId("tip");
   pointed = found;
   drawOver();
-  tip.hidden = !found;
   stage.style.cursor = found ? "pointer" : "default";
-  if (!found) return;
-  tip.textContent = tipWords(found);
+  if (found) showTip(tipWords(found), found.x, found.y);
+  else hideTip();
+}
+
+function showTip(words, x, y) {
+  const tip = byId("tip");
+  tip.hidden = false;
+  tip.textContent = words;
   const room = tip.getBoundingClientRect();
-  tip.style.left = `${Math.max(4, Math.min(found.x + 16, box.width - room.width - 4))}px`;
-  tip.style.top = `${found.y + 20 + room.height > box.height ? Math.max(4, found.y - room.height - 12) : found.y + 20}px`;
+  tip.style.left = `${Math.max(4, Math.min(x + 16, box.width - room.width - 4))}px`;
+  tip.style.top = `${y + 20 + room.height > box.height ? Math.max(4, y - room.height - 12) : y + 20}px`;
+}
+
+function hideTip() {
+  byId("tip").hidden = true;
 }
 
 function tipWords(found) {

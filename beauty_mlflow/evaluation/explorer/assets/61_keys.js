@@ -6,6 +6,19 @@ function bringIntoView({ row, column }) {
   stayInside();
 }
 
+// the middle of the cursor's cell or name, as the pointer would stand there
+function placeOf({ row, column }) {
+  const middle = (place, start, moved) => (place < 0 ? start / 2 : start + (place + 0.5) * box.cell - moved);
+  return [middle(column, box.left, box.x), middle(row, box.top, box.y)];
+}
+
+function zoomAtCursor(factor) {
+  if (!state.cursor) return zoom(factor);
+  bringIntoView(state.cursor);
+  zoom(factor, ...placeOf(state.cursor));
+  moveCursor(state.cursor.row, state.cursor.column);
+}
+
 function moveCursor(row, column) {
   const last = view.number - 1;
   const to = { row: Math.max(-1, Math.min(row, last)), column: Math.max(-1, Math.min(column, last)) };
@@ -13,6 +26,7 @@ function moveCursor(row, column) {
   state.cursor = to;
   bringIntoView(to);
   draw();
+  showTip(to.row < 0 || to.column < 0 ? itemWords(view.items[Math.max(to.row, to.column)]).replace(": ", "\n") : cellTip(to.row, to.column), ...placeOf(to));
   say(to.row < 0 ? itemWords(view.items[to.column]) : to.column < 0 ? itemWords(view.items[to.row]) : cellWords(to.row, to.column));
 }
 
@@ -26,6 +40,7 @@ stage.addEventListener("keydown", (event) => {
     moveCursor(...(event.key === "Home" ? [0, 0] : [Infinity, Infinity]));
     event.preventDefault();
   }
+  if (event.key === "Escape") hideTip();
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   const at = state.cursor || { row: 0, column: 0 };
   if (STEPS_OF[event.key]) {
@@ -34,9 +49,9 @@ stage.addEventListener("keydown", (event) => {
     moveCursor(at.row + down, column);
   } else if (event.key === "Enter" && state.cursor) open(state.cursor);
   else if (event.key === " " && state.cursor) toggleAt(state.cursor);
-  else if (event.key === "+" || event.key === "=") zoom(1.4);
-  else if (event.key === "-") zoom(1 / 1.4);
-  else if (event.key === "0") zoom(0);
+  else if (event.key === "+" || event.key === "=") zoomAtCursor(1.4);
+  else if (event.key === "-") zoomAtCursor(1 / 1.4);
+  else if (event.key === "0") zoomAtCursor(0);
   else return;
   event.preventDefault();
 });
@@ -46,6 +61,8 @@ stage.addEventListener("focus", () => {
   const { row, column } = state.cursor || { row: 0, column: 0 };
   moveCursor(row, column);
 });
+
+stage.addEventListener("blur", hideTip);
 
 // Space opens the family that the row (above the matrix: the column) stands for, or closes the one it belongs to
 function toggleAt({ row, column }) {
