@@ -99,13 +99,31 @@ def _missing(client: Any, run_id: str, points: Iterable[Point]) -> list[Point]: 
     points = list(points)
     known = client.get_run(run_id).data.metrics
     asked = {point.name for point in points} & set(known)
-    present = {name: {_place(point, name) for point in client.get_metric_history(run_id, name)} for name in asked}
-    return [point for point in points if _place(point, point.name) not in present.get(point.name, ())]
+    present = {name: client.get_metric_history(run_id, name) for name in asked}
+    places = {name: {_place(point, name) for point in points} for name, points in present.items()}
+    left = [point for point in points if _place(point, point.name) not in places.get(point.name, ())]
+    return _after(left, {name: max(point.step for point in points) for name, points in present.items()})
+
+
+def _after(points: Iterable[Point], last: dict[str, int]) -> list[Point]:
+    """Return the points, those of the system at steps after the last known one: offline these begin anew."""
+    found = []
+    for point in points:
+        if _is_of_the_system(point.name):
+            last[point.name] = max(point.step, last.get(point.name, -1) + 1)
+            found.append(point.model_copy(update={"step": last[point.name]}))
+        else:
+            found.append(point)
+    return found
 
 
 def _place(point: Any, name: str) -> int:  # noqa: ANN401 - MLflow's or ours
     """Return what a metric has one value at: its step, but for the system's, whose steps begin anew offline."""
-    return int(point.timestamp if name.startswith(names.SYSTEM_PREFIX) else point.step)
+    return int(point.timestamp if _is_of_the_system(name) else point.step)
+
+
+def _is_of_the_system(name: str) -> bool:
+    return name.startswith(names.SYSTEM_PREFIX)
 
 
 def _metric(run_id: str, point: Point, own_model: str) -> Any:  # noqa: ANN401 - MLflow is untyped

@@ -10,6 +10,7 @@ from beauty_mlflow.jobs.sync import Sync
 from beauty_mlflow.jobs.sync import run as sync
 from beauty_mlflow.jobs.syncing import send_ended
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.models import fetch_model
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.spool.folder import spool_folder
@@ -122,6 +123,22 @@ def test_an_offline_run_gets_its_id_later(faults, capsys):
     assert found.tags[names.OFFLINE] == run.run_id
     assert found.link() in found.tags[names.DESCRIPTION]
     assert f"run {found.run_id} (offline it was {run.run_id}): " in capsys.readouterr().err
+
+
+def test_the_machines_figures_have_one_value_a_step_however_often_a_run_is_gone_on_with_offline(faults):
+    """Nobody can say offline how many there are already."""
+    run = begin(offline_store(), "a run")
+    for _ in range(2):
+        with tracked(run):  # the end takes a sample
+            run.log_metrics({})
+        sync(Sync())
+        run = go_on(offline_store(), run.run_id)
+        run.reopen()
+    run.finish("FINISHED")
+    sync(Sync())
+    store, name = connect(), f"{names.SYSTEM_PREFIX}cpu_utilization_percentage"
+    points = store.client.get_metric_history(Run.find(store, run.run_id).run_id, name)
+    assert [point.step for point in sorted(points, key=lambda point: point.timestamp)] == [0, 1]
 
 
 def test_nothing_that_is_kept_holds_the_stores_password(monkeypatch, tmp_path):

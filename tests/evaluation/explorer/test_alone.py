@@ -247,6 +247,7 @@ def test_keys_show_what_the_pointer_does(open_explorer, make_table):
     """At 73 classes a cell is too small for its number: the cursor has the tip, zooming keeps it in view."""
     names = [f"class_{i:02d}" for i in range(73)]
     page = open_explorer(make_table(classes=names, n=2000))
+    page.select_option("#order", "table")
     tip, stage = page.locator("#tip"), page.locator("#stage").bounding_box()
     press(page, "Control+Home")
     assert tip.inner_text().startswith("true: class_00\npredicted: class_00")
