@@ -12,7 +12,7 @@ import click
 
 from beauty_mlflow import __version__
 from beauty_mlflow.data.wording import printable
-from beauty_mlflow.errors import BeautyError, Interrupted, RefusedError, UnreachableError
+from beauty_mlflow.errors import BeautyError, Interrupted, RefusedError, UnreachableError, missing_package
 from beauty_mlflow.interruption import catch_signals
 from beauty_mlflow.jobs import JOBS, load_job
 from beauty_mlflow.jobs.parameters import Job, choices, is_switch, to_text
@@ -44,22 +44,18 @@ def _run(arguments: Sequence[str] | None) -> None:
         click.echo(error.format_message())
     except click.ClickException as error:
         _fail(_usage(error), error.exit_code)
-    except UnreachableError as error:
-        _fail(str(error), error.exit_status, close_run=False)
     except RefusedError as error:
         _print_summary(error.summary)
         _fail(str(error), error.exit_status)
-    except BeautyError as error:
-        _fail(str(error), error.exit_status)
-    except Interrupted as error:
-        _fail(str(error), error.exit_status)
+    except (BeautyError, Interrupted) as error:
+        _fail(str(error), error.exit_status, close_run=not isinstance(error, UnreachableError))
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted", 128 + signal.SIGINT)
     except Exception as error:
         if os.environ.get("BEAUTY_DEBUG"):
             raise
-        unknown = f"{type(error).__name__}: {error} (set BEAUTY_DEBUG=1 for the traceback)"
-        _fail(explain(error) or unknown, INTERNAL_ERROR)
+        lacks = isinstance(error, ModuleNotFoundError)  # MLflow perhaps, which ends its run itself
+        _fail(_in_words(error), INTERNAL_ERROR, close_run=not lacks)
 
 
 class _Jobs(click.Group):
@@ -148,6 +144,12 @@ def _once(option: str, texts: tuple[str, ...]) -> str:
 def _print_summary(summary: Iterable[tuple[str, object]]) -> None:
     for name, value in summary:
         click.echo(printable(f"{name}: {value}"))
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return missing_package(str(error.name))
+    return explain(error) or f"{type(error).__name__}: {error} (set BEAUTY_DEBUG=1 for the traceback)"
 
 
 def _usage(error: click.ClickException) -> str:

@@ -4,6 +4,7 @@
 """
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -132,3 +133,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     folded = {candidate.casefold(): candidate for candidate in names}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     return f" Did you mean '{folded[close[0]]}'?" if close else ""
+
+
+def missing_package(name: str) -> str:
+    """Return what to do where this Python lacks a package that everything or the command needs."""
+    return (
+        f"{sys.executable} has no Python package {name}, which this needs. Take the Python that `make setup` has "
+        "installed (source .venv/bin/activate), or leave out --env-manager local."
+    )

@@ -156,3 +156,15 @@ def test_no_command_shows_the_commands():
     result = beauty()
     assert result.returncode == 0
     assert all(name in result.stdout for name in JOBS)
+
+
+@pytest.mark.parametrize("hidden", ["click", "psutil"])
+def test_a_python_without_the_packages_says_which_one_to_take(hidden, tmp_path):
+    """As where `mlflow run --env-manager local` finds another Python first; MLflow itself ends its run."""
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{hidden!r}] = None\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", "MLFLOW_RUN_ID": "0" * 32}
+    command = [sys.executable, "-m", "beauty_mlflow", "doctor"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"has no Python package {hidden}, which this needs. Take the Python that `make setup`" in done.stderr
+    assert "Traceback" not in done.stderr
