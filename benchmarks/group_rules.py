@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=42)
     parser.add_argument("--json", type=Path, help="where to write the result")
     given = parser.parse_args()
-    parameters = Group.parse({"groups": "auto", "model": given.model, "classes": str(given.classes)})
+    parameters = Group.parse({"groups": "auto", "model": given.model, "classes": str(given.classes), "out": "none.csv"})
     subject = _subject(parameters)
     predictions, things = _predict(parameters, subject), _things(subject.own)
     apart = np.zeros([len(predictions.classes)] * 2, np.bool_)
