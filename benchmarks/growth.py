@@ -24,7 +24,7 @@ import numpy as np
 from machine import Contestant, facts, run_once, spread, table, write_json
 from PIL import Image
 
-from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.progress import console_progress
 
 COUNTS = (1_000, 10_000, 73_000)
 CLASSES, LEAST_A_CLASS = 73, 10

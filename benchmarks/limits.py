@@ -175,12 +175,12 @@ class Bench:
     def extraction(self) -> tuple[Work, Work]:
         """Return filling a cache entry, and forward passes; both from augmented tensors in memory."""
         from beauty_mlflow.cache.store import Cache
-        from beauty_mlflow.data.progress import silent_progress
         from beauty_mlflow.features.activations import BATCH_SIZE
         from beauty_mlflow.features.boundaries import trunk_below
         from beauty_mlflow.features.extraction import keep_activations
         from beauty_mlflow.features.folding import fold
         from beauty_mlflow.features.trunk import View
+        from beauty_mlflow.progress import silent_progress
 
         trunk, boundary = self._trunk(), self.network.block_names[-2]
         memory = self._augmented(self.pictures.by_key, BATCH_SIZE)
@@ -284,10 +284,10 @@ class Bench:
 
     def _keep(self, boundary: str) -> Any:  # noqa: ANN401 - KeptRows
         from beauty_mlflow.cache.store import Cache
-        from beauty_mlflow.data.progress import silent_progress
         from beauty_mlflow.features.activations import BATCH_SIZE
         from beauty_mlflow.features.extraction import keep_activations
         from beauty_mlflow.features.trunk import View
+        from beauty_mlflow.progress import silent_progress
 
         memory = self._augmented(self.pictures.by_key, BATCH_SIZE)
         with silent_progress("", 0) as bar:

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from machine import spread
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits.manifest import Split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
@@ -21,6 +20,7 @@ from beauty_mlflow.evaluation.report import write_evaluation
 from beauty_mlflow.networks.building import build_transfer
 from beauty_mlflow.networks.freezing import freeze
 from beauty_mlflow.networks.table import get_network, select_blocks
+from beauty_mlflow.progress import silent_progress
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.training.checkpoint import CheckpointFolder
 from beauty_mlflow.training.history import EpochRecord

@@ -11,8 +11,8 @@ from pathlib import Path
 from PIL import Image
 
 from beauty_mlflow.data.images import Array, decode
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.errors import PictureError
+from beauty_mlflow.progress import console_progress
 
 QUALITY = 92
 

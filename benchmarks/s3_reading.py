@@ -25,10 +25,10 @@ from machine import BenchmarkError, facts, table, write_json
 from PIL import Image
 from tracking_server import free_port, server_of
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sources.locations import locate
 from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
+from beauty_mlflow.progress import silent_progress
 
 CLASSES, SIDE = 6, 128  # pixels: some 15 KB a picture
 URI = "s3://pictures/boxes"

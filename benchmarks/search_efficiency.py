@@ -36,7 +36,7 @@ import numpy as np
 from machine import facts, table, write_json
 from simulated_training import DEPTHS, RATE, Simulation
 
-from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.search.driver import Driver
 from beauty_mlflow.search.executors.base import Listener, Outcome, Task
 from beauty_mlflow.search.storages import MEMORY, open_storage

@@ -99,8 +99,8 @@ def fork_server(tmp_path_factory):
 @pytest.fixture(scope="session")
 def draw_sample(tmp_path_factory):
     """Draw so many classes of so many pictures; return the folder."""
-    from beauty_mlflow.data.progress import silent_progress
     from beauty_mlflow.data.sample import make_sample
+    from beauty_mlflow.progress import silent_progress
 
     def draw(classes, images):
         folder = tmp_path_factory.mktemp("sample") / "boxes"

@@ -19,9 +19,9 @@ from beauty_mlflow.cache.layout import (
     remove_folder,
     write_description,
 )
-from beauty_mlflow.cache.progress import Progress
 from beauty_mlflow.cache.rowfiles import checksums_of, read_at, rows_at_once, write_at
 from beauty_mlflow.files import sync
+from beauty_mlflow.progress import Progress
 
 _CHECKSUM_BYTES = np.dtype(CHECKSUM_TYPE).itemsize
 

@@ -11,10 +11,10 @@ from beauty_mlflow.cache.failures import FullDiskError, explained
 from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.cache.layout import Place, disk_bytes
-from beauty_mlflow.cache.progress import Progress
 from beauty_mlflow.cache.room import make_room
 from beauty_mlflow.cache.shelf import Shelf
 from beauty_mlflow.cache.sizes import size_text
+from beauty_mlflow.progress import Progress
 
 Produce = Callable[[Sequence[Key], int], Iterator[Sequence[npt.NDArray[Any]]]]
 

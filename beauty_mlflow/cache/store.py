@@ -12,13 +12,13 @@ from beauty_mlflow.cache.inventory import Stored
 from beauty_mlflow.cache.keys import Key, Rows
 from beauty_mlflow.cache.layout import Place, entries_folder
 from beauty_mlflow.cache.making import Produce, make
-from beauty_mlflow.cache.progress import Progress, say, silent
 from beauty_mlflow.cache.room import Pruned, Usage, measure, prune, room_for_files
 from beauty_mlflow.cache.shelf import Shelf
 from beauty_mlflow.cache.sizes import MB
 from beauty_mlflow.cache.verifying import Megabytes, verify_entry
 from beauty_mlflow.errors import CacheError
 from beauty_mlflow.locks import Lock, Note
+from beauty_mlflow.progress import Progress, note, silent_progress
 
 _ATTEMPTS = 3
 
@@ -32,7 +32,7 @@ class Cache:
         note: Takes sentences that the user should read, by default to stderr.
     """
 
-    def __init__(self, folder: Path | None = None, budget_bytes: int | None = None, note: Note = say) -> None:
+    def __init__(self, folder: Path | None = None, budget_bytes: int | None = None, note: Note = note) -> None:
         self.folder = folder or entries_folder()
         self.budget_bytes = budget_bytes
         self.note = note
@@ -55,7 +55,9 @@ class Cache:
         """
         return self._shelf.open(Place(self.folder, key.name))
 
-    def ensure(self, wanted: Mapping[Key, Rows], produce: Produce, progress: Progress = silent) -> dict[Key, Entry]:
+    def ensure(
+        self, wanted: Mapping[Key, Rows], produce: Produce, progress: Progress = silent_progress
+    ) -> dict[Key, Entry]:
         """Return all of the entries, open; what is missing is made in one pass.
 
         An entry that another process is making is waited for. An interrupted pass goes on where it stopped, whoever
@@ -130,7 +132,7 @@ class Cache:
         with self._shelf.alone():
             sweep(self.folder)
 
-    def verify(self, kind: str = "", progress: Progress = silent) -> tuple[list[Stored], list[str]]:
+    def verify(self, kind: str = "", progress: Progress = silent_progress) -> tuple[list[Stored], list[str]]:
         """Read every whole entry of a kind (empty: of all), which is no use of it; damaged ones are removed.
 
         Returns:

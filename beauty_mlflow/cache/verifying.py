@@ -1,10 +1,10 @@
 import numpy as np
 
 from beauty_mlflow.cache.entries import Entry
-from beauty_mlflow.cache.progress import ProgressBar
 from beauty_mlflow.cache.rowfiles import rows_at_once
 from beauty_mlflow.cache.sizes import MB
 from beauty_mlflow.errors import CacheError
+from beauty_mlflow.progress import ProgressBar
 
 
 class Megabytes:

@@ -14,9 +14,9 @@ from beauty_mlflow.data.images import resize as resize_picture
 from beauty_mlflow.data.kept_rows import KeptRows
 from beauty_mlflow.data.parallel import map_threads
 from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.errors import DataError, PictureError
+from beauty_mlflow.progress import Progress, silent_progress
 
 DECODER = 1  # raise it whenever the decoder's results change: what is kept is then made anew
 _ROWS_AT_ONCE = 64

@@ -20,9 +20,9 @@ import PIL
 from beauty_mlflow.data.drawing.design import design_of
 from beauty_mlflow.data.drawing.scene import draw_photograph
 from beauty_mlflow.data.parallel import map_threads
-from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.errors import DataError, ParameterError
 from beauty_mlflow.files import cache_folder
+from beauty_mlflow.progress import Progress
 from beauty_mlflow.temporary import temporary_folder
 
 CLASSES, IMAGES, SEED = 12, 30, 0

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.evaluation.predictions import PredictionTable
 from beauty_mlflow.evaluation.suspects import Suspects, find_suspects
+from beauty_mlflow.progress import Progress, silent_progress
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from beauty_mlflow.data.images import Resize
 from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.errors import DataError, WorkError
+from beauty_mlflow.progress import Progress, silent_progress
 
 CHUNK = 4096  # rows sorted at once; sorting all takes three times the memory of the table itself
 BEST = 5  # how many classes count as a near hit, and how many predictions.csv lists

@@ -15,10 +15,10 @@ from beauty_mlflow.data.augmentation import Augment
 from beauty_mlflow.data.kept_rows import KeptRows
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import batches
-from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.row_calls import RowSource
 from beauty_mlflow.features.extraction import keep_activations
 from beauty_mlflow.features.trunk import Trunk, View
+from beauty_mlflow.progress import Progress
 
 BATCH_SIZE = 32
 

@@ -13,9 +13,9 @@ from beauty_mlflow.data.kept_rows import KeptRows
 from beauty_mlflow.data.parallel import one_ahead
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import translate_errors
-from beauty_mlflow.data.progress import ProgressBar
 from beauty_mlflow.errors import WorkError
 from beauty_mlflow.features.trunk import Trunk, View
+from beauty_mlflow.progress import ProgressBar
 
 Activations = npt.NDArray[np.float16]
 Images = Callable[[npt.NDArray[np.int64]], Iterable[Any]]

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.verifying import check_inside
 from beauty_mlflow.evaluation.predictions import PredictionTable, predict
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.serving.package import MODEL_FILE, Description
 
 BATCH = 128

@@ -66,10 +66,10 @@ def _list(store: "Store", parameters: Cache) -> Summary:
 
 
 def _verify(store: "Store", parameters: Cache) -> Summary:
-    from beauty_mlflow.data.progress import console_progress
     from beauty_mlflow.errors import CacheError
     from beauty_mlflow.jobs.cache_table import counted
     from beauty_mlflow.jobs.opening import say_notes
+    from beauty_mlflow.progress import console_progress
 
     read, problems = store.verify(parameters.kind, console_progress)
     say_notes(problems)

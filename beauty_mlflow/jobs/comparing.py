@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.safe_tables import write_table
 from beauty_mlflow.data.splits.outputs import writing
 from beauty_mlflow.errors import DataError, TrackingError
@@ -33,6 +32,7 @@ from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.outputs import require_absent
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.tables import print_table
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.temporary import temporary_folder
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked

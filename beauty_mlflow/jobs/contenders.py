@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from beauty_mlflow.data.parallel import one_ahead
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.regular import FarFile, read_file
 from beauty_mlflow.data.sources.reading import read_ahead
 from beauty_mlflow.data.splits.manifest import Split
@@ -21,6 +20,7 @@ from beauty_mlflow.jobs.evaluated_before import tables_of
 from beauty_mlflow.jobs.evaluating import own_split
 from beauty_mlflow.jobs.model_names import names_model
 from beauty_mlflow.jobs.opening import say_notes
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.promotion.answers import Answers
 from beauty_mlflow.tracking.model_folders import package_in
 from beauty_mlflow.tracking.models import (

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.sources.locations import Location, locate
 from beauty_mlflow.data.splits.manifest import Split, is_manifest
 from beauty_mlflow.data.splits.splitting import open_data
@@ -13,6 +12,7 @@ from beauty_mlflow.errors import DataError, ParameterError
 from beauty_mlflow.jobs.contenders import PART, Contender, contender
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.promote import Promote
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import best_trained, experiments, find_runs
 from beauty_mlflow.tracking.registry import CHAMPION, Registry, Version

@@ -4,7 +4,6 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.grouping import groups_of_classes
 from beauty_mlflow.data.splits.manifest import Split, read_split
 from beauty_mlflow.data.splits.verifying import verify_pictures
@@ -18,6 +17,7 @@ from beauty_mlflow.jobs.evaluate import Evaluate
 from beauty_mlflow.jobs.measuring import Subject, copies_in, count_shared, log_figures, require_no_overlap
 from beauty_mlflow.jobs.opening import open_named, say_notes
 from beauty_mlflow.jobs.parameters import Summary
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.serving.package import read_description
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.outputs import writing
 from beauty_mlflow.data.splits.verifying import check_inside
 from beauty_mlflow.errors import DataError, WorkError
@@ -22,6 +21,7 @@ from beauty_mlflow.jobs.opening import open_named, say_notes
 from beauty_mlflow.jobs.outputs import require_absent
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.projects import in_project_run
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.serving.package import MODEL_FILE, Description, read_description
 from beauty_mlflow.serving.versions import find_model_version
 from beauty_mlflow.temporary import temporary_folder

@@ -16,7 +16,6 @@ from beauty_mlflow.data.decoded import decoded_rows, keep_decoded
 from beauty_mlflow.data.kept_rows import KeptRows
 from beauty_mlflow.data.pictures import Pictures
 from beauty_mlflow.data.pipeline import batches
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.row_batches import Order, row_batches
 from beauty_mlflow.errors import NoRoomError
 from beauty_mlflow.features.activations import Versions, is_stored, keep_versions
@@ -29,6 +28,7 @@ from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings
 from beauty_mlflow.networks.table import get_network
+from beauty_mlflow.progress import console_progress
 
 VALIDATION_BATCH = 128  # the thesis's
 

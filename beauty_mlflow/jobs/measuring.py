@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.grouping import recorded_groups
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError
@@ -14,6 +13,7 @@ from beauty_mlflow.jobs.artifacts import accuracy_line, dataset, log_evaluation
 from beauty_mlflow.jobs.calibrating import Calibration
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.runs import Run
 

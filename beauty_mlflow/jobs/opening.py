@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.sample import cached_sample
 from beauty_mlflow.data.sources.locations import Location, locate
 from beauty_mlflow.data.splits.corrections import read_corrections
@@ -14,6 +13,7 @@ from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.data.splits.splitting import SplitOptions, Splitting, open_data
 from beauty_mlflow.data.wording import printable
 from beauty_mlflow.jobs.parameters import Summary
+from beauty_mlflow.progress import console_progress
 
 if TYPE_CHECKING:
     from beauty_mlflow.jobs.split import Split as SplitParameters

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 
-from beauty_mlflow.data.progress import ProgressBar, console_progress
 from beauty_mlflow.data.readers.unlabelled import Unlabelled, list_unlabelled
 from beauty_mlflow.data.regular import hash_regular
 from beauty_mlflow.data.sources.locations import locate
@@ -18,6 +17,7 @@ from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.predict import Predict
 from beauty_mlflow.jobs.prediction_parts import ROWS, Parts, open_parts
 from beauty_mlflow.jobs.projects import in_project_run
+from beauty_mlflow.progress import ProgressBar, console_progress
 from beauty_mlflow.serving.answers import Answer, no_answer
 from beauty_mlflow.serving.package import DESCRIPTION_FILE, MODEL_FILE, read_description
 from beauty_mlflow.serving.versions import find_model_version

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.jobs.parameters import Parameters, Summary
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.tracking.launcher import project_run_id
 
 if TYPE_CHECKING:

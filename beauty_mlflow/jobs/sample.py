@@ -18,9 +18,9 @@ class Sample(Parameters):
 
 def run(parameters: Sample) -> Summary:
     """Draw the sample into ``out``."""
-    from beauty_mlflow.data.progress import console_progress
     from beauty_mlflow.data.sample import make_sample
     from beauty_mlflow.jobs.projects import in_project_run
+    from beauty_mlflow.progress import console_progress
 
     out = Path(parameters.out)
     with in_project_run(parameters) as project:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.splits.manifest import Split, read_split, write_split
 from beauty_mlflow.data.splits.thinning import thin_split
 from beauty_mlflow.errors import BeautyError, CheckpointError, DataError, MissingError, ParameterError
@@ -22,6 +21,7 @@ from beauty_mlflow.jobs.parameters import Summary, to_text
 from beauty_mlflow.jobs.sudden_ends import noted
 from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.locks import try_lock
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked
 from beauty_mlflow.tracking.launcher import project_run_id

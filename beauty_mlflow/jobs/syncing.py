@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.errors import BeautyError, ParameterError, WorkError
 from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.tracking.redaction import HIDDEN, redact
 from beauty_mlflow.tracking.spool.folder import discard_spool
 from beauty_mlflow.tracking.spool.sync import Unsent, send, unsent_spools

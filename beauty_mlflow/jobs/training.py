@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from beauty_mlflow.data.pipeline import translate_errors
-from beauty_mlflow.data.progress import console_progress
 from beauty_mlflow.data.regular import read_file
 from beauty_mlflow.data.splits.grouping import recorded_groups
 from beauty_mlflow.errors import PrunedError
@@ -33,6 +32,7 @@ from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings, resolve
 from beauty_mlflow.jobs.warm_head import warm_head
 from beauty_mlflow.networks.freezing import count_parameters, describe
+from beauty_mlflow.progress import console_progress
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.epochs import HISTORIES, sums

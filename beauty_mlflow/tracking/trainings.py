@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.evaluation.comparison.compared import Accuracy
+from beauty_mlflow.progress import Progress, silent_progress
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.epochs import finite, sums_of
 from beauty_mlflow.tracking.failures import translated

@@ -17,9 +17,9 @@ from beauty_mlflow.data.drawing.shapes import SHAPES
 from beauty_mlflow.data.duplicates.finding import find_duplicates
 from beauty_mlflow.data.duplicates.inspecting import inspect_pictures
 from beauty_mlflow.data.images import decode, load
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sample import cached_sample, categories, make_sample
 from beauty_mlflow.errors import DataError, ParameterError
+from beauty_mlflow.progress import silent_progress
 
 
 @pytest.fixture

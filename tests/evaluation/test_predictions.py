@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.errors import DataError, WorkError
 from beauty_mlflow.evaluation.predictions import PredictionTable, predict
+from beauty_mlflow.progress import silent_progress
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from lacking import lacks
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.splits.manifest import write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
+from beauty_mlflow.progress import silent_progress
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # for what the tests share with the fork server's children

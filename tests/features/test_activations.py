@@ -15,12 +15,12 @@ from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.augmentation import transforms
 from beauty_mlflow.data.decoded import keep_decoded
 from beauty_mlflow.data.images import load
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.warping import warp
 from beauty_mlflow.errors import DataError, NoRoomError
 from beauty_mlflow.features.activations import Versions, is_stored, keep_versions, keys_at
 from beauty_mlflow.features.boundaries import trunk_below
 from beauty_mlflow.features.trunk import View
+from beauty_mlflow.progress import silent_progress
 
 KILLS = int(os.environ.get("KILLS", "5"))
 MOST_IN_A_ROW = 3  # kills before the pass is finished

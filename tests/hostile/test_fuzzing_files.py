@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from making import encode, noise
 from mutating import damaged, examples, result_of
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.readers import list_pictures
 from beauty_mlflow.data.readers.unlabelled import list_unlabelled
 from beauty_mlflow.data.splits.corrections import read_corrections
@@ -19,6 +18,7 @@ from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, open_data, split_data
 from beauty_mlflow.errors import DataError, GateError, ManifestError, SweepError
 from beauty_mlflow.evaluation.grouping.constraints import read_constraints
+from beauty_mlflow.progress import silent_progress
 from beauty_mlflow.promotion.gate import DEFAULTS, read_gate
 from beauty_mlflow.search.sweep_file import read_sweep
 

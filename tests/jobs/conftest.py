@@ -9,13 +9,13 @@ from arguments import options, toml
 from forks import environment_of, started
 
 from beauty_mlflow.cache.store import Cache
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.splits.manifest import write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.features.boundaries import boundaries
 from beauty_mlflow.features.planning import Stage
 from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.finetune import run as finetune
+from beauty_mlflow.progress import silent_progress
 
 ROOT = Path(__file__).parents[2]
 TINY = {

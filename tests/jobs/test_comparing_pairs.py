@@ -6,7 +6,6 @@ from pathlib import Path
 import keras
 import pytest
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.splits.grouping import group_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.jobs import comparing, comparing_pairs
@@ -16,6 +15,7 @@ from beauty_mlflow.jobs.compare import Compare
 from beauty_mlflow.jobs.compare import run as compare
 from beauty_mlflow.jobs.comparing_data import as_compared, data_of
 from beauty_mlflow.jobs.comparing_pairs import BAD_MODEL, NO_PICTURES, find_pairs, matching
+from beauty_mlflow.progress import silent_progress
 from beauty_mlflow.serving.package import MODEL_FILE, save_package
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.models import locate_model

@@ -3,7 +3,6 @@ import shutil
 import pandas as pd
 import pytest
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits.corrections import read_corrections
 from beauty_mlflow.data.splits.manifest import read_split, write_split
@@ -14,6 +13,7 @@ from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.finetune import run as finetune
 from beauty_mlflow.jobs.group import Group
 from beauty_mlflow.jobs.group import run as group
+from beauty_mlflow.progress import silent_progress
 from beauty_mlflow.tracking.models import download
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.errors import DataError, ParameterError, TrackingError
@@ -20,6 +19,7 @@ from beauty_mlflow.jobs.finetune import Finetune
 from beauty_mlflow.jobs.finetune import run as finetune
 from beauty_mlflow.jobs.group import Group
 from beauty_mlflow.jobs.group import run as group
+from beauty_mlflow.progress import silent_progress
 from beauty_mlflow.tracking.models import download
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect

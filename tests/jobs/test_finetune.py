@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.errors import CheckpointError, DataError, DivergedError, ParameterError, TrackingError
 from beauty_mlflow.files import state_folder
 from beauty_mlflow.jobs.finetune import Finetune, run
+from beauty_mlflow.progress import silent_progress
 from beauty_mlflow.serving.calibration import calibrate
 from beauty_mlflow.serving.package import read_description
 from beauty_mlflow.tracking import names

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
@@ -29,6 +28,7 @@ from beauty_mlflow.jobs.promotions import Promotions
 from beauty_mlflow.jobs.promotions import run as promotions
 from beauty_mlflow.jobs.rollback import Rollback
 from beauty_mlflow.jobs.rollback import run as rollback
+from beauty_mlflow.progress import silent_progress
 from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.ending import tracked

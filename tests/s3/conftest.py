@@ -12,9 +12,9 @@ sys.path.append(str(HERE))
 from s3_place import KEYS, OPTIONS, Place  # noqa: E402
 from s3_proxy import Proxy  # noqa: E402
 
-from beauty_mlflow.data.progress import silent_progress  # noqa: E402
 from beauty_mlflow.data.splits.manifest import write_split  # noqa: E402
 from beauty_mlflow.data.splits.splitting import split_data  # noqa: E402
+from beauty_mlflow.progress import silent_progress  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ from s3_place import KEYS, OPTIONS
 from s3_proxy import FAULTS, STALLS
 
 from beauty_mlflow.data.images import decode
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sources import s3_bucket
 from beauty_mlflow.data.sources.locations import locate
 from beauty_mlflow.data.sources.reading import read_ahead
 from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.data.splits.splitting import split_data
 from beauty_mlflow.errors import ManifestError, PictureError, UnreachableDataError
+from beauty_mlflow.progress import silent_progress
 
 PASSING = [fault for fault in FAULTS if fault not in {"AccessDenied", "ExpiredToken", "InvalidAccessKeyId"}]
 

@@ -12,10 +12,10 @@ from s3_place import OPTIONS
 
 from beauty_mlflow.cache.store import Cache
 from beauty_mlflow.data.images import decode
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sources.locations import locate
 from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.data.splits.splitting import split_data
+from beauty_mlflow.progress import silent_progress
 
 OPEN = """
 import sys

@@ -5,12 +5,12 @@ import pytest
 
 from beauty_mlflow.data.checkup.checking import check_data
 from beauty_mlflow.data.checkup.page import page
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sources import s3_bucket
 from beauty_mlflow.data.sources.locations import locate
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.evaluators import explorer, gallery
 from beauty_mlflow.evaluation.predictions import PredictionTable
+from beauty_mlflow.progress import silent_progress
 
 OUT = "can't be read: the server answered InternalError"
 

@@ -6,12 +6,12 @@ import pytest
 from s3_place import OPTIONS
 
 from beauty_mlflow.data.csv_tables import csv_text
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sources.locations import locate
 from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.data.splits.materialize import materialize
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
+from beauty_mlflow.progress import silent_progress
 
 
 def split_s3(uri, options=OPTIONS):

@@ -19,10 +19,10 @@ from lacking import lacks
 from pages import blocks, page, section, steps
 from waiting import until
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.sample import make_sample
 from beauty_mlflow.data.splits.manifest import write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
+from beauty_mlflow.progress import silent_progress
 
 ROOT = Path(__file__).parents[2]
 PAGE = page("production.md")

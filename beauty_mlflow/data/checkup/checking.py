@@ -16,7 +16,6 @@ from beauty_mlflow.data.checkup.measuring import Measuring
 from beauty_mlflow.data.checkup.notes import data_notes
 from beauty_mlflow.data.checkup.pixels import blank_pictures, grey_pictures, pixel_findings
 from beauty_mlflow.data.duplicates.finding import TOLERANCE
-from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.readers import Listing, list_pictures
 from beauty_mlflow.data.readers.listing import listed
 from beauty_mlflow.data.sources.locations import Location, is_there, knowing
@@ -26,6 +25,7 @@ from beauty_mlflow.data.splits.options import SplitOptions
 from beauty_mlflow.data.splits.products import products
 from beauty_mlflow.data.splits.splitting import Splitting
 from beauty_mlflow.errors import DataError, ManifestError
+from beauty_mlflow.progress import Progress
 
 
 class Finding(NamedTuple):

@@ -21,8 +21,8 @@ from beauty_mlflow.data.checkup.kinds import (
 from beauty_mlflow.data.checkup.notes import class_sizes, formats, sizes
 from beauty_mlflow.data.checkup.thumbnails import Thumbnails
 from beauty_mlflow.data.page_policy import page_policy
-from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.splits.manifest import PARTS
+from beauty_mlflow.progress import Progress
 
 MARK = '<meta name="generator" content="beauty check">'
 SHOWN = 24  # findings of a kind

@@ -9,9 +9,9 @@ from PIL import Image
 
 from beauty_mlflow.data.images import open_picture
 from beauty_mlflow.data.parallel import map_threads
-from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.errors import PictureError, UnreachableDataError
+from beauty_mlflow.progress import Progress
 
 _SIDE = 112  # pixels
 _QUALITY = 72

@@ -12,12 +12,12 @@ from beauty_mlflow.data.checkup.classes import class_table
 from beauty_mlflow.data.checkup.kinds import KINDS
 from beauty_mlflow.data.checkup.page import MARK, page
 from beauty_mlflow.data.csv_tables import has_header
-from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.safe_tables import read_table, write_table
 from beauty_mlflow.data.splits.corrections import COLUMNS as CORRECTIONS_COLUMNS
 from beauty_mlflow.data.splits.corrections import DROP
 from beauty_mlflow.errors import DataError
 from beauty_mlflow.files import atomic_path, write_text
+from beauty_mlflow.progress import Progress
 
 PAGE = "report.html"
 FINDINGS = "findings.csv"

@@ -13,9 +13,9 @@ from PIL import Image
 
 from beauty_mlflow.data.images import Opened, open_picture, read_picture, squash
 from beauty_mlflow.data.parallel import map_threads
-from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.errors import PictureError
+from beauty_mlflow.progress import Progress
 
 THUMBNAIL = 16  # pixels a side
 _LOADED = 64  # pixels a side: enough for the hash, which looks at 32 x 32

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from beauty_mlflow.data.duplicates.inspecting import Inspection, Measure, inspect_pictures
-from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.readers import Listing, list_pictures
 from beauty_mlflow.data.sources.locations import Location, knowing
 from beauty_mlflow.data.splits.corrections import Corrected, correct
@@ -15,6 +14,7 @@ from beauty_mlflow.data.splits.options import SplitOptions
 from beauty_mlflow.data.splits.products import products
 from beauty_mlflow.data.wording import is_strange, shown
 from beauty_mlflow.errors import DataError, ParameterError
+from beauty_mlflow.progress import Progress
 
 _NAMED = 5
 

@@ -19,12 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from beauty_mlflow import __version__
 from beauty_mlflow.data.csv_tables import csv_text, has_header, read_rows
 from beauty_mlflow.data.pictures import Pictures
-from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.data.regular import MAX_TEXT, read_file
 from beauty_mlflow.data.sources.locations import AnyLocation, Location, beside, is_below, knowing, locate
 from beauty_mlflow.data.splits.verifying import check_columns, check_rows, verify_pictures
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError, PictureError, did_you_mean
 from beauty_mlflow.files import write_text
+from beauty_mlflow.progress import Progress, silent_progress
 
 PARTS = ("train", "val", "test")
 COLUMNS = ("path", "class", "part", "sha256", "duplicate_group", "product")

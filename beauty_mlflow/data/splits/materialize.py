@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.data.sources.locations import Location
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.errors import DataError, ParameterError, PictureError
+from beauty_mlflow.progress import Progress, silent_progress
 from beauty_mlflow.shortages import is_full_disk
 from beauty_mlflow.temporary import temporary_folder
 

@@ -10,7 +10,6 @@ import pandas as pd
 from beauty_mlflow.data.csv_tables import has_header, read_rows
 from beauty_mlflow.data.duplicates.copies import drop_copies, mark_copies, units_of
 from beauty_mlflow.data.duplicates.inspecting import Measure
-from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.safe_tables import unguard, write_table
 from beauty_mlflow.data.sources.locations import AnyLocation, Location, beside
 from beauty_mlflow.data.splits.corrections import Corrected, forgotten
@@ -29,6 +28,7 @@ from beauty_mlflow.data.splits.notes import class_notes, duplicate_notes, missin
 from beauty_mlflow.data.splits.options import SplitOptions
 from beauty_mlflow.data.splits.placing import UNPLACED, Placement, seeded_key, thesis_cut
 from beauty_mlflow.errors import DataError, ManifestError
+from beauty_mlflow.progress import Progress
 
 __all__ = ["SplitOptions", "Splitting", "open_data", "split_data", "write_splitting"]
 

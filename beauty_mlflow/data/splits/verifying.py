@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from beauty_mlflow.data.parallel import map_threads
-from beauty_mlflow.data.progress import Progress
 from beauty_mlflow.data.regular import hash_regular
 from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.data.sources.s3_path import S3Path
 from beauty_mlflow.data.wording import name_some
 from beauty_mlflow.errors import ManifestError, PictureError, did_you_mean
+from beauty_mlflow.progress import Progress
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAMED = 3

@@ -11,9 +11,9 @@ from PIL import Image
 
 from beauty_mlflow.data import images
 from beauty_mlflow.data.parallel import map_threads
-from beauty_mlflow.data.progress import Progress, silent_progress
 from beauty_mlflow.data.sources.locations import Location, readers
 from beauty_mlflow.errors import PictureError, UnreachableDataError
+from beauty_mlflow.progress import Progress, silent_progress
 
 BUDGET = 12_000_000  # characters of base64 in all
 READABLE = 2_000_000_000  # bytes of the pictures' files in all, which may be large and far away

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from beauty_mlflow.data.checkup.checking import check_data
 from beauty_mlflow.data.checkup.measuring import Measuring
 from beauty_mlflow.data.duplicates.inspecting import inspect_pictures
-from beauty_mlflow.data.progress import silent_progress
+from beauty_mlflow.progress import silent_progress
 
 SIDE = 96
 

@@ -10,9 +10,9 @@ from beauty_mlflow.data.checkup.classes import class_table
 from beauty_mlflow.data.checkup.kinds import KINDS
 from beauty_mlflow.data.checkup.measuring import Measuring
 from beauty_mlflow.data.duplicates.finding import TOLERANCE
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data, write_splitting
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
+from beauty_mlflow.progress import silent_progress
 
 SIDE = 96
 

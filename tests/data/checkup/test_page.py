@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from beauty_mlflow.data.checkup.page import MARK, SHOWN, page
-from beauty_mlflow.data.progress import silent_progress
+from beauty_mlflow.progress import silent_progress
 
 SIDE = 96
 HOSTILE = (

@@ -6,11 +6,11 @@ import pytest
 from beauty_mlflow.data.checkup.kinds import KINDS
 from beauty_mlflow.data.checkup.writing import CLASSES, CORRECTIONS, FILES, FINDINGS, OWN, PAGE, check_out
 from beauty_mlflow.data.checkup.writing import write_checkup as write
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.safe_tables import read_table, write_table
 from beauty_mlflow.data.splits.corrections import read_corrections
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data, write_splitting
 from beauty_mlflow.errors import DataError
+from beauty_mlflow.progress import silent_progress
 
 SIDE = 96
 

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from beauty_mlflow.data.duplicates.finding import find_duplicates
 from beauty_mlflow.data.duplicates.inspecting import Inspection, inspect_pictures
-from beauty_mlflow.data.progress import silent_progress
+from beauty_mlflow.progress import silent_progress
 
 RED, BLUE, WHITE, BLACK = (200, 30, 30), (30, 30, 200), (255, 255, 255), (0, 0, 0)
 

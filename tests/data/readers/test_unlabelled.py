@@ -2,11 +2,11 @@ import os
 
 import pytest
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.readers.unlabelled import list_unlabelled
 from beauty_mlflow.data.splits.manifest import read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, open_data, split_data
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
+from beauty_mlflow.progress import silent_progress
 
 
 def touch(folder, *names):

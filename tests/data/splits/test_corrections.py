@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.safe_tables import write_table
 from beauty_mlflow.data.splits.corrections import COLUMNS, read_corrections
 from beauty_mlflow.data.splits.manifest import read_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data, write_splitting
 from beauty_mlflow.errors import DataError
+from beauty_mlflow.progress import silent_progress
 
 
 def split(data, corrections=None, **options):

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.data.splits.materialize import materialize
 from beauty_mlflow.data.splits.splitting import SplitOptions, split_data
 from beauty_mlflow.errors import DataError, ParameterError
+from beauty_mlflow.progress import silent_progress
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from beauty_mlflow.data.progress import silent_progress
 from beauty_mlflow.data.splits.grouping import group_split
 from beauty_mlflow.data.splits.manifest import PARTS, read_split, write_split
 from beauty_mlflow.data.splits.splitting import SplitOptions, open_data, split_data, write_splitting
 from beauty_mlflow.errors import DataError, ManifestError, ParameterError
+from beauty_mlflow.progress import silent_progress
 
 bounded = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

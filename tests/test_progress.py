@@ -8,11 +8,11 @@ import termios
 
 import pytest
 
-from beauty_mlflow.data.progress import console_progress, silent_progress
+from beauty_mlflow.progress import console_progress, silent_progress
 
 SCRIPT = """
 import time
-from beauty_mlflow.data.progress import console_progress
+from beauty_mlflow.progress import console_progress
 with console_progress("Reading", 60) as bar:
     for _ in range(60):
         time.sleep(0.01)

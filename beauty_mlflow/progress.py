@@ -1,4 +1,4 @@
-"""Showing how far long work is, on stderr; where that is no terminal, a line every ten seconds at most."""
+"""What long work tells on stderr: notes, and how far it is (where that is no terminal, every ten seconds at most)."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -32,6 +32,11 @@ def console_progress(description: str, total: int) -> Iterator[ProgressBar]:
 def silent_progress(description: str, total: int) -> Iterator[ProgressBar]:  # noqa: ARG001 - Progress's signature
     """Show nothing."""
     yield _Silent()
+
+
+def note(sentence: str) -> None:
+    """Write a note on stderr."""
+    sys.stderr.write(f"note: {sentence}\n")
 
 
 class _Silent:
