@@ -80,6 +80,7 @@ def _summary(checkup: "Checkup", out: Path) -> Summary:
 def _next(checkup: "Checkup", parameters: Check, out: Path, proposed: int, own: int) -> Summary:
     corrections = out / "corrections.csv"
     kept = f", delete the lines of pictures to keep from {corrections}" if proposed else ""
+    kept += " (or write the class there that the reason says)" if proposed and checkup.corrections else ""
     grouped = checkup.is_split and checkup.serious and checkup.options.get("groups")
     command = shlex.join(_command(checkup, parameters, corrections if proposed or own else None))
     return [

@@ -72,7 +72,7 @@ def confirm(search: Search) -> list[Confirmed]:
     send_ended(search.store)  # of those that began while the store didn't answer
     for trial in best:
         _close_dead(search, trial.number)  # where that couldn't be done as they died
-    found = confirmed(search)
+    found = _confirmed(search, best, seeds)
     ended = {one.trial: len(one.values) for one in found}
     for trial in best:
         if (count := ended.get(trial.number, 0)) < len(seeds):
@@ -81,10 +81,19 @@ def confirm(search: Search) -> list[Confirmed]:
 
 
 def confirmed(search: Search) -> list[Confirmed]:
-    """Return of the best trials what has been confirmed so far, in the order of ``confirm``; nothing is run."""
-    seeds, objective = _further_seeds(search), search.sweep.objectives[0]
+    """Return of the best trials what has been confirmed so far, in the order of ``confirm``; nothing is run.
+
+    Nothing counts where a better trial has been found since.
+    """
+    best = _best(search)
+    found = _confirmed(search, best, _further_seeds(search)) if best else []
+    return found if any(one.trial == best[0].number for one in found) else []
+
+
+def _confirmed(search: Search, best: Sequence[Any], seeds: Sequence[int]) -> list[Confirmed]:
+    objective = search.sweep.objectives[0]
     every = []
-    for trial in _best(search):
+    for trial in best:
         found = _finished(search, trial.number)
         values = {seed: found[seed][1] for seed in seeds if seed in found}
         if values:

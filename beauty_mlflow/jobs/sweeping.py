@@ -26,7 +26,7 @@ from beauty_mlflow.jobs.parameters import Parameters, Summary, to_text
 from beauty_mlflow.jobs.sessions import state_of
 from beauty_mlflow.jobs.sweep import Sweep as SweepParameters
 from beauty_mlflow.jobs.sweep_books import Books, say
-from beauty_mlflow.jobs.sweep_confirm import confirm, confirmed
+from beauty_mlflow.jobs.sweep_confirm import Confirmed, confirm, confirmed
 from beauty_mlflow.jobs.sweep_parent import open_parent
 from beauty_mlflow.jobs.sweep_report import report
 from beauty_mlflow.jobs.sweep_search import DECIDE_ACTIVATIONS, Search
@@ -215,9 +215,17 @@ def _log_inputs(found: Search, path: Path) -> None:
 def _report_what_there_is(found: Search) -> None:
     try:
         with found.storage.answering():
-            report(found, confirmed(found))
+            report(found, _confirmed_so_far(found))
     except BeautyError as error:
         warn(f"the report couldn't be written: {error}")
+
+
+def _confirmed_so_far(found: Search) -> list[Confirmed]:
+    try:
+        return confirmed(found)
+    except UnreachableError as error:
+        warn(f"what has been confirmed couldn't be looked up: {error}")
+        return []
 
 
 def _clear_states(found: Search) -> None:

@@ -94,6 +94,11 @@ class Storage:
 
 def portable(text: str) -> str:
     """Return what names a storage as a process in any folder understands it: a file's path is made absolute."""
+    if text.startswith("sqlite") and "://" in text:
+        with suppress(SQLAlchemyError, ValueError):  # which is said as it is opened
+            url = sqlalchemy.make_url(text)
+            is_file = url.database and ":memory:" not in url.database and not url.query
+            return f"sqlite:///{_absolute(str(url.database))}" if is_file else text
     is_path = text and text != MEMORY and "://" not in text and not _is_almost_url(text)
     return str(_absolute(text)) if is_path else text
 

@@ -128,11 +128,15 @@ def ranked(study: Any) -> Sequence[Any]:  # noqa: ANN401 - Optuna's
 
 
 def best_points(study: Any, count: int) -> Sequence[Any]:  # noqa: ANN401 - Optuna's
-    """Return the best complete trials, no two of the same parameters; ``count`` of them, or as many as there are."""
-    distinct: dict[frozenset[Any], Any] = {}
+    """Return a complete trial of each of the best points, at most ``count``: the first that tried it.
+
+    That stays the same however often a point is tried again, and with however much luck.
+    """
+    points: dict[frozenset[Any], Any] = {}
     for trial in ranked(study):
-        distinct.setdefault(frozenset(trial.params.items()), trial)
-    return list(itertools.islice(distinct.values(), count))
+        point = frozenset(trial.params.items())
+        points[point] = min(points.get(point, trial), trial, key=lambda one: one.number)
+    return list(itertools.islice(points.values(), count))
 
 
 def is_among_the_best(study: Any, values: Sequence[float]) -> bool:  # noqa: ANN401 - Optuna's

@@ -310,7 +310,18 @@ def test_a_storage_is_named_so_that_every_folder_understands_it(tmp_path, monkey
     monkeypatch.setenv("HOME", "/home/somebody")
     assert portable("trials.db") == str(tmp_path / "trials.db")
     assert portable("~/trials.db") == "/home/somebody/trials.db"
-    for same in ("", "memory", "/trials.db", "postgresql://u:secret@h/d", "postgresql:/u:secret@h/d", "sqlite:x"):
+    assert portable("sqlite:///trials.db") == f"sqlite:///{tmp_path}/trials.db"
+    assert portable("sqlite:////trials.db") == "sqlite:////trials.db"
+    for same in (
+        "",
+        "memory",
+        "/trials.db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "postgresql://u:secret@h/d",
+        "postgresql:/u:secret@h/d",
+        "sqlite:x",
+    ):
         assert portable(same) == same
 
 

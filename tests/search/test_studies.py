@@ -283,8 +283,9 @@ def test_ranking_leaves_out_what_has_no_value_and_keeps_the_order_of_equals():
 
 
 def test_the_best_points_are_distinct():
+    """Each stands for itself by the trial that tried it first, ranked by its best value."""
     study = optuna.create_study(direction="maximize")
-    for x, value in ((1, 0.5), (2, 0.9), (2, 0.8), (3, 0.1)):
+    for x, value in ((1, 0.5), (2, 0.8), (2, 0.9), (3, 0.1)):
         trial = study.ask({"x": optuna.distributions.IntDistribution(x, x)})
         study.tell(trial, value)
     assert numbers(best_points(study, 2)) == [1, 0]

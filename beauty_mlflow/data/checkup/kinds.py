@@ -44,8 +44,8 @@ CHANGED = Kind(
 EXACT_OTHER_CLASS = Kind(
     "exact_other_class",
     "The same file in several classes",
-    "At most one of the labels is right. Delete the line of the right one from corrections.csv, or put the class there "
-    "that its reason names.",
+    "At most one of the labels is right. Delete the line of the right one from corrections.csv, or where its reason "
+    "says so write a class for drop.",
     "the same bytes as {other} in the class {other_class}",
     serious=True,
     drops=True,
@@ -54,8 +54,8 @@ NEAR_OTHER_CLASS = Kind(
     "near_other_class",
     "The same picture in several classes",
     "Saved again, resized or brightened: at most one label is right, or the classes overlap. "
-    "Delete the line of the right one from corrections.csv, or put the class there that its reason names, or merge the "
-    "classes (beauty group).",
+    "Delete the line of the right one from corrections.csv, or where its reason says so write a class for drop; or "
+    "merge the classes (beauty group).",
     "looks like {other} in the class {other_class}; their thumbnails differ by at most {value:.0f} of 255",
     serious=True,
     drops=True,

@@ -26,7 +26,7 @@ function moveCursor(row, column) {
   state.cursor = to;
   bringIntoView(to);
   draw();
-  showTip(to.row < 0 || to.column < 0 ? itemWords(view.items[Math.max(to.row, to.column)]).replace(": ", "\n") : cellTip(to.row, to.column), ...placeOf(to));
+  if (document.activeElement === stage) showTip(to.row < 0 || to.column < 0 ? itemWords(view.items[Math.max(to.row, to.column)]).replace(": ", "\n") : cellTip(to.row, to.column), ...placeOf(to));
   say(to.row < 0 ? itemWords(view.items[to.column]) : to.column < 0 ? itemWords(view.items[to.row]) : cellWords(to.row, to.column));
 }
 

@@ -9,6 +9,7 @@ const SCALES = { duo: "blue and orange", cividis: "cividis", viridis: "viridis",
 function rearrange() {
   state.cursor = null;
   pointed = null;
+  hideTip();
   arrange();
   refresh();
   layOut();
