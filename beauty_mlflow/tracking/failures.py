@@ -54,8 +54,9 @@ def translated(action: str, remedy: str = "") -> Iterator[None]:
         raise _kind(error)(_sentence(action, error, remedy)) from error
     except ModuleNotFoundError as error:
         raise TrackingError(f"Can't {action}: the Python package {error.name} isn't installed. Install it.") from error
-    except OSError as error:
-        raise WorkError(_sentence(action, error, remedy)) from error
+    except OSError as error:  # some of boto3's are such as well
+        kind = _kind(error) if _of_s3(error) else WorkError
+        raise kind(_sentence(action, error, remedy)) from error
     except Exception as error:
         if _of_s3(error) is None:
             raise
@@ -113,7 +114,7 @@ def _sentence(action: str, error: Exception, remedy: str) -> str:
 
 def _of_s3(error: BaseException) -> Exception | None:
     """Return what boto3 has raised, where artifacts lie in S3 without a server between; None for any other error."""
-    if "boto3" not in sys.modules:
+    if "botocore" not in sys.modules:
         return None
     from boto3.exceptions import Boto3Error  # type: ignore[import-untyped]
     from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 from mlflow.exceptions import MlflowException
+from mlflow.tracking.request_header.registry import resolve_request_headers
 from mlflow.utils.credentials import get_default_host_creds
 from requests.adapters import HTTPAdapter
 from sqlalchemy.engine import make_url
@@ -17,7 +18,8 @@ from urllib3.util.retry import Retry
 from beauty_mlflow.errors import TrackingError, UnreachableError
 from beauty_mlflow.tracking.redaction import redact
 
-PROBE = "/api/2.0/mlflow/experiments/search?max_results=1"  # /health answers for a server whose database hangs
+# /health answers for a server whose database hangs; this asks that once, whatever the user may see
+PROBE = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"
 PROBE_SECONDS = 14
 CONNECT_SECONDS = 4
 ANSWER_SECONDS = 10
@@ -76,14 +78,19 @@ def _ask_server(uri: str) -> None:
         session.cert = trust.client_cert_path
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=retry))
-        session.headers.update({"Authorization": f"Bearer {trust.token}"} if trust.token else {})
-        session.auth = (trust.username, trust.password) if trust.username and trust.password else None
+        session.headers.update(resolve_request_headers())
+        if trust.token:
+            session.headers["Authorization"] = f"Bearer {trust.token}"
+        elif trust.username and trust.password:
+            session.auth = (trust.username.encode(), trust.password.encode())
         options = {"timeout": (CONNECT_SECONDS, ANSWER_SECONDS), "stream": True, "verify": trust.verify}
         with session.get(f"{uri.rstrip('/')}{PROBE}", **options) as answer:
             if answer.status_code in GATEWAY_ERRORS:
                 raise requests.HTTPError(f"a gateway answered {answer.status_code} {answer.reason}")
             if answer.status_code in MISDIRECTED:
                 words = answer.raw.read(LONGEST_ANSWER, decode_content=True).decode(errors="replace")
+                if "error_code" in words:  # MLflow itself, which has something else against the question
+                    return
                 raise requests.HTTPError(f"it answered {answer.status_code}: {words or answer.reason}")
 
 

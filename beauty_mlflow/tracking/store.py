@@ -11,7 +11,6 @@ from urllib.parse import quote, unquote, urlsplit
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from sqlalchemy.engine import make_url
 
 import beauty_mlflow
 from beauty_mlflow.errors import TrackingError, UnreachableError
@@ -21,6 +20,7 @@ from beauty_mlflow.tracking.reachable import check_reachable, sqlite_path
 from beauty_mlflow.tracking.redaction import redact
 
 ALLOW_FILE_STORE = "MLFLOW_ALLOW_FILE_STORE"
+_DATABRICKS = frozenset({"databricks", "databricks-uc", "uc"})  # servers, though they look like paths
 # A call to a server that died fails after some 15 s instead of MLflow's 4 minutes; our own summary names the run
 HTTP_DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
@@ -132,7 +132,7 @@ def store_path(uri: str) -> Path | None:
 
 def default_uri(root: Path) -> str:
     """Return the URI of the SQLite store in a folder."""
-    return f"sqlite:///{quote(str(root.absolute() / 'mlflow.db'), safe='/ #')}"
+    return f"sqlite:///{_in_sqlite_uri(root.absolute() / 'mlflow.db')}"
 
 
 def _describe(uri: str, experiment: str) -> str:
@@ -155,7 +155,9 @@ def _prepare(uri: str) -> tuple[str, ...]:
 
 def _file_store(uri: str) -> Path | None:
     parts = urlsplit(uri)
-    return Path(unquote(parts.path)).absolute() if parts.scheme in ("", "file") else None
+    if parts.scheme == "":
+        return None if uri in _DATABRICKS else Path(uri).absolute()
+    return Path(unquote(parts.path)).absolute() if parts.scheme == "file" else None
 
 
 def _find_experiment(client: Any, name: str) -> Any:  # noqa: ANN401 - MLflow is untyped
@@ -181,12 +183,18 @@ def _wanted_uri(root: Path | None) -> str:
 
 def _absolute(uri: str) -> str:
     """Return the URI of the same store in any folder: what a run's state remembers is read in others as well."""
-    path = store_path(uri)
-    if path is None:
-        return uri
     if sqlite_path(uri):
-        return make_url(uri).set(database=str(path)).render_as_string(hide_password=False)
+        head, _, rest = uri.partition(":///")
+        return uri if rest.startswith(("/", "file:")) else f"{head}:///{_in_sqlite_uri(Path.cwd())}/{rest}"
+    path = _file_store(uri)
+    if path is None or Path(urlsplit(uri).path).is_absolute():
+        return uri
     return path.as_uri() if urlsplit(uri).scheme else str(path)
+
+
+def _in_sqlite_uri(path: Path) -> str:
+    """Return a path as it stands in a URI; nothing else is quoted, as MLflow makes folders of what stands there."""
+    return str(path).replace("%", "%25").replace("?", "%3F")
 
 
 def _wanted_name() -> str:

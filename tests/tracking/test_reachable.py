@@ -105,6 +105,15 @@ def test_a_server_is_reachable_whatever_it_thinks_of_the_question():
         check_reachable(f"http://127.0.0.1:{port}")
 
 
+def test_a_question_that_mlflow_itself_refuses_was_answered(monkeypatch):
+    """And a name or password may be of any letters."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "jürgen")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "pa€ß")
+    body = b'{"error_code": "INVALID_PARAMETER_VALUE"}'
+    with listening(b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)) as port:
+        check_reachable(f"http://127.0.0.1:{port}")
+
+
 def test_stores_on_this_machine_need_no_server(tmp_path):
     for uri in (f"sqlite:///{tmp_path}/new.db", "sqlite://", str(tmp_path), tmp_path.as_uri()):
         check_reachable(uri)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -63,6 +64,11 @@ def test_without_a_uri_the_store_and_its_artifacts_are_in_the_root(name, tmp_pat
         ("mlruns", "{here}/mlruns"),
         ("file:./mlruns", "file://{here}/mlruns"),
         ("sqlite:////a/mlflow.db", "sqlite:////a/mlflow.db"),
+        ("sqlite:////jürgen/c++/mlflow.db", "sqlite:////jürgen/c++/mlflow.db"),
+        ("sqlite:///file:mlflow.db?uri=true", "sqlite:///file:mlflow.db?uri=true"),
+        ("/data/run#1/ml%25runs", "/data/run#1/ml%25runs"),
+        ("file:///data/mlruns", "file:///data/mlruns"),
+        ("databricks", "databricks"),
         ("http://server:5000", "http://server:5000"),
         ("postgresql://me:secret@host/mlflow", "postgresql://me:secret@host/mlflow"),
     ],
@@ -72,6 +78,22 @@ def test_a_store_in_this_folder_is_another_one_elsewhere(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert stores.offline_store().uri == known.format(here=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["jürgen", "c++ & more", "box #1"])
+def test_a_folder_of_any_name_is_one_store_however_it_is_named(tmp_path, sqlite_template, monkeypatch, name):
+    """Relative, absolute or none: the same URI, and no folder beside it."""
+    folder = tmp_path / name
+    folder.mkdir()
+    shutil.copy(sqlite_template, folder / "mlflow.db")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    relative = connect()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert relative.uri == connect(folder).uri
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", relative.uri)
+    assert connect().uri == relative.uri
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_the_root_is_the_checkout_else_the_current_folder(tmp_path, monkeypatch):

@@ -167,7 +167,7 @@ def begin(store: Store, name: str, tags: Mapping[str, str] | None = None) -> Rec
         made = Run.current(store) if project_run_id() and not tags else Run.create(store, name, tags)
         with ended_if_it_fails(made):  # on a full disk, say; nobody else would end the run
             has_past = bool(made.metrics())  # which a run that `mlflow run` has just made hasn't
-            return record(made, _with_past(made) if has_past else None, has_past=has_past)
+            return record(made, has_past=has_past, looks_back=has_past)
     known = project_run_id()
     first = {} if known else check_tags({**source_tags(), **(tags or {})})
     header = Header(
@@ -198,7 +198,7 @@ def go_on(store: Store, run_id: str) -> RecordedRun:
             f"Something that the run {found.run_id} logged offline isn't sent yet. Send it first: "
             f"beauty sync --run {key}"
         )
-    return record(found, _with_past(found))
+    return record(found, looks_back=True)
 
 
 def _with_past(run: Run) -> RunState:
@@ -210,17 +210,23 @@ def _with_past(run: Run) -> RunState:
     return state
 
 
-def record(run: Run, state: RunState | None = None, *, has_past: bool = True) -> RecordedRun:
+def record(run: Run, *, has_past: bool = True, looks_back: bool = False) -> RecordedRun:
     """Write down and send what is done to a run from now on.
 
     Args:
         run: The run.
-        state: What it holds, as far as it was read; it is read where none is given.
         has_past: Whether it holds something already.
+        looks_back: Whether what a training asks for later is read now.
     """
-    state = state or run.state()
+    state = run.state()
     header = Header(redact(run.store.uri), run.store.experiment, state.experiment_id, run.run_id)
-    return RecordedRun(run, state, Journal(spool_folder() / run.run_id, header), has_past=has_past)
+    journal = Journal(spool_folder() / run.run_id, header)
+    try:  # with the journal's lock: whoever still sends what an earlier process has left would change what is read
+        state = _with_past(run) if looks_back else state
+    except BaseException:
+        journal.close() if journal.unsent() else journal.remove()
+        raise
+    return RecordedRun(run, state, journal, has_past=has_past)
 
 
 def is_kept(key: str) -> bool:
