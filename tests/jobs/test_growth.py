@@ -20,7 +20,7 @@ def test_twenty_runs_take_no_more_memory_than_five(manifest, local_store):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     resident, files, sources = zip(*(line.split() for line in done.stdout.splitlines()), strict=True)
-    assert sources == (["activations", "pictures", "activations"] * 7)[:20]
+    assert list(sources) == (["activations", "pictures", "activations"] * 7)[:20]
     resident = [int(held) for held in resident]
     assert max(resident[17:]) < GROWTH * max(resident[3:6])  # of each kind
     assert set(files[4:]) == {files[4]}
