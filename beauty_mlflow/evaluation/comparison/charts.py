@@ -12,8 +12,8 @@ MOST_SERIES = 6  # in one figure; more can't be told apart
 DEPTH = "blocks trained, from the top"
 PICTURES = "training pictures"
 WEIGHED = (
-    "A training loss is what was minimised, here with label smoothing or class weights: it stands higher than the "
-    "validation loss, which is plain cross-entropy, and isn't to be compared with it."
+    "A training loss is what was minimised, here with label smoothing or class weights: no plain cross-entropy, as the "
+    "validation loss is, so that the two aren't to be compared."
 )
 POINTS = ("figure", "panel", "line", "below", "value", "low", "high")
 
