@@ -16,9 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from machine import Contestant, facts, run_once, spread, table, write_json
-from sides import HERE, add_common_arguments, add_seeds, common_words, ours, plain_words, prepare_seed, working_folder
-
-from beauty_mlflow.training.recipes import get_recipe
+from sides import (
+    HERE,
+    add_common_arguments,
+    add_seeds,
+    common_words,
+    light_words,
+    ours,
+    plain_words,
+    prepare_seed,
+    working_folder,
+)
 
 TRAINED = ("ours", "plain", "plain_light")
 
@@ -81,12 +89,10 @@ def _sides(given: argparse.Namespace, manifest: Path, weights: Path, seed: int) 
     words = [*common_words(given, manifest, weights, given.blocks), "--test"]
     floor = ["--manifest", str(manifest), "--network", given.network, "--weights", str(weights), "--json", "{json}"]
     plain = [sys.executable, str(HERE / "plain.py"), *words, *plain_words(given, seed)]
-    recipe = get_recipe("fast")
-    light = ["--augment", recipe.augment, "--label-smoothing", str(recipe.label_smoothing)]
     return [
         Contestant("floor", [sys.executable, str(HERE / "linear_floor.py"), *floor]),
         Contestant("plain", plain),
-        Contestant("plain_light", [*plain, *light]),
+        Contestant("plain_light", [*plain, *light_words()]),
         ours("ours", words, {"recipe": "fast", "seed": seed}),
     ]
 

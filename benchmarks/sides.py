@@ -11,6 +11,7 @@ from pathlib import Path
 from machine import BenchmarkError, Contestant
 
 from beauty_mlflow.networks.table import NETWORKS, get_network
+from beauty_mlflow.training.recipes import get_recipe
 
 HERE = Path(__file__).resolve().parent
 OWN_PLACES = {
@@ -67,6 +68,12 @@ def plain_words(given: argparse.Namespace, seed: int) -> list[str]:
         *("--batch-norm", "frozen", "--scaling", get_network(given.network).scaling, "--seed", str(seed)),
         *("--tracking", "sqlite:///{folder}/plain.db", "--json", "{json}"),
     ]
+
+
+def light_words() -> list[str]:
+    """Return what gives plain.py the augmentation and the label smoothing of our recipe."""
+    recipe = get_recipe("fast")
+    return ["--augment", recipe.augment, "--label-smoothing", str(recipe.label_smoothing)]
 
 
 def ours(name: str, words: Sequence[str], parameters: Mapping[str, object]) -> Contestant:

@@ -15,9 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from machine import Contestant, facts, run_once, spread, table, write_json
-from sides import HERE, add_common_arguments, add_seeds, common_words, ours, plain_words, prepare_seed, working_folder
-
-from beauty_mlflow.training.recipes import get_recipe
+from sides import (
+    HERE,
+    add_common_arguments,
+    add_seeds,
+    common_words,
+    light_words,
+    ours,
+    plain_words,
+    prepare_seed,
+    working_folder,
+)
 
 PATIENCE = 3  # finetune's own
 
@@ -85,8 +93,7 @@ def best_of(trials: Sequence[Mapping[str, Any]]) -> float:
 
 def _sides(given: argparse.Namespace, manifest: Path, weights: Path, seed: int) -> list[Contestant]:
     words = common_words(given, manifest, weights, given.depths)
-    recipe = get_recipe("fast")
-    same = ["--augment", recipe.augment, "--label-smoothing", str(recipe.label_smoothing), "--patience", str(PATIENCE)]
+    same = [*light_words(), "--patience", str(PATIENCE)]
     return [
         Contestant("plain", [sys.executable, str(HERE / "plain.py"), *words, *plain_words(given, seed), *same]),
         ours("ours", words, {"recipe": "fast", "seed": seed, "patience": PATIENCE}),

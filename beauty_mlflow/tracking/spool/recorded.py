@@ -193,7 +193,7 @@ def go_on(store: Store, run_id: str) -> RecordedRun:
         return _offline(store, run_id, Header(redact(store.uri), store.experiment, run_id=run_id))
     found = Run.find(store, run_id)
     key = found.tags.get(names.OFFLINE, found.run_id)
-    if key != found.run_id and has_header(spool_folder() / key):
+    if key != found.run_id and is_kept(key):
         raise TrackingError(
             f"Something that the run {found.run_id} logged offline isn't sent yet. Send it first: "
             f"beauty sync --run {key}"

@@ -134,6 +134,10 @@ function tipWords(found) {
   if (bracket) return `${shown(view.boxLevel.nodes[bracket.node])}\nClick to put its classes together again`;
   const item = view.items[Math.max(found.row, found.column)];
   if (onTriangle(found)) return `${shown(item.name)}\nClick to show its ${item.members.length} classes`;
+  return nameTip(item);
+}
+
+function nameTip(item) {
   return itemWords(item).replace(": ", "\n");
 }
 

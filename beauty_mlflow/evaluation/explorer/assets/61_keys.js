@@ -12,6 +12,10 @@ function placeOf({ row, column }) {
   return [middle(column, box.left, box.x), middle(row, box.top, box.y)];
 }
 
+function cursorTip({ row, column }) {
+  return row < 0 || column < 0 ? nameTip(view.items[Math.max(row, column)]) : cellTip(row, column);
+}
+
 function zoomAtCursor(factor) {
   if (!state.cursor) return zoom(factor);
   bringIntoView(state.cursor);
@@ -26,7 +30,7 @@ function moveCursor(row, column) {
   state.cursor = to;
   bringIntoView(to);
   draw();
-  if (document.activeElement === stage) showTip(to.row < 0 || to.column < 0 ? itemWords(view.items[Math.max(to.row, to.column)]).replace(": ", "\n") : cellTip(to.row, to.column), ...placeOf(to));
+  if (document.activeElement === stage) showTip(cursorTip(to), ...placeOf(to));
   say(to.row < 0 ? itemWords(view.items[to.column]) : to.column < 0 ? itemWords(view.items[to.row]) : cellWords(to.row, to.column));
 }
 
