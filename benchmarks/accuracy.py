@@ -5,9 +5,9 @@
 For each seed another split; on it one training of each side at the same depth and for the same epochs, with
 EfficientNet-Lite0's ImageNet weights. Ours is the recipe fast with the defaults, plain is plain.py in float32 with
 live augmentation in the thesis's ranges; plain_light has the recipe's light augmentation and its label smoothing, so
-that what is left of a difference isn't theirs. The floor is a logistic regression on the frozen network's pooled
-features, its strength chosen on the validation part. All are measured on the test part, once. The interval of a paired
-difference is Student's t.
+that what is left of a difference isn't theirs (it takes as long as plain: `--without plain_light` leaves it out). The
+floor is a logistic regression on the frozen network's pooled features, its strength chosen on the validation part. All
+are measured on the test part, once. The interval of a paired difference is Student's t.
 """
 
 import argparse
@@ -32,32 +32,41 @@ TRAINED = ("ours", "plain", "plain_light")
 
 
 def main() -> None:
-    """Run all sides for each seed, print the table and write JSON."""
+    """Run all sides for each seed, write JSON after each of them, and print the table."""
     given = _parser().parse_args()
+    trained = [side for side in TRAINED if side not in given.without]
+    rows: list[dict[str, Any]] = []
+    report: dict[str, Any] = {}
     with working_folder(given.keep) as folder:
-        rows = [_one(given, seed, folder / f"seed-{seed}") for seed in given.seeds]
-    report: dict[str, Any] = {
+        for seed in given.seeds:
+            rows.append(_one(given, seed, folder / f"seed-{seed}"))
+            report = _report(given, rows, trained)
+            if given.json:
+                write_json(given.json, report)
+    names = ("seed", "test_pictures", *trained, "floor", *(f"{side}_seconds" for side in trained))
+    print(table([name.replace("_", " ") for name in names], [[row[name] for name in names] for row in rows]))
+    for words, (side, other) in _pairs(trained).items():
+        found = report[words]
+        print(f"{side} - {other}: {found['mean']:+.4f} (95 %: {found['low']:+.4f} to {found['high']:+.4f})")
+
+
+def _report(given: argparse.Namespace, rows: list[dict[str, Any]], trained: list[str]) -> dict[str, Any]:
+    return {
         "machine": facts(),
         "settings": {name: str(value) for name, value in vars(given).items()},
         "rows": rows,
-        **{side: spread([row[side] for row in rows]) for side in (*TRAINED, "floor")},
-        "difference": paired([row["ours"] - row["plain"] for row in rows]),
-        "difference_light": paired([row["ours"] - row["plain_light"] for row in rows]),
-        "above_floor": paired([row["ours"] - row["floor"] for row in rows]),
+        **{side: spread([row[side] for row in rows]) for side in (*trained, "floor")},
+        **{words: paired([row[side] - row[other] for row in rows]) for words, (side, other) in _pairs(trained).items()},
     }
-    header = ["seed", "test pictures", "ours", "plain", "plain, light", "linear floor", "ours s", "plain s"]
-    names = ("seed", "test_pictures", *TRAINED, "floor", "ours_seconds", "plain_seconds")
-    print(table(header, [[row[name] for name in names] for row in rows]))
-    differences = {
-        "difference": "ours - plain",
-        "difference_light": "ours - plain, light",
-        "above_floor": "ours - floor",
+
+
+def _pairs(trained: list[str]) -> dict[str, tuple[str, str]]:
+    pairs = {
+        "difference": ("ours", "plain"),
+        "difference_light": ("ours", "plain_light"),
+        "above_floor": ("ours", "floor"),
     }
-    for name, words in differences.items():
-        found = report[name]
-        print(f"{words}: {found['mean']:+.4f} (95 %: {found['low']:+.4f} to {found['high']:+.4f})")
-    if given.json:
-        write_json(given.json, report)
+    return {words: pair for words, pair in pairs.items() if pair[1] in (*trained, "floor")}
 
 
 def paired(differences: list[float]) -> dict[str, float]:
@@ -75,13 +84,14 @@ def paired(differences: list[float]) -> dict[str, float]:
 def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
     manifest, weights = prepare_seed(given, seed, folder)
     found = {side.name: run_once(side, folder / side.name).result for side in _sides(given, manifest, weights, seed)}
+    trained = [name for name in found if name != "floor"]
     return {
         "seed": seed,
         "test_pictures": found["floor"]["test_pictures"],
         "floor": found["floor"]["test_accuracy"],
-        **{name: found[name]["trials"][0]["test_accuracy"] for name in TRAINED},
-        **{f"{name}_val": found[name]["trials"][0]["best_val_accuracy"] for name in TRAINED},
-        **{f"{name}_seconds": found[name]["seconds"] for name in TRAINED},
+        **{name: found[name]["trials"][0]["test_accuracy"] for name in trained},
+        **{f"{name}_val": found[name]["trials"][0]["best_val_accuracy"] for name in trained},
+        **{f"{name}_seconds": found[name]["seconds"] for name in trained},
     }
 
 
@@ -89,12 +99,13 @@ def _sides(given: argparse.Namespace, manifest: Path, weights: Path, seed: int) 
     words = [*common_words(given, manifest, weights, given.blocks), "--test"]
     floor = ["--manifest", str(manifest), "--network", given.network, "--weights", str(weights), "--json", "{json}"]
     plain = [sys.executable, str(HERE / "plain.py"), *words, *plain_words(given, seed)]
-    return [
+    sides = [
         Contestant("floor", [sys.executable, str(HERE / "linear_floor.py"), *floor]),
         Contestant("plain", plain),
         Contestant("plain_light", [*plain, *light_words()]),
         ours("ours", words, {"recipe": "fast", "seed": seed}),
     ]
+    return [side for side in sides if side.name not in given.without]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     add_common_arguments(parser)
     add_seeds(parser)
     parser.add_argument("--blocks", type=int, default=6, help="the package's default")
+    parser.add_argument("--without", action="append", default=[], choices=("plain_light",))
     return parser
 
 
