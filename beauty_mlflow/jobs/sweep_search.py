@@ -1,5 +1,6 @@
 """What a sweep under way consists of, and what each of its trials is given."""
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -110,7 +111,8 @@ class Search:
             "experiment": self.experiment,
             "compared": asdict(Process.this()),
         }
-        return Task(number, content, part)
+        decisive = {name: parameters[name] for name in sorted(DECIDE_ACTIVATIONS & parameters.keys())}
+        return Task(number, content, part, reuses=json.dumps(decisive))
 
     def _shared(self) -> dict[str, str]:
         """Return what makes trials share the activation cache: how many there are, and all depths that are searched."""

@@ -62,23 +62,34 @@ def test_raising_trials_goes_on_in_the_same_run(sweep_place):
     assert parent.status == "FINISHED"
 
 
+def remembered(monkeypatch):
+    """Return what every trial of a sweep will be given, in order."""
+    tasks = []
+
+    def make(*given, **named):
+        tasks.append(Task(*given, **named))
+        return tasks[-1]
+
+    monkeypatch.setattr(sweep_search, "Task", make)
+    return tasks
+
+
 def test_depths_that_are_searched_share_the_cache(sweep_place, monkeypatch):
     """Each trial knows all depths of the search, and all trials read one manifest, so that they need one pass."""
-    tasks = []
-    monkeypatch.setattr(sweep_search, "Task", lambda *given: tasks.append(given[1]) or Task(*given))
+    tasks = remembered(monkeypatch)
     do(sweep_place, light(sweep_place))
-    assert {content["parameters"]["cache_depths"] for content in tasks} == {"0,1,2,3"}
-    (data,) = {content["parameters"]["data"] for content in tasks}
+    assert {task.content["parameters"]["cache_depths"] for task in tasks} == {"0,1,2,3"}
+    assert len({task.reuses for task in tasks}) == 1
+    (data,) = {task.content["parameters"]["data"] for task in tasks}
     assert read_split(Path(data)).fingerprint == read_split(sweep_place.data).fingerprint
 
 
 def test_a_grid_shares_the_cache_among_its_points(sweep_place, monkeypatch):
     """More trials than points there aren't; what decides what is cached changes last, and isn't shared."""
-    tasks = []
-    monkeypatch.setattr(sweep_search, "Task", lambda *given: tasks.append(given[1]["parameters"]) or Task(*given))
+    tasks = remembered(monkeypatch)
     rates = {"type": "choice", "values": [0.01, 0.1]}
     do(sweep_place, light(sweep_place, trials=30, sampler="grid", space={"blocks": BLOCKS, "learning_rate": rates}))
-    assert [own["cache_trainings"] for own in tasks] == ["8"] * 8
+    assert [task.content["parameters"]["cache_trainings"] for task in tasks] == ["8"] * 8
     tasks.clear()
     space = {
         "learning_rate": rates,
@@ -86,8 +97,9 @@ def test_a_grid_shares_the_cache_among_its_points(sweep_place, monkeypatch):
         "image_size": {"type": "choice", "values": [32, 64]},
     }
     do(sweep_place, light(sweep_place, trials=30, sampler="grid", space=space), study="sizes")
-    assert [own["image_size"] for own in tasks] == ["32", "32", "64", "64"]
-    assert not any("cache_trainings" in own for own in tasks)
+    assert [task.content["parameters"]["image_size"] for task in tasks] == ["32", "32", "64", "64"]
+    assert [task.reuses == tasks[0].reuses for task in tasks] == [True, True, False, False]
+    assert not any("cache_trainings" in task.content["parameters"] for task in tasks)
 
 
 def test_ten_failures_in_a_row_end_the_sweep_and_are_reported(sweep_place):

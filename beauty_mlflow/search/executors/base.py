@@ -15,11 +15,13 @@ class Task:
         number: The trial's, for messages and files.
         content: What the work needs; JSON values.
         part: Which one it is, for files, where a trial has several.
+        reuses: What its intermediate results go by: a machine that has run a task of the same text has made them.
     """
 
     number: int
     content: Mapping[str, Any]
     part: str = ""
+    reuses: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from types import TracebackType
@@ -64,6 +64,7 @@ class RayExecutor:
         self.slots = slots
         self._work, self._retries = work, retries
         self._tasks: set[Any] = set()
+        self._places = _Places()
         self._lock = threading.Lock()
         self._stopped = False
         with ExitStack() as stack:
@@ -101,7 +102,12 @@ class RayExecutor:
         with self._lock:
             if self._stopped:
                 return Outcome("interrupted")
-            options = {"num_cpus": self._cpus, "num_gpus": self._gpus, "max_retries": self._retries}
+            options = {
+                "num_cpus": self._cpus,
+                "num_gpus": self._gpus,
+                "max_retries": self._retries,
+                "scheduling_strategy": self._places.preferred(task.reuses),
+            }
             done = _task.options(**options).remote(self._work, self._common, self._mailbox, key, self._cpus)
             self._tasks.add(done)
         try:
@@ -119,6 +125,7 @@ class RayExecutor:
             with self._lock:
                 self._tasks.discard(done)
             self._mailbox.close.remote(key)
+            self._places.left(key)
 
     def stop(self) -> None:
         """End what runs, as Ctrl-C does; what doesn't end then is killed."""
@@ -145,15 +152,51 @@ class RayExecutor:
             answer: Any = None
             match kind:
                 case "content":
+                    self._places.entered(key, message)
                     answer = content
                 case "started":
                     content["continues"] = message
                     listener.started(message)
                 case "epoch":
+                    self._places.made(key, task.reuses)
                     answer = listener.epoch(*message)
                 case "keeps_model":
                     answer = listener.keeps_model(message)
             self._mailbox.answer.remote(number, answer)
+
+
+class _Places:
+    """Which nodes have made what; each keeps its own cache."""
+
+    def __init__(self) -> None:
+        self._node: dict[str, str] = {}  # of each task at work
+        self._have: defaultdict[str, set[str]] = defaultdict(set)
+        self._lock = threading.Lock()
+
+    def preferred(self, reuses: str) -> Any:  # noqa: ANN401 - Ray's
+        """Return Ray's strategy for a task: where its intermediate results are, if there is room; else anywhere."""
+        living = {node["NodeID"] for node in _nodes()}
+        with self._lock:
+            busy = Counter(self._node.values())
+            nodes = sorted(self._have[reuses] & living, key=lambda node: busy[node])
+        if not nodes:
+            return "DEFAULT"
+        return NodeAffinitySchedulingStrategy(nodes[0], soft=True, _spill_on_unavailable=True)
+
+    def entered(self, task: str, node: str) -> None:
+        """A task has begun on a node; it may do so again on another."""
+        with self._lock:
+            self._node[task] = node
+
+    def made(self, task: str, reuses: str) -> None:
+        """A task has made its intermediate results."""
+        with self._lock:
+            self._have[reuses].add(self._node[task])
+
+    def left(self, task: str) -> None:
+        """A task is over."""
+        with self._lock:
+            self._node.pop(task, None)
 
 
 @ray.remote(max_calls=1)  # what a trial took ends with its process
@@ -169,7 +212,8 @@ def _task(
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several may share one
     os.environ.pop("MLFLOW_RUN_ID", None)
     listener = _RayListener(mailbox, key)
-    outcome = work({**common, **listener.ask(_CONTENT, None)}, listener)
+    node = ray.get_runtime_context().get_node_id()
+    outcome = work({**common, **listener.ask(_CONTENT, node)}, listener)
     return outcome.end, dict(outcome.metrics), outcome.reason
 
 

@@ -66,6 +66,15 @@ def until_told(content, listener):
     return Outcome("complete", {"continued": float(bool(content["continues"]))})
 
 
+def trained(content, listener):
+    """Works through an epoch, tells the node that it works on, and goes on until the test lets it end."""
+    listener.epoch(1, {"val_accuracy": 0.5})
+    listener.started(ray.get_runtime_context().get_node_id())
+    while not (Path(content["folder"]) / f"end {content['number']}").exists():
+        time.sleep(0.05)
+    return Outcome("complete")
+
+
 def growing(content, listener):
     return Outcome("complete", {"grows": float(os.environ.get("TF_FORCE_GPU_ALLOW_GROWTH") == "true")})
 

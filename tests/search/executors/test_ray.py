@@ -114,6 +114,40 @@ def test_a_node_that_is_killed_loses_no_trial(cluster, executor, work, asked, sl
 
 
 @pytest.mark.slow
+def test_a_trial_runs_where_what_it_reuses_was_made_unless_that_node_is_busy_or_gone(
+    cluster, executor, work, asked, slots, tmp_path, small_node
+):
+    cluster.add_node(**small_node)
+    cluster.wait_for_nodes()
+    ray = executor(work.trained, slots=3)
+    running = {}
+
+    def begin(number, reuses):
+        content, listener = task(number, folder=str(tmp_path)).content, asked()
+        running[number] = slots.submit(ray.run, Task(number, content, reuses=reuses), listener, 0)
+        return listener.wait_for_runs(1)[0]
+
+    def end(*numbers):
+        for number in numbers:
+            (tmp_path / f"end {number}").touch()
+            assert running.pop(number).result().end == "complete"
+
+    that, this = begin(0, "that"), begin(1, "this")  # Ray alone would begin with the same node each time
+    assert that != this
+    end(0, 1)
+    for number, reuses, expected in ((2, "this", this), (3, "that", that), (4, "this", this)):
+        assert begin(number, reuses) == expected
+        end(number)
+    assert begin(5, "this") == this
+    assert begin(6, "this") != this, "it doesn't wait for the node"
+    end(5, 6)
+    cluster.remove_node(next(node for node in cluster.worker_nodes if node.node_id == this), allow_graceful=False)
+    assert begin(7, "this") != this
+    end(7)
+    cluster.wait_for_nodes(timeout=240)
+
+
+@pytest.mark.slow
 def test_trials_that_share_a_gpu_take_its_memory_as_they_need_it(cluster, executor, work, asked, small_node):
     """TensorFlow would else take all of it for the first one. Without a GPU nothing is said of it."""
     with executor(work.growing) as ray:
