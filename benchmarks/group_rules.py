@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from machine import facts, table, write_json
 
-from beauty_mlflow.evaluation.grouping import finding
+from beauty_mlflow.evaluation.grouping.agglomeration import Apart, agglomerate
+from beauty_mlflow.evaluation.grouping.finding import Grouping, Rule, find_groups
 from beauty_mlflow.evaluation.grouping.merges import Counts, Members, Merge
 from beauty_mlflow.jobs.group import Group
-from beauty_mlflow.jobs.grouping import _predict, _subject, _things
+from beauty_mlflow.jobs.grouping import served_answers, subject_of, units_in
 
 Score = Callable[[Counts, Members, Members], float]
 """How much two groups of classes belong together, by the counts of a confusion matrix."""
@@ -62,15 +63,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the result")
     given = parser.parse_args()
     parameters = Group.parse({"groups": "auto", "model": given.model, "classes": str(given.classes), "out": "none.csv"})
-    subject = _subject(parameters)
-    predictions, things = _predict(parameters, subject), _things(subject.own)
+    subject = subject_of(parameters)
+    predictions, units = served_answers(given.model, subject), units_in(subject.own)
     apart = np.zeros([len(predictions.classes)] * 2, np.bool_)
-    rules = {OURS: finding.agglomerate, **{name: _greedy(score) for name, score in RULES.items()}}
-    rows = {}
-    for name, rule in rules.items():
-        finding.agglomerate = rule  # type: ignore[assignment]
-        found = finding.find_groups(predictions, apart, given.classes, things)
-        rows[name] = _row(found, len(predictions))
+    rules: dict[str, Rule] = {OURS: agglomerate, **{name: _greedy(score) for name, score in RULES.items()}}
+    rows = {
+        name: _row(find_groups(predictions, apart, given.classes, units, rule), len(predictions))
+        for name, rule in rules.items()
+    }
     header = [
         "merged first: the two groups with",
         "accuracy",
@@ -84,7 +84,7 @@ def main() -> None:
         write_json(given.json, {"machine": facts(), "settings": settings, "rows": rows})
 
 
-def _row(found: finding.Grouping, pictures: int) -> dict[str, Any]:
+def _row(found: Grouping, pictures: int) -> dict[str, Any]:
     return {
         "accuracy": f"{found.hits[found.taken] / pictures:.4f}",
         "by_halves": "" if found.halves is None else f"{found.halves / pictures:.4f}",
@@ -93,10 +93,10 @@ def _row(found: finding.Grouping, pictures: int) -> dict[str, Any]:
     }
 
 
-def _greedy(score: Score) -> Callable[[Counts, Any, int], list[Merge]]:
+def _greedy(score: Score) -> Rule:
     """Return what merges the two groups with the highest score, again and again; of equal pairs the first."""
 
-    def merge(counts: Counts, apart: Any, classes: int) -> list[Merge]:  # noqa: ANN401 - as agglomerate
+    def merge(counts: Counts, apart: Apart, classes: int) -> list[Merge]:
         del apart, classes
         groups: list[Members] = [(label,) for label in range(len(counts))]
         merges = []

@@ -36,7 +36,7 @@ PART = "val"
 
 
 @dataclass(frozen=True)
-class _Subject:
+class Subject:
     """What is to be grouped, and by whose confusions.
 
     Args:
@@ -65,11 +65,11 @@ def group_by_confusion(parameters: Group) -> Summary:
     with in_project_run(parameters) as project:
         _check_outputs(parameters)
         constraints = read_constraints(parameters.constraints)
-        subject = _subject(parameters)
+        subject = subject_of(parameters)
         apart = constraints.apart(subject.own.classes)
         check_reachable(apart, parameters.classes)
-        table = _predict(parameters, subject)
-        grouping = find_groups(table, apart, parameters.classes, _things(subject.own))
+        table = served_answers(parameters.model, subject)
+        grouping = find_groups(table, apart, parameters.classes, units_in(subject.own))
         grouped, notes = group_split(subject.split, grouping.groups)
         say_notes([*notes, *notes_of(grouping, constraints)])
         with writing(out):
@@ -104,7 +104,13 @@ def _check_outputs(parameters: Group) -> None:
             )
 
 
-def _subject(parameters: Group) -> _Subject:
+def subject_of(parameters: Group) -> Subject:
+    """Return the model's training with its split, and the split to group.
+
+    Raises:
+        DataError: See ``group_by_confusion``.
+        TrackingError: As there.
+    """
     store = connect()
     say_notes(store.notes)
     training = training_run_of(store, parameters.model)
@@ -115,13 +121,13 @@ def _subject(parameters: Group) -> _Subject:
         )
     if not parameters.data:
         say_notes(_thinned(own))
-        return _Subject(store, training, own, own)
+        return Subject(store, training, own, own)
     split = read_split(locate(parameters.data), check_pictures=False)
     _require_same_classes(split, own)
     if split.fingerprint == own.fingerprint:  # its folder may be another one
-        return _Subject(store, training, split, split)
+        return Subject(store, training, split, split)
     _require_unseen_test(split, own)
-    return _Subject(store, training, own, split)
+    return Subject(store, training, own, split)
 
 
 def _thinned(own: Split) -> list[str]:
@@ -153,18 +159,18 @@ def _require_unseen_test(split: Split, own: Split) -> None:
         )
 
 
-def _things(own: Split) -> list[list[int]]:
+def units_in(own: Split) -> list[list[int]]:
     """Return the rows of the part that show one thing, whether the split kept them together or not."""
     return units_of(own.rows(PART).reset_index(drop=True), ["duplicate_group", "product"])
 
 
-def _predict(parameters: Group, subject: _Subject) -> PredictionTable:
+def served_answers(model: str, subject: Subject) -> PredictionTable:
     """Return the model's answers for the validation part of its own split, as it serves them."""
     own = subject.own
     verify_part(subject.training, own, PART)
     say_notes(copies_in(own, PART))
-    package = fetch_model(subject.store, parameters.model)
+    package = fetch_model(subject.store, model)
     description = read_description(package)
     if description.classes != own.classes:
-        raise DataError(f"the model {parameters.model} has other classes than the split of its run; give another model")
+        raise DataError(f"the model {model} has other classes than the split of its run; give another model")
     return Calibration.of(description).served(ask(package, description, own.part(PART)))

@@ -1,7 +1,7 @@
 """From predictions to groups, and what they are worth."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from beauty_mlflow.evaluation.confusion import count_confusions
 from beauty_mlflow.evaluation.grouping.accuracy import Hits, hits_after, hits_at_random
 from beauty_mlflow.evaluation.grouping.agglomeration import Apart, agglomerate
 from beauty_mlflow.evaluation.grouping.criterion import Lengths, description_lengths
-from beauty_mlflow.evaluation.grouping.merges import Members, Merge, members_after
+from beauty_mlflow.evaluation.grouping.merges import Counts, Members, Merge, members_after
 from beauty_mlflow.evaluation.grouping.naming import name_groups
 from beauty_mlflow.evaluation.grouping.reachability import fewest_groups
 from beauty_mlflow.evaluation.metrics import accuracy_interval
@@ -21,6 +21,8 @@ from beauty_mlflow.evaluation.predictions import PredictionTable
 
 FEWEST = 2
 
+Rule = Callable[[Counts, Apart, int], list[Merge]]
+"""From the counts, the classes to keep apart and how many are to be left, to the merges in their order."""
 _Rows = npt.NDArray[np.int64]
 
 
@@ -117,7 +119,13 @@ def check_reachable(apart: Apart, classes: int) -> None:
         )
 
 
-def find_groups(table: PredictionTable, apart: Apart, classes: int, units: Sequence[Sequence[int]] = ()) -> Grouping:
+def find_groups(
+    table: PredictionTable,
+    apart: Apart,
+    classes: int,
+    units: Sequence[Sequence[int]] = (),
+    rule: Rule = agglomerate,
+) -> Grouping:
     """Merge the classes that a model confuses.
 
     Args:
@@ -125,6 +133,7 @@ def find_groups(table: PredictionTable, apart: Apart, classes: int, units: Seque
         apart: [n, n], which classes may not be in one group.
         classes: How many are to be left; 0 is the number with the shortest description (see ``criterion``).
         units: Rows whose pictures show one thing, copies or those of one product; a row in none is a thing by itself.
+        rule: Orders the merges.
 
     Raises:
         DataError: So many can't be reached; or, with 0, no grouping describes the wrong answers better than none.
@@ -132,11 +141,11 @@ def find_groups(table: PredictionTable, apart: Apart, classes: int, units: Seque
     check_reachable(apart, classes)
     counts = count_confusions(table)
     n = len(counts)
-    steps = agglomerate(counts, apart, classes or n)[: n - FEWEST]
+    steps = rule(counts, apart, classes or n)[: n - FEWEST]
     lengths = description_lengths(counts, steps)
     taken = n - classes if classes else _shortest(lengths, steps)
     hits = hits_after(table, steps)
-    halves = _hits_of_halves(table, _halves(table, units), apart, n - taken)
+    halves = _hits_of_halves(table, _halves(table, units), apart, n - taken, rule)
     return Grouping(table, steps, taken, lengths, hits, hits_at_random(table, steps), halves)
 
 
@@ -151,14 +160,16 @@ def _shortest(lengths: Lengths, steps: Sequence[Merge]) -> int:
     return found
 
 
-def _hits_of_halves(table: PredictionTable, halves: tuple[_Rows, _Rows], apart: Apart, classes: int) -> int | None:
+def _hits_of_halves(
+    table: PredictionTable, halves: tuple[_Rows, _Rows], apart: Apart, classes: int, rule: Rule
+) -> int | None:
     """Judge each half with groups from the other, which they were therefore not chosen by."""
     first, second = halves
     if not len(first) or not len(second):
         return None
     hits = 0
     for chosen_by, judged in ((first, second), (second, first)):
-        merges = agglomerate(count_confusions(_rows(table, chosen_by)), apart, classes)[: len(apart) - classes]
+        merges = rule(count_confusions(_rows(table, chosen_by)), apart, classes)[: len(apart) - classes]
         hits += int(hits_after(_rows(table, judged), merges)[-1])
     return hits
 
