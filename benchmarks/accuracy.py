@@ -7,7 +7,8 @@ EfficientNet-Lite0's ImageNet weights. Ours is the recipe fast with the defaults
 live augmentation in the thesis's ranges; plain_light has the recipe's light augmentation and its label smoothing, so
 that what is left of a difference isn't theirs (it takes as long as plain: `--without plain_light` leaves it out). The
 floor is a logistic regression on the frozen network's pooled features, its strength chosen on the validation part. All
-are measured on the test part, once. The interval of a paired difference is Student's t.
+are measured on the test part, once. The interval of a paired difference is Student's t. With `--keep` the same command
+goes on where it was interrupted.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from machine import Contestant, facts, run_once, spread, table, write_json
+from machine import Contestant, facts, result_of, spread, table, write_json
 from sides import (
     HERE,
     add_common_arguments,
@@ -83,7 +84,7 @@ def paired(differences: list[float]) -> dict[str, float]:
 
 def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
     manifest, weights = prepare_seed(given, seed, folder)
-    found = {side.name: run_once(side, folder / side.name).result for side in _sides(given, manifest, weights, seed)}
+    found = {side.name: result_of(side, folder / side.name) for side in _sides(given, manifest, weights, seed)}
     trained = [name for name in found if name != "floor"]
     return {
         "seed": seed,

@@ -121,6 +121,20 @@ def run_in_turn(contestants: Sequence[Contestant], turns: int, folder: Path) -> 
     return measured
 
 
+def result_of(contestant: Contestant, stem: Path) -> Any:  # noqa: ANN401 - the contestant's
+    """Return a contestant's result, which isn't made again where the same command has left it: long work goes on.
+
+    Raises:
+        BenchmarkError: See ``run_once``.
+    """
+    result, told = stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.command.json")
+    if result.is_file() and told.is_file() and json.loads(told.read_text()) == contestant.command:
+        return json.loads(result.read_text())
+    found = run_once(contestant, stem).result
+    told.write_text(json.dumps(contestant.command))
+    return found
+
+
 def run_once(contestant: Contestant, stem: Path) -> Turn:
     """Run a contestant once; its log, JSON and folder are ``stem`` with ``.log``, ``.json`` and nothing added.
 
