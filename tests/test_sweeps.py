@@ -11,7 +11,7 @@ from beauty_mlflow.jobs import load_job
 from beauty_mlflow.jobs.parameters import to_text
 from beauty_mlflow.jobs.sweep import Sweep as SweepParameters
 from beauty_mlflow.jobs.sweeping import check_against_job
-from beauty_mlflow.search.space import Dimension, Range
+from beauty_mlflow.search.dimensions import Dimension, Range
 from beauty_mlflow.search.storages import open_storage
 from beauty_mlflow.search.strategies import PRUNER_DEFAULTS, PRUNERS, SAMPLER_DEFAULTS, SAMPLERS
 from beauty_mlflow.search.studies import open_study, total

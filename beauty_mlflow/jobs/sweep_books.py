@@ -12,7 +12,7 @@ from beauty_mlflow.data.wording import printable
 from beauty_mlflow.errors import BeautyError
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State
-from beauty_mlflow.search.space import Scalar
+from beauty_mlflow.search.dimensions import Scalar
 from beauty_mlflow.search.studies import ranked
 from beauty_mlflow.search.sweep_file import Sweep
 from beauty_mlflow.tracking import names

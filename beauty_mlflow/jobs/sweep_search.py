@@ -10,8 +10,8 @@ from beauty_mlflow.data.splits.manifest import Split
 from beauty_mlflow.jobs.parameters import to_text
 from beauty_mlflow.jobs.sweep import Sweep as SweepParameters
 from beauty_mlflow.processes import Process
+from beauty_mlflow.search.dimensions import Scalar
 from beauty_mlflow.search.executors.base import Executor, Task
-from beauty_mlflow.search.space import Scalar
 from beauty_mlflow.search.storages import Storage
 from beauty_mlflow.search.studies import total
 from beauty_mlflow.search.sweep_file import Sweep

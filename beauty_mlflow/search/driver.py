@@ -20,8 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from beauty_mlflow.errors import SearchError, StorageError
 from beauty_mlflow.search import attempts
 from beauty_mlflow.search.attempts import State, Worker
+from beauty_mlflow.search.dimensions import Scalar
 from beauty_mlflow.search.executors.base import Executor, Outcome, Task
-from beauty_mlflow.search.space import Scalar, draw
+from beauty_mlflow.search.space import draw
 from beauty_mlflow.search.storages import HEARTBEAT, Storage
 from beauty_mlflow.search.studies import is_among_the_best, total
 from beauty_mlflow.search.sweep_file import Sweep

@@ -9,7 +9,8 @@ import optuna
 
 from beauty_mlflow.errors import SweepError
 from beauty_mlflow.search import attempts
-from beauty_mlflow.search.space import Scalar, differences, grid_of
+from beauty_mlflow.search.dimensions import Scalar
+from beauty_mlflow.search.space import differences, grid_of
 from beauty_mlflow.search.storages import Storage
 from beauty_mlflow.search.strategies import build_pruner, build_sampler
 from beauty_mlflow.search.sweep_file import Sweep

@@ -10,20 +10,8 @@ from pydantic import Field, Strict, ValidationError, field_validator, model_vali
 from pydantic_core import ErrorDetails
 
 from beauty_mlflow.errors import SweepError, did_you_mean
-from beauty_mlflow.search.space import (
-    KINDS_OF_CONDITION,
-    Dimension,
-    Given,
-    Number,
-    Range,
-    Scalar,
-    Table,
-    by_parameter,
-    exclude_each_other,
-    is_searched,
-    ordered,
-    requirements,
-)
+from beauty_mlflow.search.dimensions import KINDS_OF_CONDITION, Dimension, Given, Number, Range, Scalar, Table
+from beauty_mlflow.search.space import by_parameter, exclude_each_other, is_searched, ordered, requirements
 from beauty_mlflow.search.strategies import Direction, check_strategies
 from beauty_mlflow.toml import read_toml
 

@@ -1,14 +1,14 @@
 import itertools
-import math
 
 import optuna
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from some_dimensions import a_trial, choices, ints, stepped_floats
 
+from beauty_mlflow.search.dimensions import Dimension
 from beauty_mlflow.search.space import (
     MOST_POINTS,
-    Dimension,
     differences,
     draw,
     exclude_each_other,
@@ -16,39 +16,6 @@ from beauty_mlflow.search.space import (
     ordered,
     requirements,
 )
-
-WORDS = ("rmsprop", "adam", "sgd", "1", "true")
-
-
-@st.composite
-def ints(draw_one):
-    low, step = draw_one(st.integers(-1000, 1000)), draw_one(st.none() | st.integers(1, 20))
-    high = low + (step or 1) * draw_one(st.integers(0, 40))
-    return Dimension(
-        type="int", low=low, high=high, step=step, log=step is None and low > 0 and draw_one(st.booleans())
-    )
-
-
-@st.composite
-def floats(draw_one):
-    low = draw_one(st.floats(-1e9, 1e9))
-    return Dimension(
-        type="float", low=low, high=low + draw_one(st.floats(0, 1e9)), log=low > 0 and draw_one(st.booleans())
-    )
-
-
-@st.composite
-def stepped_floats(draw_one):
-    """Steps as people write them, such as 0.1, which no float holds exactly."""
-    digits = 10 ** draw_one(st.integers(0, 6))
-    low, step = draw_one(st.integers(-1000, 1000)), draw_one(st.integers(1, 50))
-    high = low + step * draw_one(st.integers(0, 60))
-    return Dimension(type="float", low=low / digits, high=high / digits, step=step / digits)
-
-
-def choices():
-    values = st.booleans() | st.integers(-5, 5) | st.floats(-2, 2) | st.sampled_from(WORDS)
-    return st.lists(values, min_size=1, max_size=5, unique=True).map(lambda some: Dimension(type="choice", values=some))
 
 
 @st.composite
@@ -89,24 +56,6 @@ def all_draws(space):
             searched = kept
         found.add(frozenset((name, given_values[name]) for name in searched))
     return found
-
-
-def a_trial(sampler=None):
-    return optuna.create_study(sampler=sampler or optuna.samplers.RandomSampler()).ask()
-
-
-@given(dimension=ints() | floats() | stepped_floats() | choices())
-def test_every_drawn_value_lies_in_its_dimension(dimension):
-    """Of the right type, within the limits, on a step."""
-    value = draw(a_trial(), {"x": dimension})["x"]
-    if dimension.type == "choice":
-        assert value in dimension.values
-        return
-    assert type(value) is {"int": int, "float": float}[dimension.type]
-    assert dimension.low <= value <= dimension.high
-    if dimension.step:
-        steps = (value - dimension.low) / dimension.step
-        assert steps == pytest.approx(round(steps), abs=1e-6)
 
 
 @given(space=conditional_spaces(), data=st.data())
@@ -217,46 +166,6 @@ def test_a_space_without_a_grid_says_why(space, reason):
 
 def test_the_largest_grid():
     assert len(grid_of({"x": Dimension(type="int", low=1, high=MOST_POINTS)})["x"]) == MOST_POINTS
-
-
-@given(dimension=ints() | floats() | stepped_floats(), minimum=st.floats(allow_nan=False))
-def test_the_least_value_that_is_not_below_a_minimum(dimension, minimum):
-    found = list(dimension.least(minimum))
-    if minimum > dimension.high:
-        assert found == []
-        return
-    (value,) = found
-    dimension.check("x", value)
-    assert value >= minimum or value == pytest.approx(minimum)
-    if dimension.step or dimension.type == "int":
-        before = value - (dimension.step or 1)
-        assert before < minimum or before < dimension.low or before == pytest.approx(minimum)
-    else:
-        assert value == max(minimum, dimension.low)
-
-
-@given(dimension=ints() | floats() | stepped_floats() | choices())
-def test_ends_and_values_between_are_accepted_and_others_refused(dimension):
-    for value in dimension.ends():
-        dimension.check("start.x", value)
-    with pytest.raises(ValueError, match=r"^start\.x is 'nowhere'; expected "):
-        dimension.check("start.x", "nowhere")
-    if dimension.type == "choice":
-        return
-    for value in (dimension.high + 1, dimension.low - 1, math.nan, True):
-        with pytest.raises(ValueError, match=rf"^start\.x is .*; expected {dimension.type} from "):
-            dimension.check("start.x", value)
-    if dimension.type == "int":
-        with pytest.raises(ValueError, match="expected int from"):
-            dimension.check("start.x", dimension.low + 0.5)
-    if dimension.step and dimension.low < dimension.high:
-        with pytest.raises(ValueError, match="in steps of"):
-            dimension.check("start.x", dimension.low + dimension.step / 3)
-
-
-def test_a_wrong_choice_suggests_the_nearest():
-    with pytest.raises(ValueError, match=r"is 'Adma'; expected adam, sgd\. Did you mean 'adam'\?$"):
-        Dimension(type="choice", values=["adam", "sgd"]).check("start.optimizer", "Adma")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import optuna
 import pytest
 
 from beauty_mlflow.errors import SweepError
-from beauty_mlflow.search.space import Dimension, draw
+from beauty_mlflow.search.dimensions import Dimension
+from beauty_mlflow.search.space import draw
 from beauty_mlflow.search.strategies import (
     PRUNER_DEFAULTS,
     PRUNERS,

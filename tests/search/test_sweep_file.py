@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from beauty_mlflow.errors import SweepError
-from beauty_mlflow.search.space import Dimension, draw
+from beauty_mlflow.search.dimensions import Dimension
+from beauty_mlflow.search.space import draw
 from beauty_mlflow.search.sweep_file import Objective, Strategy, Sweep, read_sweep
 
 BLOCKS = """
