@@ -4,15 +4,17 @@
 
 For each seed another split and other first weights of the head, and on them one training a row, of one depth, with
 EfficientNet-Lite0's ImageNet weights; the differences are paired. As many views as epochs show the network what live
-augmentation shows it. Epochs aren't cut short, and the test part isn't touched.
+augmentation shows it. Epochs aren't cut short, and the test part isn't touched. A seed's rows share one cache, and JSON
+is written after each seed; with `--keep` the same command goes on where it was interrupted.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from accuracy import paired
-from machine import BenchmarkError, facts, run_once, spread, table, write_json
+from machine import BenchmarkError, facts, result_of, spread, table, write_json
 from sides import add_common_arguments, add_seeds, common_words, ours, prepare_seed, working_folder
 
 BASE = "the recipe"
@@ -35,42 +37,46 @@ ROWS: dict[str, dict[str, str]] = {
 
 
 def main() -> None:
-    """Train each row for each seed, print the table and write JSON."""
+    """Train each row for each seed, write JSON after each of them, and print the table."""
     given = _parser().parse_args()
     names = [BASE, *(name for name in given.rows if name != BASE)]
-    with working_folder(given.keep) as folder:
-        found = [_one(given, names, seed, folder / f"seed-{seed}") for seed in given.seeds]
+    settings = {name: str(value) for name, value in vars(given).items()}
+    accuracies: dict[str, list[float]] = {name: [] for name in names}
     rows: dict[str, Any] = {}
-    for name in names:
-        accuracies = [one[name]["best_val_accuracy"] for one in found]
-        differences = [one[name]["best_val_accuracy"] - one[BASE]["best_val_accuracy"] for one in found]
-        seconds = [one[name]["seconds"] for one in found]
-        rows[name] = {"accuracy": spread(accuracies), "difference": paired(differences), "seconds": spread(seconds)}
+    with working_folder(given.keep) as folder:
+        for seed in given.seeds:
+            for name, accuracy in _one(given, names, seed, folder / f"seed-{seed}").items():
+                accuracies[name].append(accuracy)
+            rows = {name: _row(found, accuracies[BASE]) for name, found in accuracies.items()}
+            if given.json:
+                write_json(given.json, {"machine": facts(), "settings": settings, "rows": rows})
     cells = []
     for name, row in rows.items():
         difference = row["difference"]
         words = f"{difference['mean']:+.4f} ({difference['low']:+.4f} to {difference['high']:+.4f})"
-        seconds = row["seconds"]["median"]
-        cells.append([name, f"{row['accuracy']['median']:.4f}", "" if name == BASE else words, seconds])
-    print(table(["", "median best val accuracy", "against the recipe, mean (95 %)", "seconds"], cells))
-    if given.json:
-        settings = {name: str(value) for name, value in vars(given).items()}
-        write_json(given.json, {"machine": facts(), "settings": settings, "rows": rows})
+        cells.append([name, f"{row['accuracy']['median']:.4f}", "" if name == BASE else words])
+    print(table(["", "median best val accuracy", "against the recipe, mean (95 %)"], cells))
 
 
-def _one(given: argparse.Namespace, names: list[str], seed: int, folder: Path) -> dict[str, dict[str, Any]]:
+def _row(found: list[float], base: list[float]) -> dict[str, Any]:
+    differences = [one - other for one, other in zip(found, base, strict=True)]
+    return {"values": found, "accuracy": spread(found), "difference": paired(differences)}
+
+
+def _one(given: argparse.Namespace, names: list[str], seed: int, folder: Path) -> dict[str, float]:
     manifest, weights = prepare_seed(given, seed, folder)
     words = common_words(given, manifest, weights, given.blocks)
     found = {}
-    for number, name in enumerate(names):
+    for name in names:
         own = {key: value.replace("{epochs}", str(given.epochs)) for key, value in ROWS[name].items()}
         # planned as one of many, so that no row reads pictures because a cache wouldn't pay for it alone
         shared = {"recipe": "fast", "seed": seed, "patience": given.epochs, "cache_trainings": len(ROWS)}
-        side = ours(f"row-{number}", words, {**shared, **own})
-        trial = run_once(side, folder / side.name).result["trials"][0]
+        side = ours(f"row-{list(ROWS).index(name)}", words, {**shared, **own})
+        side = replace(side, environment={**side.environment, "BEAUTY_CACHE_DIR": str(folder / "cache")})
+        trial = result_of(side, folder / side.name)["trials"][0]
         if trial["source"].startswith("activations") != ("cache" not in own):
             raise BenchmarkError(f"{name}, seed {seed}: the training has read {trial['source']}")
-        found[name] = trial
+        found[name] = trial["best_val_accuracy"]
     return found
 
 
