@@ -7,7 +7,7 @@ WORKERS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui screenshots test test-fast test-faults fuzz soak lint audit format lock mlproject bench bench-quick
+.PHONY: help setup demo ui screenshots test coverage test-fast test-faults fuzz soak lint audit format lock mlproject bench bench-quick
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' Makefile
@@ -27,8 +27,12 @@ ui: setup  ## open the MLflow UI on the project's store (PORT=5000)
 screenshots: setup  ## make the pictures of docs/browsing.md anew; minutes, needs chromium
 	@$(BIN)/python tools/screenshots.py
 
-test: setup  ## all tests, with branch coverage, in two processes (WORKERS=2)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+TEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+test: setup  ## all tests, in two processes (WORKERS=2)
+	@$(TEST)
+
+coverage: setup  ## the same, and which branches they reach; half as long again
+	@$(TEST) --cov --cov-report=term
 
 test-fast: setup  ## the tests that take seconds
 	@$(BIN)/python -m pytest -m "not slow and not system"
