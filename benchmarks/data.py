@@ -33,9 +33,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the folder to make")
     parser.add_argument("--per-class", type=int, default=60, help="pictures a class at most")
     parser.add_argument("--size", type=int, default=300, help="side of the pictures in pixels")
+    parser.add_argument("--besides", type=Path, help="a set without whose pictures to do: tune on what isn't compared")
+    parser.add_argument("--least", type=int, default=1, help="pictures that a class must have to be in the set")
     given = parser.parse_args()
+    if given.besides and not given.besides.is_dir():
+        sys.exit(f"error: --besides: '{given.besides}' is no folder.")
     try:
-        counts = make(SETS[given.set], given.out, per_class=given.per_class, size=given.size)
+        counts = make(
+            SETS[given.set],
+            given.out,
+            per_class=given.per_class,
+            size=given.size,
+            besides=given.besides,
+            least=given.least,
+        )
     except SetError as error:
         sys.exit(f"error: {error}.")
     print(

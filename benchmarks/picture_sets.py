@@ -54,14 +54,24 @@ class Recipe:
     choose: Callable[[Classes], Classes]
 
 
-def make(recipe: Recipe, out: Path, *, per_class: int, size: int) -> dict[str, int]:
+def make(
+    recipe: Recipe, out: Path, *, per_class: int, size: int, besides: Path | None = None, least: int = 1
+) -> dict[str, int]:
     """Make a set; ``out`` appears only when it is whole.
+
+    Args:
+        recipe: How.
+        out: Where.
+        per_class: Pictures a class at most.
+        size: Side of the pictures, in pixels.
+        besides: A set of the same recipe, smaller as a rule, whose pictures are left out.
+        least: Pictures that a class must have to be in the set.
 
     Returns:
         Each class's pictures.
 
     Raises:
-        SetError: ``out`` exists, or a package can't be had.
+        SetError: ``out`` exists, a package can't be had, or nothing is left.
     """
     if out.exists():
         raise SetError(f"'{out}' exists already: name another folder, or remove it first")
@@ -71,7 +81,11 @@ def make(recipe: Recipe, out: Path, *, per_class: int, size: int) -> dict[str, i
         packages.mkdir()
         pictures.mkdir()
         chosen = recipe.choose(_by_class(without_copies(recipe.fetch(packages))))
-        taken = {label: take_evenly(candidates, per_class) for label, candidates in sorted(chosen.items())}
+        capped = {label: take_evenly(candidates, per_class) for label, candidates in sorted(chosen.items())}
+        left: Classes = _without(capped, besides) if besides else capped
+        taken = {label: candidates for label, candidates in left.items() if len(candidates) >= least}
+        if not taken:
+            raise SetError(f"no class has {least} pictures")
         _write(taken, pictures, size)
         pictures.replace(out)
     return {label: len(candidates) for label, candidates in taken.items()}
@@ -119,6 +133,17 @@ def run(*command: str, folder: Path) -> str:
     return done.stdout
 
 
+def _without(classes: Classes, other: Path) -> dict[str, list[Candidate]]:
+    return {
+        label: [one for one in candidates if not (other / label / _file(one)).exists()]
+        for label, candidates in classes.items()
+    }
+
+
+def _file(candidate: Candidate) -> str:
+    return f"{candidate.stem}.jpg"
+
+
 def _by_class(candidates: Iterable[Candidate]) -> Classes:
     classes: dict[str, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
@@ -137,6 +162,6 @@ def _write(taken: Classes, folder: Path, size: int) -> None:
             for candidate in candidates:
                 picture = Image.fromarray(decode(candidate.source))
                 resized = picture.resize((size, size), Image.Resampling.BICUBIC)
-                with (folder / label / f"{candidate.stem}.jpg").open("xb") as file:  # two of one name are an error
+                with (folder / label / _file(candidate)).open("xb") as file:  # two of one name are an error
                     resized.save(file, "JPEG", quality=QUALITY)
                 bar.update()

@@ -61,6 +61,20 @@ def test_the_cap_keeps_symbols_whole(sets, candidates):
     assert [one.stem for one in sets.take_evenly(candidates[:6], 2)] == ["s0-0", "s0-1"]
 
 
+def test_a_set_besides_another_has_none_of_its_pictures(sets, candidates, tmp_path):
+    """Classes with too few left go; where none is left, that is said."""
+    small, rest = tmp_path / "small", tmp_path / "rest"
+    sets.make(recipe(sets, candidates), small, per_class=2, size=20)
+    sets.make(recipe(sets, candidates), rest, per_class=10, size=20, besides=small, least=2)
+    assert set(names(rest)) == {name for name in names_of_all(candidates) if name.startswith("a/")} - set(names(small))
+    with pytest.raises(sets.SetError, match="no class has 5 pictures"):
+        sets.make(recipe(sets, candidates), tmp_path / "none", per_class=10, size=20, besides=small, least=5)
+
+
+def names_of_all(candidates):
+    return [f"{one.label}/{one.stem}.jpg" for one in candidates]
+
+
 def test_copies_go(sets, candidates):
     """One of two copies in a class stays; a picture of two classes is in neither."""
     copy = sets.Candidate("a", "s9", "s9", candidates[0].source)
