@@ -31,19 +31,26 @@ PATIENCE = 3  # finetune's own
 
 
 def main() -> None:
-    """Run both sides for each seed, print the table and write JSON."""
+    """Run both sides for each seed, write JSON after each of them, and print the table."""
     given = _parser().parse_args()
+    rows: list[dict[str, Any]] = []
+    report: dict[str, Any] = {}
     with working_folder(given.keep) as folder:
-        rows = [_one(given, seed, folder / f"seed-{seed}") for seed in given.seeds]
-    reached = [row["ratio"] for row in rows if row["ratio"]]
-    report: dict[str, Any] = {
-        "machine": facts(),
-        "settings": {name: str(value) for name, value in vars(given).items()},
-        "rows": rows,
-        "reached": len(reached),
-        "ratio": spread(reached) if reached else None,
-    }
-    header = ["seed", "plain seconds", "plain's best", "ours reaches it after", "at blocks", "epoch", "ratio"]
+        for seed in given.seeds:
+            rows.append(_one(given, seed, folder / f"seed-{seed}"))
+            report = _report(given, rows)
+            if given.json:
+                write_json(given.json, report)
+    header = [
+        "seed",
+        "plain seconds",
+        "plain's best",
+        "ours reaches it after",
+        "at blocks",
+        "epoch",
+        "ratio",
+        "our best",
+    ]
     cells = [
         [
             row["seed"],
@@ -53,26 +60,36 @@ def main() -> None:
             row["blocks"],
             row["epoch"],
             row["ratio"],
+            f"{row['ours_best']:.4f}",
         ]
         for row in rows
     ]
     print(table(header, cells))
     print(
-        f"reached for {len(reached)} of {len(rows)} seeds"
-        + (f", median ratio {report['ratio']['median']:.2f}" if reached else "")
+        f"reached for {report['reached']} of {len(rows)} seeds"
+        + (f", median ratio {report['ratio']['median']:.2f}" if report["ratio"] else "")
     )
-    if given.json:
-        write_json(given.json, report)
+
+
+def _report(given: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    reached = [row["ratio"] for row in rows if row["ratio"]]
+    return {
+        "machine": facts(),
+        "settings": {name: str(value) for name, value in vars(given).items()},
+        "rows": rows,
+        "reached": len(reached),
+        "ratio": spread(reached) if reached else None,
+    }
 
 
 def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
     manifest, weights = prepare_seed(given, seed, folder)
-    plain, ours = (run_once(side, folder / side.name) for side in _sides(given, manifest, weights, seed))
-    target = best_of(plain.result["trials"])
-    row: dict[str, Any] = {"seed": seed, "target": target, "plain_seconds": plain.result["seconds"]}
-    row |= {"ours_best": best_of(ours.result["trials"])}
-    row |= {"ours_whole_sweep": ours.result["seconds"]}
-    for trial in ours.result["trials"]:
+    plain, ours = (run_once(side, folder / side.name).result for side in _sides(given, manifest, weights, seed))
+    target = best_of(plain["trials"])
+    row: dict[str, Any] = {"seed": seed, "target": target, "plain_seconds": plain["seconds"]}
+    row |= {"ours_best": best_of(ours["trials"])}
+    row |= {"ours_whole_sweep": ours["seconds"]}
+    for trial in ours["trials"]:
         for epoch, found in enumerate(trial["history"], start=1):
             if found["val_accuracy"] >= target:
                 seconds = found["at"]
@@ -81,7 +98,7 @@ def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
                     "ours_seconds": seconds,
                     "blocks": trial["blocks"],
                     "epoch": epoch,
-                    "ratio": plain.result["seconds"] / seconds,
+                    "ratio": plain["seconds"] / seconds,
                 }
     return {**row, "ours_seconds": None, "blocks": None, "epoch": None, "ratio": None}
 
