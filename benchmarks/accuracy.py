@@ -16,58 +16,48 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from machine import Contestant, facts, result_of, spread, table, write_json
+from machine import Contestant, result_of, spread, table
 from sides import (
     HERE,
+    Row,
     add_common_arguments,
     add_seeds,
     common_words,
     light_words,
+    measure_seeds,
     ours,
     plain_words,
     prepare_seed,
-    working_folder,
 )
 
-TRAINED = ("ours", "plain", "plain_light")
+TRAINED, FLOOR = ("ours", "plain", "plain_light"), "floor"
+PAIRS = {
+    "difference": ("ours", "plain"),
+    "difference_light": ("ours", "plain_light"),
+    "above_floor": ("ours", FLOOR),
+}
 
 
 def main() -> None:
     """Run all sides for each seed, write JSON after each of them, and print the table."""
     given = _parser().parse_args()
     trained = [side for side in TRAINED if side not in given.without]
-    rows: list[dict[str, Any]] = []
-    report: dict[str, Any] = {}
-    with working_folder(given.keep) as folder:
-        for seed in given.seeds:
-            rows.append(_one(given, seed, folder / f"seed-{seed}"))
-            report = _report(given, rows, trained)
-            if given.json:
-                write_json(given.json, report)
-    names = ("seed", "test_pictures", *trained, "floor", *(f"{side}_seconds" for side in trained))
+    pairs = {words: pair for words, pair in PAIRS.items() if pair[1] not in given.without}
+
+    def figures(rows: list[Row]) -> dict[str, Any]:
+        return {
+            "rows": rows,
+            **{side: spread([row[side] for row in rows]) for side in (*trained, FLOOR)},
+            **{words: paired([row[side] - row[other] for row in rows]) for words, (side, other) in pairs.items()},
+        }
+
+    report = measure_seeds(given, _one, figures)
+    rows = report["rows"]
+    names = ("seed", "test_pictures", *trained, FLOOR, *(f"{side}_seconds" for side in trained))
     print(table([name.replace("_", " ") for name in names], [[row[name] for name in names] for row in rows]))
-    for words, (side, other) in _pairs(trained).items():
+    for words, (side, other) in pairs.items():
         found = report[words]
         print(f"{side} - {other}: {found['mean']:+.4f} (95 %: {found['low']:+.4f} to {found['high']:+.4f})")
-
-
-def _report(given: argparse.Namespace, rows: list[dict[str, Any]], trained: list[str]) -> dict[str, Any]:
-    return {
-        "machine": facts(),
-        "settings": {name: str(value) for name, value in vars(given).items()},
-        "rows": rows,
-        **{side: spread([row[side] for row in rows]) for side in (*trained, "floor")},
-        **{words: paired([row[side] - row[other] for row in rows]) for words, (side, other) in _pairs(trained).items()},
-    }
-
-
-def _pairs(trained: list[str]) -> dict[str, tuple[str, str]]:
-    pairs = {
-        "difference": ("ours", "plain"),
-        "difference_light": ("ours", "plain_light"),
-        "above_floor": ("ours", "floor"),
-    }
-    return {words: pair for words, pair in pairs.items() if pair[1] in (*trained, "floor")}
 
 
 def paired(differences: list[float]) -> dict[str, float]:
@@ -82,17 +72,17 @@ def paired(differences: list[float]) -> dict[str, float]:
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
-def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
+def _one(given: argparse.Namespace, seed: int, folder: Path) -> Row:
     manifest, weights = prepare_seed(given, seed, folder)
     found = {side.name: result_of(side, folder / side.name) for side in _sides(given, manifest, weights, seed)}
-    trained = [name for name in found if name != "floor"]
+    floor = found.pop(FLOOR)
     return {
         "seed": seed,
-        "test_pictures": found["floor"]["test_pictures"],
-        "floor": found["floor"]["test_accuracy"],
-        **{name: found[name]["trials"][0]["test_accuracy"] for name in trained},
-        **{f"{name}_val": found[name]["trials"][0]["best_val_accuracy"] for name in trained},
-        **{f"{name}_seconds": found[name]["seconds"] for name in trained},
+        "test_pictures": floor["test_pictures"],
+        FLOOR: floor["test_accuracy"],
+        **{name: side["trials"][0]["test_accuracy"] for name, side in found.items()},
+        **{f"{name}_val": side["trials"][0]["best_val_accuracy"] for name, side in found.items()},
+        **{f"{name}_seconds": side["seconds"] for name, side in found.items()},
     }
 
 
@@ -101,7 +91,7 @@ def _sides(given: argparse.Namespace, manifest: Path, weights: Path, seed: int) 
     floor = ["--manifest", str(manifest), "--network", given.network, "--weights", str(weights), "--json", "{json}"]
     plain = [sys.executable, str(HERE / "plain.py"), *words, *plain_words(given, seed)]
     sides = [
-        Contestant("floor", [sys.executable, str(HERE / "linear_floor.py"), *floor]),
+        Contestant(FLOOR, [sys.executable, str(HERE / "linear_floor.py"), *floor]),
         Contestant("plain", plain),
         Contestant("plain_light", [*plain, *light_words()]),
         ours("ours", words, {"recipe": "fast", "seed": seed}),

@@ -128,10 +128,12 @@ def result_of(contestant: Contestant, stem: Path) -> Any:  # noqa: ANN401 - the 
         BenchmarkError: See ``run_once``.
     """
     result, told = stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.command.json")
-    if result.is_file() and told.is_file() and json.loads(told.read_text()) == contestant.command:
+    command = list(contestant.command)
+    if result.is_file() and told.is_file() and json.loads(told.read_text()) == command:
         return json.loads(result.read_text())
+    told.unlink(missing_ok=True)  # or an interruption could leave the result of one command beside the name of another
     found = run_once(contestant, stem).result
-    told.write_text(json.dumps(contestant.command))
+    write_json(told, command)
     return found
 
 

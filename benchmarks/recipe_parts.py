@@ -10,12 +10,13 @@ is written after each seed; with `--keep` the same command goes on where it was 
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from accuracy import paired
-from machine import BenchmarkError, facts, result_of, spread, table, write_json
-from sides import add_common_arguments, add_seeds, common_words, ours, prepare_seed, working_folder
+from machine import BenchmarkError, result_of, spread, table
+from sides import Row, add_common_arguments, add_seeds, common_words, measure_seeds, ours, prepare_seed
 
 BASE = "the recipe"
 ROWS: dict[str, dict[str, str]] = {
@@ -40,18 +41,14 @@ def main() -> None:
     """Train each row for each seed, write JSON after each of them, and print the table."""
     given = _parser().parse_args()
     names = [BASE, *(name for name in given.rows if name != BASE)]
-    settings = {name: str(value) for name, value in vars(given).items()}
-    accuracies: dict[str, list[float]] = {name: [] for name in names}
-    rows: dict[str, Any] = {}
-    with working_folder(given.keep) as folder:
-        for seed in given.seeds:
-            for name, accuracy in _one(given, names, seed, folder / f"seed-{seed}").items():
-                accuracies[name].append(accuracy)
-            rows = {name: _row(found, accuracies[BASE]) for name, found in accuracies.items()}
-            if given.json:
-                write_json(given.json, {"machine": facts(), "settings": settings, "rows": rows})
+
+    def figures(seeds: list[Row]) -> dict[str, Any]:
+        found = {name: [seed[name] for seed in seeds] for name in names}
+        return {"rows": {name: _row(values, found[BASE]) for name, values in found.items()}}
+
+    report = measure_seeds(given, partial(_one, names), figures)
     cells = []
-    for name, row in rows.items():
+    for name, row in report["rows"].items():
         difference = row["difference"]
         words = f"{difference['mean']:+.4f} ({difference['low']:+.4f} to {difference['high']:+.4f})"
         cells.append([name, f"{row['accuracy']['median']:.4f}", "" if name == BASE else words])
@@ -63,7 +60,7 @@ def _row(found: list[float], base: list[float]) -> dict[str, Any]:
     return {"values": found, "accuracy": spread(found), "difference": paired(differences)}
 
 
-def _one(given: argparse.Namespace, names: list[str], seed: int, folder: Path) -> dict[str, float]:
+def _one(names: list[str], given: argparse.Namespace, seed: int, folder: Path) -> Row:
     manifest, weights = prepare_seed(given, seed, folder)
     words = common_words(given, manifest, weights, given.blocks)
     found = {}

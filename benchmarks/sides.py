@@ -4,14 +4,18 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from machine import BenchmarkError, Contestant
+from machine import BenchmarkError, Contestant, facts, write_json
 
 from beauty_mlflow.networks.table import NETWORKS, get_network
 from beauty_mlflow.training.recipes import get_recipe
+
+Row = dict[str, Any]
+"""What was measured of a seed."""
 
 HERE = Path(__file__).resolve().parent
 OWN_PLACES = {
@@ -31,6 +35,30 @@ def working_folder(keep: Path | None) -> Iterator[Path]:
             yield folder
         except (BenchmarkError, subprocess.CalledProcessError) as error:
             sys.exit(f"error: {error}")
+
+
+def measure_seeds(
+    given: argparse.Namespace,
+    measure: Callable[[argparse.Namespace, int, Path], Row],
+    figures: Callable[[list[Row]], Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Measure one seed after the other; write the report as JSON after each, so that an interruption loses only one.
+
+    Args:
+        given: The command line, with the options of ``add_common_arguments`` and ``add_seeds``.
+        measure: Takes that, the seed and its folder.
+        figures: What the report says of the seeds that are measured.
+    """
+    rows: list[Row] = []
+    report: dict[str, Any] = {}
+    with working_folder(given.keep) as folder:
+        for seed in given.seeds:
+            rows.append(measure(given, seed, folder / f"seed-{seed}"))
+            settings = {name: str(value) for name, value in vars(given).items()}
+            report = {"machine": facts(), "settings": settings, **figures(rows)}
+            if given.json:
+                write_json(given.json, report)
+    return report
 
 
 def prepare_manifest(data: Path, folder: Path, *options: str) -> Path:

@@ -14,17 +14,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from machine import Contestant, facts, run_once, spread, table, write_json
+from machine import Contestant, run_once, spread, table
 from sides import (
     HERE,
+    Row,
     add_common_arguments,
     add_seeds,
     common_words,
     light_words,
+    measure_seeds,
     ours,
     plain_words,
     prepare_seed,
-    working_folder,
 )
 
 PATIENCE = 3  # finetune's own
@@ -33,14 +34,8 @@ PATIENCE = 3  # finetune's own
 def main() -> None:
     """Run both sides for each seed, write JSON after each of them, and print the table."""
     given = _parser().parse_args()
-    rows: list[dict[str, Any]] = []
-    report: dict[str, Any] = {}
-    with working_folder(given.keep) as folder:
-        for seed in given.seeds:
-            rows.append(_one(given, seed, folder / f"seed-{seed}"))
-            report = _report(given, rows)
-            if given.json:
-                write_json(given.json, report)
+    report = measure_seeds(given, _one, _figures)
+    rows = report["rows"]
     header = [
         "seed",
         "plain seconds",
@@ -71,24 +66,22 @@ def main() -> None:
     )
 
 
-def _report(given: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _figures(rows: list[Row]) -> dict[str, Any]:
     reached = [row["ratio"] for row in rows if row["ratio"]]
-    return {
-        "machine": facts(),
-        "settings": {name: str(value) for name, value in vars(given).items()},
-        "rows": rows,
-        "reached": len(reached),
-        "ratio": spread(reached) if reached else None,
-    }
+    return {"rows": rows, "reached": len(reached), "ratio": spread(reached) if reached else None}
 
 
-def _one(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
+def _one(given: argparse.Namespace, seed: int, folder: Path) -> Row:
     manifest, weights = prepare_seed(given, seed, folder)
     plain, ours = (run_once(side, folder / side.name).result for side in _sides(given, manifest, weights, seed))
     target = best_of(plain["trials"])
-    row: dict[str, Any] = {"seed": seed, "target": target, "plain_seconds": plain["seconds"]}
-    row |= {"ours_best": best_of(ours["trials"])}
-    row |= {"ours_whole_sweep": ours["seconds"]}
+    row = {
+        "seed": seed,
+        "target": target,
+        "plain_seconds": plain["seconds"],
+        "ours_best": best_of(ours["trials"]),
+        "ours_whole_sweep": ours["seconds"],
+    }
     for trial in ours["trials"]:
         for epoch, found in enumerate(trial["history"], start=1):
             if found["val_accuracy"] >= target:

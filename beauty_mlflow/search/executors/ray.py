@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import uuid
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from types import TracebackType
@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from beauty_mlflow.errors import BeautyError, SweepError
 from beauty_mlflow.search.executors.base import End, Listener, Outcome, Task
+from beauty_mlflow.search.executors.places import Places
 
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -64,7 +65,7 @@ class RayExecutor:
         self.slots = slots
         self._work, self._retries = work, retries
         self._tasks: set[Any] = set()
-        self._places = _Places()
+        self._places = Places()
         self._lock = threading.Lock()
         self._stopped = False
         with ExitStack() as stack:
@@ -99,15 +100,15 @@ class RayExecutor:
         """See ``Executor``."""
         del slot
         key = uuid.uuid4().hex
+        options = {
+            "num_cpus": self._cpus,
+            "num_gpus": self._gpus,
+            "max_retries": self._retries,
+            "scheduling_strategy": self._strategy(task.reuses),
+        }
         with self._lock:
             if self._stopped:
                 return Outcome("interrupted")
-            options = {
-                "num_cpus": self._cpus,
-                "num_gpus": self._gpus,
-                "max_retries": self._retries,
-                "scheduling_strategy": self._places.preferred(task.reuses),
-            }
             done = _task.options(**options).remote(self._work, self._common, self._mailbox, key, self._cpus)
             self._tasks.add(done)
         try:
@@ -140,6 +141,13 @@ class RayExecutor:
                 with suppress(ray.exceptions.RayError):
                     ray.cancel(task, force=True)
 
+    def _strategy(self, reuses: str) -> Any:  # noqa: ANN401 - Ray's
+        """Ask for a node that has a task's intermediate results, where one has room; else for any."""
+        nodes = self._places.having(reuses)
+        living = {node["NodeID"] for node in _nodes()} if nodes else set()
+        node = next((one for one in nodes if one in living), None)
+        return NodeAffinitySchedulingStrategy(node, soft=True, _spill_on_unavailable=True) if node else "DEFAULT"
+
     def _answer(self, done: Any, key: str, task: Task, listener: Listener) -> None:  # noqa: ANN401 - Ray's
         """Answer the task's questions until it is done. A task that Ray starts again goes on from its earlier run."""
         content = dict(task.content)
@@ -163,40 +171,6 @@ class RayExecutor:
                 case "keeps_model":
                     answer = listener.keeps_model(message)
             self._mailbox.answer.remote(number, answer)
-
-
-class _Places:
-    """Which nodes have made what; each keeps its own cache."""
-
-    def __init__(self) -> None:
-        self._node: dict[str, str] = {}  # of each task at work
-        self._have: defaultdict[str, set[str]] = defaultdict(set)
-        self._lock = threading.Lock()
-
-    def preferred(self, reuses: str) -> Any:  # noqa: ANN401 - Ray's
-        """Return Ray's strategy for a task: where its intermediate results are, if there is room; else anywhere."""
-        living = {node["NodeID"] for node in _nodes()}
-        with self._lock:
-            busy = Counter(self._node.values())
-            nodes = sorted(self._have[reuses] & living, key=lambda node: busy[node])
-        if not nodes:
-            return "DEFAULT"
-        return NodeAffinitySchedulingStrategy(nodes[0], soft=True, _spill_on_unavailable=True)
-
-    def entered(self, task: str, node: str) -> None:
-        """A task has begun on a node; it may do so again on another."""
-        with self._lock:
-            self._node[task] = node
-
-    def made(self, task: str, reuses: str) -> None:
-        """A task has made its intermediate results."""
-        with self._lock:
-            self._have[reuses].add(self._node[task])
-
-    def left(self, task: str) -> None:
-        """A task is over."""
-        with self._lock:
-            self._node.pop(task, None)
 
 
 @ray.remote(max_calls=1)  # what a trial took ends with its process
