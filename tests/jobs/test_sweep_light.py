@@ -225,7 +225,7 @@ def test_a_sweep_stays_in_its_experiment(sweep_place, monkeypatch):
     (parent,) = runs()
     tasks = []
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
-    monkeypatch.setattr(sweep_search, "Task", lambda *given: tasks.append(given[1]) or Task(*given))
+    monkeypatch.setattr(sweep_search, "Task", lambda *given, **more: tasks.append(given[1]) or Task(*given, **more))
     do(sweep_place, config, trials="2")
     assert [content["experiment"] for content in tasks] == [parent.experiment_id]
     assert connect().experiment_id != parent.experiment_id

@@ -57,5 +57,5 @@ class Place:
 
     @property
     def files(self):
-        """The cache's files."""
-        return sorted(path for path in (self.cache / "entries" / "files").glob("*/*"))
+        """What the cache keeps; what a killed process was writing isn't."""
+        return sorted(path for path in (self.cache / "entries" / "files").glob("*/[!.]*"))

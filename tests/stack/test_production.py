@@ -159,7 +159,8 @@ def test_a_search_has_its_trials_beside_the_runs(stack, searched):
     mine = {"host": "127.0.0.1", "port": stack.database.port, "user": "studies", "password": password}
     with psycopg.connect(**mine, dbname="studies") as connection:
         states = connection.execute("SELECT state, count(*) FROM trials GROUP BY state").fetchall()
-    assert states == [("COMPLETE", 2)]
+        said = connection.execute("SELECT trial_id, key, value_json FROM trial_user_attributes").fetchall()
+    assert states == [("COMPLETE", 2)], said
     with psycopg.connect(**mine, dbname="mlflow") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("SELECT * FROM users")
 
