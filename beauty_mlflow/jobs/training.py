@@ -30,6 +30,7 @@ from beauty_mlflow.jobs.opening import pictures_line, say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.jobs.sessions import Session
 from beauty_mlflow.jobs.settings import Settings, resolve
+from beauty_mlflow.jobs.training_parameters import TrainingParameters
 from beauty_mlflow.jobs.warm_head import warm_head
 from beauty_mlflow.networks.freezing import count_parameters, describe
 from beauty_mlflow.progress import console_progress
@@ -37,6 +38,7 @@ from beauty_mlflow.serving.package import save_package
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.epochs import HISTORIES, sums
 from beauty_mlflow.training.loop import FitOptions, FitResult, fit
+from beauty_mlflow.training.schedules import factor
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def train_in_run(current: Session, build: Builder) -> Trained:
             current.run.log_parameters({"resolved.source": feeds.training.source})
             current.run.log_metrics(warm_head(current, settings, feeds))
             result = _fit(current, settings, feeds.training)
+            say_notes(_on_the_rate(current.parameters, settings, result))
             table = predict_batches(feeds.training.model, feeds.training.validation, current.split.part("val"))
     kept = _kept(table, result)
     calibration = fit_calibration(table, current.parameters.precision_target)
@@ -165,6 +168,19 @@ def _fit(current: Session, settings: Settings, feed: Feed) -> FitResult:
         reported=current.run.epochs_logged(),
         validated=partial(_log_confusions, current, current.run.image_steps(names.EPOCH_CONFUSIONS)),
     )
+
+
+def _on_the_rate(parameters: TrainingParameters, settings: Settings, result: FitResult) -> list[str]:
+    """Return what there is to say where training stopped before the learning rate had fallen."""
+    ran, planned = len(result.history), parameters.epochs
+    if settings.schedule != "cosine" or ran == planned:
+        return []
+    words = (
+        f"training stopped after epoch {ran} of {planned} (patience={parameters.patience}), where the rate was still "
+        f"{factor(settings.schedule, ran, planned):.0%} of its highest: a cosine ends at 0 only with the last epoch. "
+        "Give as many epochs as you mean to train, and patience as many"
+    )
+    return [words]
 
 
 def _log_confusions(current: Session, logged: Collection[int], epoch: int, confusions: npt.NDArray[np.int64]) -> None:

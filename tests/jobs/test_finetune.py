@@ -372,3 +372,13 @@ def test_one_process_at_a_time(local_store, tiny):
 
 def interrupt(*_):
     raise KeyboardInterrupt("early")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("schedule", "said"), [("cosine", True), ("constant", False)])
+def test_a_cosine_that_is_cut_off_is_said(local_store, tiny, capsys, schedule, said):
+    """Stopped early, a rate that was to fall never did: the last words say how to let it."""
+    idle = {"epochs": "12", "patience": "1", "learning_rate": "1e-12", "batch_norm": "frozen", "schedule": schedule}
+    run(Finetune.parse({**tiny, **idle}))
+    words = "note: training stopped after epoch 2 of 12 (patience=1), where the rate was still 98% of its highest: "
+    assert (words in capsys.readouterr().err) == said
