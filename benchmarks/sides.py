@@ -18,6 +18,7 @@ Row = dict[str, Any]
 """What was measured of a seed."""
 
 HERE = Path(__file__).resolve().parent
+PARTS = ("train", "val", "test")
 OWN_PLACES = {
     "BEAUTY_CACHE_DIR": "{folder}/cache",
     "BEAUTY_STATE_DIR": "{folder}/state",
@@ -85,7 +86,8 @@ def prepare_weights(manifest: Path, network: str, folder: Path, scaling: str = "
 def prepare_seed(given: argparse.Namespace, seed: int, folder: Path) -> tuple[Path, Path]:
     """Return a seed's own manifest and first weights, those of the head too, in a folder that is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = prepare_manifest(given.data, folder, "--seed", str(seed), "--group-by", given.group_by)
+    shares = [f"--{part}={share}" for part, share in zip(PARTS, given.parts, strict=False)]
+    manifest = prepare_manifest(given.data, folder, "--seed", str(seed), "--group-by", given.group_by, *shares)
     return manifest, prepare_weights(manifest, given.network, folder, "own", seed)
 
 
@@ -132,6 +134,7 @@ def add_seeds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plain-optimizer", default="adam")
     parser.add_argument("--plain-learning-rate", type=float, default=3e-4)
     parser.add_argument("--group-by", default="", help="which pictures stay in one part, as for `beauty split`")
+    parser.add_argument("--parts", nargs=3, default=[], help="shares of the pictures: train, val, test")
     parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2, 3, 4], help="as 0,1,2")
 
 
