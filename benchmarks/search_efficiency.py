@@ -218,7 +218,7 @@ def _toml(sweep: Sweep, given: argparse.Namespace) -> str:
     """Return a sweep file; JSON's scalars, lists and keys are TOML's."""
     lines = [f"trials = {sweep.trials}", "confirm = 0", f'objective = "{METRIC}"']
     lines += [f'{kind} = "{getattr(sweep, kind).name}"' for kind in ("sampler", "pruner")]
-    parameters = {"network": given.network, "recipe": "fast", "epochs": given.epochs}
+    parameters = {"network": given.network, "recipe": "fast", "epochs": given.epochs, "image_size": given.image_size}
     tables = {"parameters": parameters, **{f"space.{name}": values for name, values in SPACE.items()}}
     tables["space.blocks"] = {**tables["space.blocks"], "high": given.deepest}
     for name, values in tables.items():
@@ -249,6 +249,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, help="pictures or a manifest: really train instead")
     parser.add_argument("--network", default="efficientnet_lite0")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="at most, of a real training")
+    parser.add_argument("--image-size", type=int, default=0, help="side of a real training's pictures, in pixels")
     parser.add_argument("--deepest", type=int, default=DEPTHS[-1], help="the most blocks of a real training")
     parser.add_argument("--trials", type=int, default=TRIALS, help="of each real search")
     parser.add_argument("--json", type=Path, help="where to write the result")
