@@ -2,13 +2,13 @@
 
     python benchmarks/accuracy.py --data DIR --seeds 0,1,2,3,4 --json FILE
 
-For each seed another split; on it one training of each side at the same depth and for the same epochs, none cut short,
-with EfficientNet-Lite0's ImageNet weights; the epoch of the lowest val_loss is kept. Ours is the recipe fast with the
-defaults, plain is plain.py in float32 with live augmentation in the thesis's ranges; plain_light has the recipe's light
-augmentation and its label smoothing, so that what is left of a difference isn't theirs (it takes as long as plain:
-`--without plain_light` leaves it out). The floor is a logistic regression on the frozen network's pooled features, its
-strength chosen on the validation part. All are measured on the test part, once. The interval of a paired difference is
-Student's t. With `--keep` the same command goes on where it was interrupted.
+For each seed another split; on it one training of each side at the same depth and for the same epochs, none cut short
+(but ours, with `--patience`), with EfficientNet-Lite0's ImageNet weights; the epoch of the lowest val_loss is kept.
+Ours is the recipe fast with the defaults, plain is plain.py in float32 with live augmentation in the thesis's ranges;
+plain_light has the recipe's light augmentation and its label smoothing, so that what is left of a difference isn't
+theirs (it takes as long as plain: `--without plain_light` leaves it out). The floor is a logistic regression on the
+frozen network's pooled features, its strength chosen on the validation part. All are measured on the test part, once.
+The interval of a paired difference is Student's t. With `--keep` the same command goes on where it was interrupted.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def _sides(given: argparse.Namespace, manifest: Path, weights: Path, seed: int) 
         Contestant(FLOOR, [sys.executable, str(HERE / "linear_floor.py"), *floor]),
         Contestant("plain", plain),
         Contestant("plain_light", [*plain, *light_words()]),
-        ours("ours", words, {"recipe": "fast", "seed": seed, "patience": given.epochs}),
+        ours("ours", words, {"recipe": "fast", "seed": seed, "patience": given.patience or given.epochs}),
     ]
     return [side for side in sides if side.name not in given.without]
 
@@ -104,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     add_common_arguments(parser)
     add_seeds(parser)
     parser.add_argument("--blocks", type=int, default=6, help="the package's default")
+    parser.add_argument(
+        "--patience", type=int, default=0, help="epochs without a lower val_loss that end ours; 0 for never"
+    )
     parser.add_argument("--without", action="append", default=[], choices=("plain_light",))
     return parser
 
