@@ -20,8 +20,7 @@ from beauty_mlflow.tracking.finding import child_runs
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store
 
-PROGRESS = {"trials_done": State.COMPLETE, "trials_pruned": State.PRUNED, "trials_failed": State.FAIL}
-BEST = "best_value"
+PROGRESS = {names.TRIALS_DONE: State.COMPLETE, names.TRIALS_PRUNED: State.PRUNED, names.TRIALS_FAILED: State.FAIL}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +65,7 @@ class Books:
             figures = {name: float(sum(one.state == state for one in trials)) for name, state in PROGRESS.items()}
             best = ranked(self.study)
             if best:
-                figures[BEST] = best[0].values[0]
+                figures[names.BEST_VALUE] = best[0].values[0]
             self.run.log_epoch(int(sum(one.state.is_finished() for one in trials)), figures)
 
     def _close(self, trial: Any, reason: str) -> None:  # noqa: ANN401 - Optuna's

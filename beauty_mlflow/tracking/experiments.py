@@ -73,9 +73,9 @@ VIEWS = (
     View(
         "sweeps",
         "Sweeps",
-        "a sweep is a run with its trials below it",
+        f"a sweep is a run with its trials below it; its `{names.BEST_VALUE}` is the best trial's so far",
         f"tags.{names.STUDY} LIKE '%'",
-        metrics=(names.BEST_VAL_ACCURACY,),
+        metrics=(names.BEST_VALUE, names.BEST_VAL_ACCURACY),
         parameters=("blocks", "learning_rate"),
         tags=(names.TRIAL_NUMBER, names.TRIAL_STATE),
     ),

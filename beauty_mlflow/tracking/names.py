@@ -55,6 +55,11 @@ TRIAL_NUMBER = "trial.number"
 TRIAL_STATE = "trial.state"
 PRUNED = "pruned"
 CONFIRM = "confirm"
+# a sweep's own figures, over its trials
+BEST_VALUE = "best_value"
+TRIALS_DONE = "trials_done"
+TRIALS_PRUNED = "trials_pruned"
+TRIALS_FAILED = "trials_failed"
 PROMOTION = "promotion"  # on an audit run: the registered model's name
 PROMOTION_KIND = "promotion.kind"
 PROMOTION_VERDICT = "promotion.verdict"

@@ -49,6 +49,12 @@ def test_each_view_is_a_search_that_mlflow_understands(store):
         assert [run.info.run_id for run in found] == [made[view.key]], view.key
 
 
+def test_a_sweeps_own_figure_is_beside_its_trials():
+    """Its row has a column that isn't empty, as the trials' have."""
+    (sweeps,) = (json.loads(view.state) for view in VIEWS if view.key == "sweeps")
+    assert {"metrics.`best_value`", "metrics.`best_val_accuracy`"} <= set(sweeps["selectedColumns"])
+
+
 def test_processes_that_introduce_at_once_all_go_on(server_uri, monkeypatch, python, tmp_path):
     """Ten times, three processes set the tags of a fresh experiment at the same moment; a server refuses the later."""
     script = """
