@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.protos import databricks_pb2
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking.multimedia import compress_image_size
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
@@ -32,6 +34,7 @@ from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.model_upload import ready_model_of, upload_model
 
 RUNNING = "RUNNING"
+BAD_REQUEST = databricks_pb2.ErrorCode.Name(databricks_pb2.BAD_REQUEST)
 
 
 def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) -> None:  # noqa: ANN401 - MLflow is untyped
@@ -57,10 +60,7 @@ def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) ->
                 if change.name in client.get_run(run_id).data.tags:
                     client.delete_tag(run_id, change.name)
         case Inputs():
-            with translated(f"log what the run {run_id} reads"):
-                new = change.model and not (again and _reads(client, run_id, change.model))
-                models = [LoggedModelInput(change.model)] if new else []
-                client.log_inputs(run_id, [one.as_input() for one in change.datasets], models=models)
+            _deliver_inputs(client, run_id, change, again=again)
         case LoggedFile():
             _deliver_file(client, run_id, change, again=again)
         case LoggedImage():
@@ -88,6 +88,29 @@ def _deliver_batch(client: Any, run_id: str, change: Batch, *, again: bool) -> N
             tags=[RunTag(name, value) for name, value in change.tags.items()],
             synchronous=True,
         )
+
+
+def _deliver_inputs(client: Any, run_id: str, change: Inputs, *, again: bool) -> None:  # noqa: ANN401 - MLflow is untyped
+    with translated(f"log what the run {run_id} reads"):
+        new = change.model and not (again and _reads(client, run_id, change.model))
+        models = [LoggedModelInput(change.model)] if new else []
+        datasets = [one.as_input() for one in change.datasets]
+        for _ in datasets:
+            try:
+                client.log_inputs(run_id, datasets, models=models)
+            except Exception as error:
+                if not _has_met_another(error):
+                    raise
+            else:
+                return
+        client.log_inputs(run_id, datasets, models=models)
+
+
+def _has_met_another(error: Exception) -> bool:
+    """Return whether two runs logged the same new dataset at the same moment, which a store refuses to the second."""
+    in_database = isinstance(error, MlflowException) and error.error_code == BAD_REQUEST
+    in_files = type(error) is Exception and "exists" in str(error)  # a file store has no word of its own for it
+    return in_database or in_files
 
 
 def _reads(client: Any, run_id: str, model_id: str) -> bool:  # noqa: ANN401 - MLflow is untyped

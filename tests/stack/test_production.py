@@ -160,7 +160,7 @@ def test_a_search_has_its_trials_beside_the_runs(stack, searched):
     with psycopg.connect(**mine, dbname="studies") as connection:
         states = connection.execute("SELECT state, count(*) FROM trials GROUP BY state").fetchall()
         said = connection.execute("SELECT trial_id, key, value_json FROM trial_user_attributes").fetchall()
-    assert states == [("COMPLETE", 2)], said
+    assert states == [("COMPLETE", 2)], "\n".join(map(str, said))
     with psycopg.connect(**mine, dbname="mlflow") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("SELECT * FROM users")
 

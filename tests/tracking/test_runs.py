@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -111,6 +112,26 @@ def test_datasets_are_listed_with_their_contexts_and_logged_once(run, tmp_path):
     assert found == {entry.context: (entry.name, entry.digest) for entry in datasets}
     assert len(inputs) == 3
     assert json.loads(inputs[0].dataset.profile) == {"num_rows": 10, "classes": 3}
+
+
+def test_runs_that_log_the_same_new_datasets_at_once(store, tmp_path):
+    """Ten times, as a sweep's workers do that start together; a database refuses whoever is second."""
+    with ThreadPoolExecutor(3) as threads:
+        for number in range(10):
+            runs = [Run.create(store, "a run") for _ in range(3)]
+            datasets = [
+                Dataset(f"boxes/{part}", f"{number:032d}", part, tmp_path, pictures=10, classes=3)
+                for part in ("train", "val")
+            ]
+            begin = threading.Barrier(len(runs))
+
+            def log(run, datasets=datasets, begin=begin):
+                begin.wait(60)
+                run.log_inputs(datasets)
+
+            list(threads.map(log, runs))
+            for run in runs:
+                assert len(store.client.get_run(run.run_id).inputs.dataset_inputs) == len(datasets)
 
 
 def test_files_and_folders_arrive_under_their_names(run, tmp_path):
