@@ -34,7 +34,8 @@ def tracking_server(folder: Path, database: Path | str) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     url = database if isinstance(database, str) else f"sqlite:///{shutil.copy(database, folder / 'mlflow.db')}"
     port = free_port()
-    with server_of(_command(folder, url, port), port, folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
+    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "60"}
+    with server_of(_command(folder, url, port), port, folder, **settings) as uri:
         yield uri
 
 

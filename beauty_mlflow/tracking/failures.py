@@ -31,6 +31,7 @@ _TEMPORARY_CODES = frozenset(
     }
 )
 _TEMPORARY_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
+_NO_CONNECTION = "QueuePool limit of size"  # SQLAlchemy's words, which MLflow calls a bad request
 _NO_OBJECT = frozenset({"404", "NoSuchKey"})  # S3's words
 _NO_ALIAS = re.compile(r"Registered model alias .* not found")  # which MLflow calls an invalid value
 
@@ -73,7 +74,7 @@ def is_temporary(error: BaseException) -> bool:
         case requests.RequestException() | OperationalError():
             return True
         case MlflowException():
-            return error.error_code in _TEMPORARY_CODES
+            return error.error_code in _TEMPORARY_CODES or _NO_CONNECTION in str(error)
         case _ if said := _of_s3(error):
             return bool(_s3_errors().is_transient(said))
         case _:
@@ -108,8 +109,20 @@ def _sentence(action: str, error: Exception, remedy: str) -> str:
         return f"Can't {action}: {_s3_errors().reason_of(from_s3)}. {remedy}".rstrip()
     said = " ".join(redact(str(error)).split()).partition(_STATEMENT)[0]
     reason = said or type(error).__name__
-    reason, remedy = refusal(error) or (reason, MAKE_ROOM if is_full_disk(error) else remedy)
+    reason, remedy = (
+        refusal(error)
+        or _no_connection(error)
+        or (reason, MAKE_ROOM if is_full_disk(error) else remedy)
+    )
     return f"Can't {action}: {shorten(reason, REASON_LENGTH).rstrip('.')}. {remedy}".rstrip()
+
+
+def _no_connection(error: Exception) -> tuple[str, str] | None:
+    if _NO_CONNECTION not in str(error):
+        return None
+    return "more is asked at once than the store has connections to its database", (
+        "It may succeed later. For good: start `mlflow server` with MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW=60."
+    )
 
 
 def _of_s3(error: BaseException) -> Exception | None:

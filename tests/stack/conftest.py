@@ -204,6 +204,10 @@ class Stack:
         """Run one of the page's commands; what it exports holds for those after it."""
         if any(words in command for words in INSTALLED):
             return ""
+        if "pg_ctlcluster" in command:
+            self.database.stop()
+            self.database.start_again()
+            return ""
         if command.startswith("set -a"):
             self._exports.append(command)
             return ""

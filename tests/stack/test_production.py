@@ -3,6 +3,7 @@
 import base64
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -153,6 +154,24 @@ def test_a_training_goes_through_the_server_alone(stack, trained):
     assert not [name for name in stack.client("alice") if name.startswith(("AWS_", "MLFLOW_S3", "PG"))]
 
 
+def test_more_writers_than_mlflow_alone_has_connections(stack):
+    """A hundred at once, each with a call that takes two: all are answered, none waits until its time is over."""
+    alice, tracking = ("alice", stack.passwords["alice"]), f"{stack.uri}/api/2.0/mlflow"
+    asked = {"auth": alice, "verify": str(stack.certificate), "timeout": 60}
+    made = requests.post(f"{tracking}/experiments/create", json={"name": "many writers"}, **asked)
+    run = requests.post(f"{tracking}/runs/create", json=made.json(), **asked).json()["run"]["info"]["run_id"]
+
+    def write(number):
+        metric = {"key": f"metric_{number}", "value": 1, "timestamp": 0}
+        return requests.post(f"{tracking}/runs/log-batch", json={"run_id": run, "metrics": [metric]}, **asked)
+
+    with ThreadPoolExecutor(100) as threads:
+        answers = list(threads.map(write, range(400)))
+    assert [answer.text for answer in answers if answer.status_code != 200] == []
+    ended = requests.post(f"{tracking}/runs/update", json={"run_id": run, "status": "FINISHED"}, **asked)
+    assert ended.status_code == 200
+
+
 def test_a_search_has_its_trials_beside_the_runs(stack, searched):
     """On the same PostgreSQL, by a user who sees nothing of MLflow's tables."""
     password = stack.variable("STUDIES_PASSWORD")
@@ -182,7 +201,7 @@ def test_a_member_reads_all_and_changes_what_is_his(stack, champion, searched, t
 
 def test_files_and_aliases_are_guarded_as_runs_are(stack, champion):
     """By bare requests: bob, who may read, and who has no account change nothing of what is served."""
-    (key, *_) = [one for one in stack.objects() if one.endswith("model.keras")]
+    _, key = model_of(stack, "alice")
     file = f"api/2.0/mlflow-artifacts/artifacts/{key.removeprefix('mlflow/')}"
 
     def content():
@@ -219,12 +238,8 @@ def test_an_account_alone_sees_nothing(stack, champion, manifest):
 def test_a_permission_that_is_taken_away_is_gone(stack, champion, manifest):
     """Dave reads alice's champion until that is revoked; then no process of the server shows him model or files."""
     add_user(stack, "dave")
-    dave, admin = (("dave", stack.passwords["dave"]), ("admin", stack.passwords["admin"]))
-    found = ask(stack, "api/2.0/mlflow/experiments/get-by-name?experiment_name=alice", auth=admin).json()
-    experiment = found["experiment"]["experiment_id"]
-    (key, *_) = [
-        one for one in stack.objects() if one.startswith(f"mlflow/{experiment}/") and one.endswith("model.keras")
-    ]
+    dave = ("dave", stack.passwords["dave"])
+    experiment, key = model_of(stack, "alice")
     paths = (
         f"api/2.0/mlflow-artifacts/artifacts/{key.removeprefix('mlflow/')}",
         "api/2.0/mlflow/registered-models/get?name=beauty",
@@ -301,6 +316,15 @@ def test_what_was_lost_comes_back(stack, champion, manifest, running):
 
 def ask(stack, path, **options):
     return requests.get(f"{stack.uri}/{path}", verify=str(stack.certificate), timeout=30, **options)
+
+
+def model_of(stack, name):
+    """Return the id of a user's experiment, and the key of a model's file in it."""
+    admin = ("admin", stack.passwords["admin"])
+    found = ask(stack, f"api/2.0/mlflow/experiments/get-by-name?experiment_name={name}", auth=admin).json()
+    experiment = found["experiment"]["experiment_id"]
+    inside = [one for one in stack.objects() if one.startswith(f"mlflow/{experiment}/")]
+    return experiment, next(one for one in inside if one.endswith("model.keras"))
 
 
 def manage(stack, path, **fields):

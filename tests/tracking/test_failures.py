@@ -8,6 +8,8 @@ from sqlalchemy.exc import OperationalError
 
 from beauty_mlflow.errors import UnreachableError, WorkError
 from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.runs import Run
+from beauty_mlflow.tracking.store import connect
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,18 @@ def test_s3_that_doesnt_answer_may_do_so_later(kind):
     """Whichever of boto3's errors says so: some are OSErrors, some aren't."""
     with pytest.raises(UnreachableError, match=r"^Can't log it: the server doesn't answer"), translated("log it"):
         raise kind(endpoint_url="http://s3")
+
+
+def test_a_store_whose_connections_are_all_taken_may_have_one_later(sqlite_uri, monkeypatch):
+    """MLflow calls it a bad request; a write takes two at once."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
+    monkeypatch.delenv("MLFLOW_SQLALCHEMYSTORE_POOLCLASS")
+    for limit in ("POOL_SIZE", "MAX_OVERFLOW"):
+        monkeypatch.setenv(f"MLFLOW_SQLALCHEMYSTORE_{limit}", "1")
+    store = connect()
+    engine = store.client._tracking_client.store.engine  # noqa: SLF001 - MLflow has no setting for the wait
+    monkeypatch.setattr(engine.pool, "_timeout", 0.1)
+    Run.create(store, "a run")
+    said = "more is asked at once than the store has connections to its database. It may succeed later. For good: start"
+    with engine.connect(), pytest.raises(UnreachableError, match=said):
+        Run.create(store, "another run")
