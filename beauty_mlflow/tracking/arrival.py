@@ -12,9 +12,12 @@ LARGE_BYTES = 1_000_000  # what is sent in one piece, and so small, arrives whol
 _UPLOADING = ".artifact.uploading."  # MLflow's name of a file in a local store until it is whole
 
 
-def halves(root: Path) -> Iterator[Path]:
-    """Yield the files below a local store's folder that were being written as their process died, or still are."""
-    for parent, _, files in os.walk(root):
+def halves(root: Path | None) -> Iterator[Path]:
+    """Yield the files below a local store's folder that were being written as their process died, or still are.
+
+    A store that is elsewhere (None) has none here.
+    """
+    for parent, _, files in os.walk(root) if root else ():
         yield from (Path(parent, name) for name in files if name.startswith(_UPLOADING))
 
 

@@ -167,7 +167,7 @@ class StoreLeftovers:
     def _uploads(self, experiments: Iterable[Any]) -> Iterator[Leftover]:
         for experiment in experiments:
             root = store_path(experiment.artifact_location)
-            for path in halves(root) if root else ():
+            for path in halves(root):
                 owner = path.relative_to(root).parts  # type: ignore[arg-type]
                 if self._is_abandoned(self._run_of(owner)):
                     yield Leftover(

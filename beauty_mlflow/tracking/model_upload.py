@@ -109,8 +109,7 @@ def _fill(client: Any, run_id: str, logged: Any, package: Path, example: bytes) 
             below = target.parent.as_posix()
             client.log_model_artifact(logged.model_id, str(paths[target]), None if below == "." else below)
         wrong = missing(repository, {target: paths[target] for target in sent})
-    root = store_path(logged.artifact_location)
-    for half in halves(root) if root else ():
+    for half in halves(store_path(logged.artifact_location)):
         remove(half)
     if wrong:
         listed = ", ".join(target.as_posix() for target in wrong)
