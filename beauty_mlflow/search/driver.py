@@ -173,7 +173,7 @@ class Driver:
         for death in deaths:
             self.books.died(death.trial, again=death.again)
 
-    def _alone(self) -> AbstractContextManager[None]:
+    def _alone(self) -> AbstractContextManager[object]:
         return self.storage.alone_with(self.study.study_name)
 
     def _try(self, taken: "_Taken", slot: int, state: "_State") -> None:

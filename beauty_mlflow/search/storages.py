@@ -1,39 +1,30 @@
 """Where trials are kept: SQLite with a write-ahead log, a database server, a journal file, or memory."""
 
 import errno
-import fcntl
-import functools
-import hashlib
 import os
 import re
 import sqlite3
-import threading
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import optuna
 import sqlalchemy
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from sqlalchemy.exc import OperationalError, PendingRollbackError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from beauty_mlflow.errors import SearchError, StorageError
+from beauty_mlflow.search.storage_locks import PATIENCE, Lock, file_locks, patient, server_locks, thread_locks
 
 MEMORY = "memory"
 JOURNAL_SUFFIXES = (".journal", ".log")
 HEARTBEAT = 20  # seconds between two signs of life
 GRACE = 90  # seconds without one after which a worker counts as dead
-_PATIENCE = 60.0  # seconds that a locked SQLite file, a server that is away, or a free connection is waited for
-_PAUSE = 0.5  # seconds between two attempts meanwhile
 _DATABASES = ("postgresql", "mysql", "mariadb")
 _OWN_TABLE = "studies"
-# what a server that goes away is met by: the latter where Optuna takes the former for a query that is too long
-_AWAY = (OperationalError, PendingRollbackError)
 
 # what studies and trials do with a database; signs of life may be missed
 _TRANSACTIONS = [
@@ -41,10 +32,6 @@ _TRANSACTIONS = [
     "_get_trials",
     "_create_new_trial",
 ]
-
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
-Lock = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -62,7 +49,7 @@ class Storage:
     heartbeat: int
     _lock: Lock
 
-    def alone(self, what: str = "") -> AbstractContextManager[None]:
+    def alone(self, what: str = "") -> AbstractContextManager[object]:
         """Keep all others out that use the same storage and ask for the same, as long as the block runs.
 
         Args:
@@ -70,7 +57,7 @@ class Storage:
         """
         return self._lock(what)
 
-    def alone_with(self, study: str) -> AbstractContextManager[None]:
+    def alone_with(self, study: str) -> AbstractContextManager[object]:
         """Keep all others out that do something to the trials of a study, which takes moments."""
         return self._lock(f"trials of {study}")
 
@@ -116,8 +103,7 @@ def open_storage(text: str, *, heartbeat: int = HEARTBEAT, grace: int = GRACE) -
         StorageError: It can't be reached, made or read.
     """
     if text == MEMORY:
-        locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        return Storage(optuna.storages.InMemoryStorage(), "memory", 0, lambda what: _thread_lock(locks[what]))
+        return Storage(optuna.storages.InMemoryStorage(), "memory", 0, thread_locks())
     if "://" not in text:
         if _is_almost_url(text):
             raise StorageError(f"'{_hidden(text)}' is no storage URL: expected :// after the kind of database.")
@@ -146,14 +132,14 @@ def open_storage(text: str, *, heartbeat: int = HEARTBEAT, grace: int = GRACE) -
 
 def _sqlite(path: Path, heartbeat: int, grace: int) -> Storage:
     words = f"SQLite file {path}"
-    alone = _file_locks(path)
+    alone = file_locks(path)
     url = sqlalchemy.URL.create("sqlite", database=str(path))
-    options = {"connect_args": {"timeout": _PATIENCE}, "pool_timeout": _PATIENCE}
+    options = {"connect_args": {"timeout": PATIENCE}, "pool_timeout": PATIENCE}
     try:
         _require_usable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with alone(""):
-            with closing(sqlite3.connect(path, timeout=_PATIENCE)) as connection:
+            with closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
                 tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
                 if tables and _OWN_TABLE not in tables:
                     raise StorageError(f"The {words} belongs to another program. Give another path as storage.")
@@ -186,9 +172,7 @@ def _server(url: sqlalchemy.URL, heartbeat: int, grace: int) -> Storage:
         reason = reason_of(error, url.password)
         raise StorageError(f"The {words} can't be reached: {reason}. Is it started, and the URL right?") from None
 
-    def alone(what: str) -> AbstractContextManager[None]:
-        return _server_lock(engine, what)
-
+    alone = server_locks(engine)
     try:
         with alone(""):
             tables = sqlalchemy.inspect(engine).get_table_names()
@@ -197,9 +181,9 @@ def _server(url: sqlalchemy.URL, heartbeat: int, grace: int) -> Storage:
                     f"The {words} belongs to another program, MLflow's tracking server perhaps; make one of its own "
                     "for trials, on the same server if you like."
                 )
-            trials = _database(url, {**options, "pool_timeout": _PATIENCE}, heartbeat, grace)
+            trials = _database(url, {**options, "pool_timeout": PATIENCE}, heartbeat, grace)
             for name in _TRANSACTIONS:
-                setattr(trials, name, _patient(getattr(trials, name)))
+                setattr(trials, name, patient(getattr(trials, name)))
     except (SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
         raise StorageError(f"The {words} can't be used: {reason_of(error, url.password)}.") from None
     return Storage(trials, words, heartbeat, alone)
@@ -207,7 +191,7 @@ def _server(url: sqlalchemy.URL, heartbeat: int, grace: int) -> Storage:
 
 def _journal(path: Path) -> Storage:
     words = f"journal file {path}"
-    alone = _file_locks(path)
+    alone = file_locks(path)
     try:
         _require_usable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -231,72 +215,6 @@ def _require_usable(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if path.exists() and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-
-
-@contextmanager
-def _thread_lock(lock: threading.Lock) -> Iterator[None]:
-    with lock:
-        yield
-
-
-def _file_locks(path: Path) -> Lock:
-    def alone(what: str) -> AbstractContextManager[None]:
-        return _file_lock(path.with_name(f"{path.name}{_key(what)[:8] if what else ''}.study-lock"))
-
-    return alone
-
-
-@contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _server_lock(engine: sqlalchemy.Engine, what: str) -> Iterator[None]:
-    """Hold an advisory lock; it ends with the connection, however that ends."""
-    with closing(_patient(_locked)(engine, _key(what))):
-        yield
-
-
-def _locked(engine: sqlalchemy.Engine, key: str) -> sqlalchemy.Connection:
-    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    try:
-        if engine.dialect.name == "postgresql":
-            number = int.from_bytes(bytes.fromhex(key), signed=True)
-            connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({number})"))
-        else:
-            connection.execute(sqlalchemy.text(f"SELECT GET_LOCK('{key}', -1)"))
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _patient(call: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Try once more, for a while, what a server that is just restarted didn't do."""
-
-    @functools.wraps(call)
-    def patiently(*arguments: Given.args, **options: Given.kwargs) -> Result:
-        until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                return call(*arguments, **options)
-            except (*_AWAY, optuna.exceptions.StorageInternalError) as error:
-                away = isinstance(error, _AWAY) or isinstance(error.__cause__, _AWAY)
-                if not away or time.monotonic() >= until:
-                    raise
-            time.sleep(_PAUSE)
-
-    return patiently
-
-
-def _key(what: str) -> str:
-    return hashlib.sha256(f"beauty-mlflow {what}".encode()).hexdigest()[:16]
 
 
 def _is_almost_url(text: str) -> bool:

@@ -109,11 +109,7 @@ def _sentence(action: str, error: Exception, remedy: str) -> str:
         return f"Can't {action}: {_s3_errors().reason_of(from_s3)}. {remedy}".rstrip()
     said = " ".join(redact(str(error)).split()).partition(_STATEMENT)[0]
     reason = said or type(error).__name__
-    reason, remedy = (
-        refusal(error)
-        or _no_connection(error)
-        or (reason, MAKE_ROOM if is_full_disk(error) else remedy)
-    )
+    reason, remedy = refusal(error) or _no_connection(error) or (reason, MAKE_ROOM if is_full_disk(error) else remedy)
     return f"Can't {action}: {shorten(reason, REASON_LENGTH).rstrip('.')}. {remedy}".rstrip()
 
 

@@ -156,20 +156,26 @@ def test_a_training_goes_through_the_server_alone(stack, trained):
 
 def test_more_writers_than_mlflow_alone_has_connections(stack):
     """A hundred at once, each with a call that takes two: all are answered, none waits until its time is over."""
-    alice, tracking = ("alice", stack.passwords["alice"]), f"{stack.uri}/api/2.0/mlflow"
-    asked = {"auth": alice, "verify": str(stack.certificate), "timeout": 60}
-    made = requests.post(f"{tracking}/experiments/create", json={"name": "many writers"}, **asked)
-    run = requests.post(f"{tracking}/runs/create", json=made.json(), **asked).json()["run"]["info"]["run_id"]
+
+    def post(path, **content):
+        return requests.post(
+            f"{stack.uri}/api/2.0/mlflow/{path}",
+            json=content,
+            auth=("alice", stack.passwords["alice"]),
+            verify=str(stack.certificate),
+            timeout=60,
+        )
+
+    experiment = post("experiments/create", name="many writers").json()
+    run_id = post("runs/create", **experiment).json()["run"]["info"]["run_id"]
 
     def write(number):
-        metric = {"key": f"metric_{number}", "value": 1, "timestamp": 0}
-        return requests.post(f"{tracking}/runs/log-batch", json={"run_id": run, "metrics": [metric]}, **asked)
+        return post("runs/log-batch", run_id=run_id, metrics=[{"key": f"m{number}", "value": 1, "timestamp": 0}])
 
     with ThreadPoolExecutor(100) as threads:
         answers = list(threads.map(write, range(400)))
     assert [answer.text for answer in answers if answer.status_code != 200] == []
-    ended = requests.post(f"{tracking}/runs/update", json={"run_id": run, "status": "FINISHED"}, **asked)
-    assert ended.status_code == 200
+    assert post("runs/update", run_id=run_id, status="FINISHED").status_code == 200
 
 
 def test_a_search_has_its_trials_beside_the_runs(stack, searched):

@@ -44,7 +44,7 @@ def test_a_store_whose_connections_are_all_taken_may_have_one_later(sqlite_uri, 
     for limit in ("POOL_SIZE", "MAX_OVERFLOW"):
         monkeypatch.setenv(f"MLFLOW_SQLALCHEMYSTORE_{limit}", "1")
     store = connect()
-    engine = store.client._tracking_client.store.engine  # noqa: SLF001 - MLflow has no setting for the wait
+    engine = store.client._tracking_client.store.engine
     monkeypatch.setattr(engine.pool, "_timeout", 0.1)
     Run.create(store, "a run")
     said = "more is asked at once than the store has connections to its database. It may succeed later. For good: start"
