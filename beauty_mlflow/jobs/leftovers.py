@@ -1,12 +1,13 @@
 """What crashes have left, asked of every room, and mending it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from beauty_mlflow.cache.leftovers import find as find_in_cache
-from beauty_mlflow.errors import BeautyError
+from beauty_mlflow.errors import BeautyError, ParameterError
 from beauty_mlflow.files import cache_folder, state_folder
 from beauty_mlflow.jobs.session_leftovers import find as find_states
 from beauty_mlflow.jobs.syncing import sync
@@ -140,7 +141,8 @@ def _remove_unbegun(folder: Path) -> bool:
 
 
 def _send(key: str) -> bool:
-    sync(key)
+    with suppress(ParameterError):  # another process has sent it meanwhile
+        sync(key)
     return not (spool_folder() / key).exists()
 
 

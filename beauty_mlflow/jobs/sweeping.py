@@ -81,7 +81,7 @@ def sweep(parameters: SweepParameters) -> Summary:
         say_notes([f"the study is '{name}' in the {storage.words}"])
         if parameters.executor == "local":
             say_notes([f"what each trial says, the plan of its cache among it, is kept in {folder}"])
-        with open_parent(store, storage, study, name) as run, tracked(run):
+        with open_parent(store, storage, study, name, parameters.as_text()) as run, tracked(run):
             found = Search(
                 parameters,
                 wanted,
@@ -201,9 +201,6 @@ def _manifest(split: Split, folder: Path) -> str:
 def _log_inputs(found: Search, path: Path) -> None:
     run, wanted = found.run, found.sweep
     run.set_tags({names.STUDY: found.study.study_name, names.FINGERPRINT: found.split.fingerprint})
-    known = run.parameters()
-    own = found.parameters.as_text()
-    run.log_parameters({name: value for name, value in own.items() if name not in known})
     with tempfile.TemporaryDirectory() as folder:
         run.log_file(Path(shutil.copy(path, Path(folder) / "sweep.toml")))
     searched = ", ".join(wanted.space)

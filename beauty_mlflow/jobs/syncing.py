@@ -8,11 +8,11 @@ from beauty_mlflow.jobs.opening import say_notes
 from beauty_mlflow.jobs.parameters import Summary
 from beauty_mlflow.progress import console_progress
 from beauty_mlflow.tracking.redaction import HIDDEN, redact
-from beauty_mlflow.tracking.spool.folder import discard_spool
+from beauty_mlflow.tracking.spool.folder import discard_spool, has_header, is_locked
 from beauty_mlflow.tracking.spool.sync import Unsent, send, unsent_spools
 from beauty_mlflow.tracking.store import Store, connect, offline_store
 
-ALIVE, SENT, FAILED = "at work", "sent", "failed"
+ALIVE, SENT, ELSEWHERE = "at work", "sent", "sent by another process"
 
 
 def sync(run_id: str = "") -> Summary:
@@ -32,7 +32,8 @@ def sync(run_id: str = "") -> Summary:
             f"{len(problems)} of {len(spools)} runs couldn't be sent: {' '.join(problems)} What is unsent is kept; "
             "give the command again once the reason is gone, or let go of a run with: beauty sync --run ID --discard"
         )
-    return [("sent", f"{ends[SENT]} runs"), *([("still at work", f"{ends[ALIVE]} runs")] if ends[ALIVE] else [])]
+    others = [("still at work", ends[ALIVE]), (ELSEWHERE, ends[ELSEWHERE])]
+    return [("sent", f"{ends[SENT]} runs"), *((words, f"{count} runs") for words, count in others if count)]
 
 
 def send_ended(store: Store) -> None:
@@ -102,7 +103,12 @@ def _send_all(store: Store, spools: Sequence[Unsent], ends: Counter[str], proble
             with console_progress(f"Sending {spool.run_id[:8]}", spool.changes) as bar:
                 run_id, status = send(store, spool, bar.update)
         except BeautyError as error:
-            problems.append(f"{spool.run_id}: {error}")
+            if not has_header(spool.folder):
+                ends[ELSEWHERE] += 1
+            elif is_locked(spool.folder):
+                ends[ALIVE] += 1
+            else:
+                problems.append(f"{spool.run_id}: {error}")
         else:
             ends[SENT] += 1
             begun = f" (offline it was {spool.run_id})" if run_id != spool.run_id else ""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.protos import databricks_pb2
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking.multimedia import compress_image_size
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
@@ -30,11 +29,11 @@ from beauty_mlflow.tracking.changes import (
     Status,
     Untag,
 )
-from beauty_mlflow.tracking.failures import translated
+from beauty_mlflow.tracking.collisions import despite_others
+from beauty_mlflow.tracking.failures import is_missing, translated
 from beauty_mlflow.tracking.model_upload import ready_model_of, upload_model
 
 RUNNING = "RUNNING"
-BAD_REQUEST = databricks_pb2.ErrorCode.Name(databricks_pb2.BAD_REQUEST)
 
 
 def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) -> None:  # noqa: ANN401 - MLflow is untyped
@@ -56,9 +55,7 @@ def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) ->
         case Batch():
             _deliver_batch(client, run_id, change, again=again)
         case Untag():
-            with translated(f"remove a tag of the run {run_id}"):
-                if change.name in client.get_run(run_id).data.tags:
-                    client.delete_tag(run_id, change.name)
+            remove_tag(client, run_id, change.name)
         case Inputs():
             _deliver_inputs(client, run_id, change, again=again)
         case LoggedFile():
@@ -77,17 +74,28 @@ def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) ->
                     client.set_terminated(run_id, change.status, change.end)
 
 
+def remove_tag(client: Any, run_id: str, name: str) -> None:  # noqa: ANN401 - MLflow is untyped
+    """Remove a run's tag, where it is there; raises as ``deliver``."""
+    with translated(f"remove a tag of the run {run_id}"):
+        if name not in client.get_run(run_id).data.tags:
+            return
+        try:
+            client.delete_tag(run_id, name)
+        except MlflowException as error:
+            if not is_missing(error):  # another process was first
+                raise
+
+
 def _deliver_batch(client: Any, run_id: str, change: Batch, *, again: bool) -> None:  # noqa: ANN401 - MLflow is untyped
     with translated(f"log figures, parameters or tags of the run {run_id}"):
         points = _missing(client, run_id, change.metrics) if again else change.metrics
         own = ready_model_of(client, run_id) if any(point.model == OWN_MODEL for point in points) else ""
-        client.log_batch(
-            run_id,
-            metrics=[_metric(run_id, point, own) for point in points],
-            params=[Param(name, value) for name, value in change.parameters.items()],
-            tags=[RunTag(name, value) for name, value in change.tags.items()],
-            synchronous=True,
-        )
+        batch = {
+            "metrics": [_metric(run_id, point, own) for point in points],
+            "params": [Param(name, value) for name, value in change.parameters.items()],
+            "tags": [RunTag(name, value) for name, value in change.tags.items()],
+        }
+        despite_others(lambda: client.log_batch(run_id, **batch, synchronous=True))
 
 
 def _deliver_inputs(client: Any, run_id: str, change: Inputs, *, again: bool) -> None:  # noqa: ANN401 - MLflow is untyped
@@ -95,22 +103,7 @@ def _deliver_inputs(client: Any, run_id: str, change: Inputs, *, again: bool) ->
         new = change.model and not (again and _reads(client, run_id, change.model))
         models = [LoggedModelInput(change.model)] if new else []
         datasets = [one.as_input() for one in change.datasets]
-        for _ in datasets:
-            try:
-                client.log_inputs(run_id, datasets, models=models)
-            except Exception as error:
-                if not _has_met_another(error):
-                    raise
-            else:
-                return
-        client.log_inputs(run_id, datasets, models=models)
-
-
-def _has_met_another(error: Exception) -> bool:
-    """Return whether two runs logged the same new dataset at the same moment, which a store refuses to the second."""
-    in_database = isinstance(error, MlflowException) and error.error_code == BAD_REQUEST
-    in_files = type(error) is Exception and "exists" in str(error)  # a file store has no word of its own for it
-    return in_database or in_files
+        despite_others(lambda: client.log_inputs(run_id, datasets, models=models))
 
 
 def _reads(client: Any, run_id: str, model_id: str) -> bool:  # noqa: ANN401 - MLflow is untyped

@@ -10,12 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 
 from beauty_mlflow.leftovers import Leftover, Note
 from beauty_mlflow.temporary import remove
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.arrival import halves
+from beauty_mlflow.tracking.delivery import remove_tag
 from beauty_mlflow.tracking.failures import is_missing, translated
 from beauty_mlflow.tracking.finding import find_runs
 from beauty_mlflow.tracking.model_upload import PENDING
@@ -117,13 +119,12 @@ class StoreLeftovers:
             run = client.get_run(run_id)
             if str(run.info.status) != "RUNNING" or not self.is_dead(run):
                 return False
-            if names.TRIAL_STATE in run.data.tags:
-                client.set_tag(run_id, names.TRIAL_STATE, "FAIL")
-            client.set_tag(run_id, names.ERROR, DIED)
+            tags = {names.ERROR: DIED, **({names.TRIAL_STATE: "FAIL"} if names.TRIAL_STATE in run.data.tags else {})}
+            client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()], synchronous=True)
             client.set_terminated(run_id, "FAILED")
             if processes_of(client.get_run(run_id).data.tags) != processes_of(run.data.tags):
                 client.update_run(run_id, status="RUNNING")
-                client.delete_tag(run_id, names.ERROR)
+                remove_tag(client, run_id, names.ERROR)
                 return False
         return True
 

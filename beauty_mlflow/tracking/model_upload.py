@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from beauty_mlflow.files import file_digest
 from beauty_mlflow.temporary import remove
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.arrival import halves, missing
+from beauty_mlflow.tracking.collisions import despite_others
 from beauty_mlflow.tracking.failures import is_temporary, translated
 from beauty_mlflow.tracking.packaging import build
 from beauty_mlflow.tracking.store import store_path
@@ -83,7 +85,8 @@ def upload_model(client: Any, run_id: str, package: Path, *, example: bytes) -> 
 
 def _models_of(client: Any, run: Any) -> list[Any]:  # noqa: ANN401 - MLflow is untyped
     chosen = f"source_run_id = '{run.info.run_id}' AND name = '{names.MODEL}'"
-    return list(client.search_logged_models([run.info.experiment_id], filter_string=chosen))
+    search = partial(client.search_logged_models, [run.info.experiment_id], filter_string=chosen)
+    return list(despite_others(search))
 
 
 def _link(client: Any, run: Any, model_id: str) -> None:  # noqa: ANN401 - MLflow is untyped

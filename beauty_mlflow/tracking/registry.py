@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from mlflow.exceptions import MlflowException
@@ -16,6 +17,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
 from beauty_mlflow.errors import MissingError, TrackingError
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.collisions import despite_others
 from beauty_mlflow.tracking.failures import is_missing, translated
 from beauty_mlflow.tracking.models import Located
 from beauty_mlflow.tracking.runs import Run
@@ -101,24 +103,26 @@ class Registry:
     def add(self, model: Located) -> Version:
         """Return the version that is this model, registered now where it isn't yet."""
         source = f"models:/{model.model_id}" if model.model_id else model.location
-        with translated(f"register the model '{self.name}'"):
+        with translated(f"register the model '{self.name}'"), alone(self._store.uri):
             self._make()
-            found = next((one for one in self._versions() if one.source == source), None)
-            if found is None:
-                made = self._client.create_model_version(
-                    self.name,
-                    source,
-                    run_id=model.run_id or None,
-                    model_id=model.model_id or None,
-                )
-                return self._version(str(made.version))
-            return found
+            if found := self._first_of(source):
+                return found
+            made = self._client.create_model_version(
+                self.name,
+                source,
+                run_id=model.run_id or None,
+                model_id=model.model_id or None,
+            )
+            first = self._first_of(source) or _version(made)
+            if first.number != str(made.version):  # on a server another process may have been at it
+                self._client.delete_model_version(self.name, str(made.version))
+            return first
 
     def annotate(self, version: Version, tags: Mapping[str, str], description: str) -> None:
         """Set a version's tags and description, over what they were."""
-        with translated(f"describe {version.uri}"):
+        with translated(f"describe {version.uri}"), alone(self._store.uri):
             for name, value in check_tags(tags).items():
-                self._client.set_model_version_tag(self.name, version.number, name, value)
+                despite_others(partial(self._client.set_model_version_tag, self.name, version.number, name, value))
             self._client.update_model_version(self.name, version.number, description)
 
     def is_or_was_champion(self, version: Version) -> bool:
@@ -178,7 +182,8 @@ class Registry:
             self._require_champion(decided_on)
             wanted = Move(dict(aliases), self._aliases(), run.run_id, time.time())
             with translated(f"move the aliases of '{self.name}'"):
-                self._client.set_registered_model_tag(self.name, names.PROMOTION_MOVE, json.dumps(asdict(wanted)))
+                written = json.dumps(asdict(wanted))
+                despite_others(partial(self._client.set_registered_model_tag, self.name, names.PROMOTION_MOVE, written))
             if locked or time.monotonic() - begun < SETTLE_SECONDS / 2:
                 return wanted
             self._withdraw(wanted)
@@ -225,7 +230,7 @@ class Registry:
         with translated(f"move the aliases of '{self.name}'"):
             for alias, number in aliases.items():
                 if number:
-                    self._client.set_registered_model_alias(self.name, alias, number)
+                    despite_others(partial(self._client.set_registered_model_alias, self.name, alias, number))
                 else:
                     self._client.delete_registered_model_alias(self.name, alias)
 
@@ -282,9 +287,11 @@ class Registry:
                 if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
                     raise
 
-    def _versions(self) -> list[Version]:
+    def _first_of(self, source: str) -> Version | None:
+        """Return the oldest version that was made of a source."""
         found = self._client.search_model_versions(f"name = '{self.name}'", max_results=10000)
-        return [_version(one) for one in found]
+        same = [version for version in map(_version, found) if version.source == source]
+        return min(same, key=lambda version: int(version.number), default=None)
 
     def _version(self, number: str) -> Version:
         with translated(f"read version {number} of the registered model '{self.name}'"):

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.collisions import despite_others
 from beauty_mlflow.tracking.failures import translated
 
 PAGE = 1000
@@ -15,7 +16,7 @@ def every_page(search: Callable[..., Any], action: str, size: int = PAGE) -> Ite
     token = None
     while True:
         with translated(action):
-            page = search(max_results=size, page_token=token)
+            page = despite_others(partial(search, max_results=size, page_token=token))
         yield from page
         token = page.token
         if not token:

@@ -15,11 +15,13 @@ from mlflow.exceptions import MlflowException
 import beauty_mlflow
 from beauty_mlflow.errors import TrackingError, UnreachableError
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.collisions import despite_others
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.reachable import check_reachable, sqlite_path
 from beauty_mlflow.tracking.redaction import redact
 
 ALLOW_FILE_STORE = "MLFLOW_ALLOW_FILE_STORE"
+FRESH_SECONDS = 30.0  # that another process may take to make a database's tables
 _DATABRICKS = frozenset({"databricks", "databricks-uc", "uc"})  # servers, though they look like paths
 # A call to a server that died fails after some 15 s instead of MLflow's 4 minutes; our own summary names the run
 HTTP_DEFAULTS = {
@@ -82,8 +84,7 @@ def connect(root: Path | None = None, *, experiment: str = "", uri: str = "") ->
     notes = _prepare(uri)
     check_reachable(uri)
     with translated(f"open the tracking store {redact(uri)}"), alone(uri):
-        client = MlflowClient(tracking_uri=uri)
-        found = _find_experiment(client, experiment) or _make_experiment(client, uri, experiment or _wanted_name())
+        client, found = despite_others(lambda: _opened(uri, experiment), patience=FRESH_SECONDS)
     if found.lifecycle_stage != "active":
         raise TrackingError(
             f"The experiment '{found.name}' is deleted in {redact(uri)}; bring it back with: "
@@ -158,6 +159,13 @@ def _file_store(uri: str) -> Path | None:
     if parts.scheme == "":
         return None if uri in _DATABRICKS else Path(uri).absolute()
     return Path(unquote(parts.path)).absolute() if parts.scheme == "file" else None
+
+
+def _opened(uri: str, experiment: str) -> tuple[Any, Any]:
+    """Return a client and its experiment; the first of all makes the tables, at which another one may be, too."""
+    client = MlflowClient(tracking_uri=uri)
+    found = _find_experiment(client, experiment) or _make_experiment(client, uri, experiment or _wanted_name())
+    return client, found
 
 
 def _find_experiment(client: Any, name: str) -> Any:  # noqa: ANN401 - MLflow is untyped

@@ -2,6 +2,7 @@ import re
 import time
 
 import pytest
+from together import together
 
 from beauty_mlflow.errors import ParameterError, TrackingError, WorkError
 from beauty_mlflow.jobs.finetune import Finetune
@@ -204,3 +205,15 @@ def test_an_offline_training_is_as_any_other(faults, tiny):
             [entry.path for entry in run.store.client.list_artifacts(run.run_id, folder)] for run in (found, online)
         ]
         assert listed[0] == listed[1]
+
+
+def test_two_at_once_share_what_there_is(local_store):
+    """Five times, three runs: each is sent once, and neither takes what the other sends for damaged."""
+    for _ in range(5):
+        for number in range(3):
+            begin(offline_store(), f"run {number}").finish("FINISHED")
+        ends = [dict(summary) for summary in together(*[lambda: sync(Sync())] * 2)]
+        assert sum(int(end["sent"].split()[0]) for end in ends) == 3
+        assert list(spool_folder().iterdir()) == []
+    store = connect()
+    assert len(store.client.search_runs([store.experiment_id])) == 15

@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict, replace
 
 import pytest
+from together import together
 
 from beauty_mlflow.processes import Process
 from beauty_mlflow.tracking import leftovers, names
@@ -89,6 +90,18 @@ def test_what_a_killed_process_leaves_is_found_and_mended(local_store, look_thro
     (model,) = store.client.search_logged_models([store.experiment_id])
     assert str(model.status) == "FAILED"
     assert not any(one.mend() for one in found[:2])
+
+
+def test_two_that_mend_at_once(store, look_through):
+    """Ten times, each finds the same dead run; it is FAILED, and neither says that it couldn't be mended."""
+    for _ in range(10):
+        run = Run.create(store, "a run", {names.TRIAL_STATE: "RUNNING"})
+        set_process(run, replace(HERE, started=HERE.started - 1))
+        twice = [one for _ in range(2) for one in look_through() if run.run_id in one.where]
+        assert len(twice) == 2
+        assert any(together(*(one.mend for one in twice)))
+        found = Run.find(store, run.run_id)
+        assert (found.status, found.tags[names.TRIAL_STATE]) == ("FAILED", "FAIL")
 
 
 def test_every_kind_of_store(store, look_through):

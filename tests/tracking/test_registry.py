@@ -3,8 +3,10 @@ import subprocess
 import sys
 import time
 import uuid
+from functools import partial
 
 import pytest
+from together import together
 
 from beauty_mlflow.errors import TrackingError
 from beauty_mlflow.tracking import names
@@ -58,6 +60,19 @@ def test_a_model_becomes_one_version_only(registry, store, run):
     found = store.client.get_model_version(first.name, first.number)
     assert (found.tags["verdict"], found.description) == ("better", "now")
     assert registry.add(logged(run)).number != first.number
+
+
+def test_a_model_that_two_processes_add_at_once(registry, store, run):
+    """Ten times: one version, and what both say of it is there, whoever was first."""
+    for _ in range(10):
+        model = logged(run)
+        both = [Registry(store, registry.name) for _ in range(2)]
+        first, second = together(*(partial(one.add, model) for one in both))
+        assert first == second
+        together(*(partial(one.annotate, first, {"verdict": "better"}, "now") for one in both))
+        assert store.client.get_model_version(first.name, first.number).tags["verdict"] == "better"
+    found = store.client.search_model_versions(f"name = '{registry.name}'")
+    assert len({version.source for version in found}) == len(found) == 10
 
 
 def test_aliases_move_together(registry, versions, run):

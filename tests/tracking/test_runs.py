@@ -3,16 +3,17 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from mlflow.entities import Param
+from together import together
 
 from beauty_mlflow.errors import Interrupted, TrackingError, WorkError
 from beauty_mlflow.tracking import names
-from beauty_mlflow.tracking.changes import Batch, Point
+from beauty_mlflow.tracking.changes import Batch, Point, Untag
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.delivery import deliver
 from beauty_mlflow.tracking.ending import tracked
@@ -116,22 +117,38 @@ def test_datasets_are_listed_with_their_contexts_and_logged_once(run, tmp_path):
 
 def test_runs_that_log_the_same_new_datasets_at_once(store, tmp_path):
     """Ten times, as a sweep's workers do that start together; a database refuses whoever is second."""
-    with ThreadPoolExecutor(3) as threads:
-        for number in range(10):
-            runs = [Run.create(store, "a run") for _ in range(3)]
-            datasets = [
-                Dataset(f"boxes/{part}", f"{number:032d}", part, tmp_path, pictures=10, classes=3)
-                for part in ("train", "val")
-            ]
-            begin = threading.Barrier(len(runs))
+    for number in range(10):
+        runs = [Run.create(store, "a run") for _ in range(3)]
+        datasets = [
+            Dataset(f"boxes/{part}", f"{number:032d}", part, tmp_path, pictures=10, classes=3)
+            for part in ("train", "val")
+        ]
+        together(*(partial(run.log_inputs, datasets) for run in runs))
+        for run in runs:
+            assert len(store.client.get_run(run.run_id).inputs.dataset_inputs) == len(datasets)
 
-            def log(run, datasets=datasets, begin=begin):
-                begin.wait(60)
-                run.log_inputs(datasets)
 
-            list(threads.map(log, runs))
-            for run in runs:
-                assert len(store.client.get_run(run.run_id).inputs.dataset_inputs) == len(datasets)
+def test_a_run_that_two_processes_change_at_once(local_store):
+    """Ten times, the same parameters, tags and metrics are new to both; all of them are there."""
+    store = connect()
+    for _ in range(10):
+        run_id = Run.create(store, "a run").run_id
+        both = [Run.find(store, run_id) for _ in range(2)]
+        together(*(partial(run.log_parameters, {"network": "tiny", "blocks": "1"}) for run in both))
+        together(*(partial(run.set_tags, {"state": "RUNNING"}) for run in both))
+        together(*(partial(run.log_epoch, epoch, {"loss": 1.0}) for epoch, run in enumerate(both, start=1)))
+        found = Run.find(store, run_id)
+        assert {"network": "tiny", "blocks": "1"}.items() <= found.parameters().items()
+        assert found.metric_history("loss") == {1: 1.0, 2: 1.0}
+
+
+@pytest.mark.filterwarnings("ignore:DELETE statement on table 'tags'")  # SQLAlchemy's, to whoever is second
+def test_a_tag_that_two_processes_remove_at_once(store):
+    """Ten times; that it is gone is what both want."""
+    for _ in range(10):
+        run = Run.create(store, "a run", {"error": "killed"})
+        together(*[partial(deliver, store.client, run.run_id, Untag(name="error"))] * 2)
+        assert "error" not in Run.find(store, run.run_id).tags
 
 
 def test_files_and_folders_arrive_under_their_names(run, tmp_path):

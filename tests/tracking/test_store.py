@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from database_server import postgresql_server
 from mlflow import MlflowClient
 
 from beauty_mlflow.errors import TrackingError
@@ -170,10 +171,20 @@ def race(uri, processes):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["file", "sqlite", "server"])
 def test_processes_that_start_on_a_fresh_store_all_live(kind, tmp_path, request):
+    """One of them makes the tables."""
     fresh = {"file": (tmp_path / "fresh").as_uri(), "sqlite": f"sqlite:///{tmp_path}/fresh.db"}
     uri = fresh.get(kind) or request.getfixturevalue("server_uri")
     (printed,) = race(uri, processes=4)
     assert printed.strip().isdecimal()
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_processes_that_start_on_a_fresh_database_all_live():
+    """Nothing keeps them out of a server's database, which one of them finds half made."""
+    with postgresql_server() as server:
+        (printed,) = race(server.database().replace("postgresql:", "postgresql+psycopg:"), processes=3)
+        assert printed.strip().isdecimal()
 
 
 def test_artifacts_of_an_sqlite_store_lie_beside_it(local_store):

@@ -7,12 +7,13 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from beauty_mlflow.errors import ParameterError, WorkError
 from beauty_mlflow.files import sync, write_text
+from beauty_mlflow.locks import Lock
 from beauty_mlflow.temporary import bytes_below
 from beauty_mlflow.tracking.changes import (
     CHANGE,
@@ -46,6 +47,7 @@ GB = 1e9
 COMPACT_BYTES = 4_000_000
 
 _NUMBER_DIGITS = 7
+_TRIES = 100  # to begin where another process is just removing what it had
 _LOOK_AGAIN_BYTES = 10_000_000  # written before the room is looked up again, which other runs take as well
 
 
@@ -54,7 +56,7 @@ class Journal:
 
     Args:
         folder: The spool, named after the run's id, or one that stands for it until the store gives one.
-        header: What it belongs to; None takes it from the folder.
+        header: What it belongs to; None takes it from the folder, which isn't made then.
 
     Raises:
         WorkError: It can't be written, or another process is at it.
@@ -66,15 +68,18 @@ class Journal:
         self._limit = _limit()
         self._threads = threading.RLock()  # one writes changes down, another notes what has arrived
         with self._explained("opened"):
-            (folder / FILES).mkdir(parents=True, exist_ok=True)
-            self._lock = take(folder)
+            self._lock = _take(folder, make=header is not None)
             try:
                 self._open(header)
             except BaseException:
-                self._lock.release()
+                if has_header(folder):
+                    self._lock.release()
+                else:  # nothing was written down, or another process removed it as this one came
+                    delete(folder, self._lock)
                 raise
 
     def _open(self, header: Header | None) -> None:
+        (self.folder / FILES).mkdir(exist_ok=True)
         if header and not has_header(self.folder):
             self.write_header(header)
         self.header = read_header(self.folder)
@@ -225,6 +230,15 @@ class Journal:
                 f"What is to be sent to the tracking store can't be {what} in {self.folder}: {error}. Make room, or "
                 "set BEAUTY_STATE_DIR to a folder with more; what was written before is kept."
             ) from error
+
+
+def _take(folder: Path, *, make: bool) -> Lock:
+    """Return a spool's lock, held; its folder may be removed at this moment by the process that had it last."""
+    for _ in range(_TRIES if make else 0):
+        with suppress(FileNotFoundError, FileExistsError):
+            folder.mkdir(parents=True, exist_ok=True)
+            return take(folder)
+    return take(folder)
 
 
 def _limit() -> int:

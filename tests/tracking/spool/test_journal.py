@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from together import together
 
 from beauty_mlflow.errors import ParameterError, WorkError
 from beauty_mlflow.temporary import bytes_below
@@ -21,7 +22,7 @@ from beauty_mlflow.tracking.changes import (
 )
 from beauty_mlflow.tracking.datasets import Dataset
 from beauty_mlflow.tracking.spool import journal as journals
-from beauty_mlflow.tracking.spool.folder import count_unsent
+from beauty_mlflow.tracking.spool.folder import Header, count_unsent, spool_folder
 from beauty_mlflow.tracking.spool.journal import Journal
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -212,3 +213,28 @@ def test_a_long_run_takes_no_more_room(journal, folder, monkeypatch):
     assert again.unsent() == []
     assert again.append(Untag(name="next"))[0] == 200
     again.close()
+
+
+def test_a_run_that_is_begun_as_its_last_process_removes_what_it_had():
+    """A hundred times: it begins in the folder that is there or in a new one, or hears that the other is at work."""
+    folder = spool_folder() / "run"
+
+    def begin():
+        while True:
+            try:
+                return Journal(folder, Header("http://host", "beauty"))
+            except WorkError as error:
+                assert "Another process is at work" in str(error)  # noqa: PT017 - what it is otherwise is raised
+
+    for _ in range(100):
+        last = begin()
+        journal, _ = together(begin, last.remove)
+        journal.append(Batch(tags={"a": "b"}))
+        assert len(journal.unsent()) == 1
+        journal.remove()
+
+
+def test_a_spool_that_was_sent_meanwhile_is_not_made_again():
+    with pytest.raises(WorkError, match=r"can't be opened in .*No such file"):
+        Journal(spool_folder() / "gone")
+    assert not (spool_folder() / "gone").exists()
