@@ -126,7 +126,7 @@ def test_a_training_is_left_alone_alive_and_mended_dead(local_store, tiny, tmp_p
 
 
 @pytest.mark.slow
-def test_an_evaluation_that_was_killed(logged_model, capsys):
+def test_an_evaluation_that_was_killed(logged_model, capsys, tmp_path):
     """Its run has no state; its process alone tells."""
     process = start("evaluate", "--model", logged_model)
     store = connect()
@@ -134,6 +134,7 @@ def test_an_evaluation_that_was_killed(logged_model, capsys):
     assert doctor()["left by crashes"] == "0"
     process.kill()
     process.communicate()
+    grow_old(tmp_path)
     (dead,) = running(store)
     assert doctor()["wrong"]
     assert dead.info.run_id in capsys.readouterr().out
