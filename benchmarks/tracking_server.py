@@ -16,6 +16,12 @@ from pathlib import Path
 import psutil
 from machine import BenchmarkError
 
+# as deploy/mlflow-server.sh has them, which says why
+SETTINGS = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "QueuePool",
+    "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "60",
+}
 START_SECONDS = 300
 END_SECONDS = 20
 
@@ -34,8 +40,7 @@ def tracking_server(folder: Path, database: Path | str) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     url = database if isinstance(database, str) else f"sqlite:///{shutil.copy(database, folder / 'mlflow.db')}"
     port = free_port()
-    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "60"}
-    with server_of(_command(folder, url, port), port, folder, **settings) as uri:
+    with server_of(_command(folder, url, port), port, folder, **SETTINGS) as uri:
         yield uri
 
 
@@ -119,11 +124,13 @@ def _wait(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
         else:
             return
     last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-    raise BenchmarkError(f"the server didn't start within {START_SECONDS} s; {log} ends with:\n{last}")
+    why = f"didn't start within {START_SECONDS} s" if server.poll() is None else "ended as it started"
+    raise BenchmarkError(f"the server {why}; {log} ends with:\n{last}")
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
-    os.killpg(server.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+        os.killpg(server.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         server.wait(END_SECONDS)
     with contextlib.suppress(ProcessLookupError):
