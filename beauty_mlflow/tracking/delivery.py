@@ -55,7 +55,7 @@ def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) ->
         case Batch():
             _deliver_batch(client, run_id, change, again=again)
         case Untag():
-            remove_tag(client, run_id, change.name)
+            _deliver_untag(client, run_id, change.name)
         case Inputs():
             _deliver_inputs(client, run_id, change, again=again)
         case LoggedFile():
@@ -74,8 +74,7 @@ def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) ->
                     client.set_terminated(run_id, change.status, change.end)
 
 
-def remove_tag(client: Any, run_id: str, name: str) -> None:  # noqa: ANN401 - MLflow is untyped
-    """Remove a run's tag, where it is there; raises as ``deliver``."""
+def _deliver_untag(client: Any, run_id: str, name: str) -> None:  # noqa: ANN401 - MLflow is untyped
     with translated(f"remove a tag of the run {run_id}"):
         if name not in client.get_run(run_id).data.tags:
             return

@@ -6,10 +6,10 @@ neither; where another version of it doesn't know them, the address shows all ru
 
 import json
 from dataclasses import dataclass
-
-from mlflow.exceptions import MlflowException
+from functools import partial
 
 from beauty_mlflow.tracking import names
+from beauty_mlflow.tracking.collisions import despite_others
 from beauty_mlflow.tracking.failures import translated
 from beauty_mlflow.tracking.store import Store
 
@@ -106,15 +106,7 @@ def introduce(store: Store, title: str = "Image classifiers", words: str = "") -
         tags = store.client.get_experiment(store.experiment_id).tags
         for name, value in wanted.items():
             if not tags.get(name):
-                _set_tag(store, name, value)
-
-
-def _set_tag(store: Store, name: str, value: str) -> None:
-    try:
-        store.client.set_experiment_tag(store.experiment_id, name, value)
-    except MlflowException:  # a server refuses the second of two processes that set a new tag at once
-        if not store.client.get_experiment(store.experiment_id).tags.get(name):
-            raise
+                despite_others(partial(store.client.set_experiment_tag, store.experiment_id, name, value))
 
 
 def page_of(experiment_id: str, view: View = TRAININGS) -> str:

@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 
 from beauty_mlflow.leftovers import Leftover, Note
 from beauty_mlflow.temporary import remove
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.arrival import halves
-from beauty_mlflow.tracking.delivery import remove_tag
+from beauty_mlflow.tracking.changes import Batch, Untag
+from beauty_mlflow.tracking.delivery import deliver
 from beauty_mlflow.tracking.failures import is_missing, translated
 from beauty_mlflow.tracking.finding import find_runs
 from beauty_mlflow.tracking.model_upload import PENDING
@@ -120,11 +120,11 @@ class StoreLeftovers:
             if str(run.info.status) != "RUNNING" or not self.is_dead(run):
                 return False
             tags = {names.ERROR: DIED, **({names.TRIAL_STATE: "FAIL"} if names.TRIAL_STATE in run.data.tags else {})}
-            client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()], synchronous=True)
+            deliver(client, run_id, Batch(tags=tags))
             client.set_terminated(run_id, "FAILED")
             if processes_of(client.get_run(run_id).data.tags) != processes_of(run.data.tags):
                 client.update_run(run_id, status="RUNNING")
-                remove_tag(client, run_id, names.ERROR)
+                deliver(client, run_id, Untag(name=names.ERROR))
                 return False
         return True
 

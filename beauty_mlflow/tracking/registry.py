@@ -103,19 +103,21 @@ class Registry:
     def add(self, model: Located) -> Version:
         """Return the version that is this model, registered now where it isn't yet."""
         source = f"models:/{model.model_id}" if model.model_id else model.location
-        with translated(f"register the model '{self.name}'"), alone(self._store.uri):
+        with translated(f"register the model '{self.name}'"), alone(self._store.uri) as locked:
             self._make()
             if found := self._first_of(source):
                 return found
-            made = self._client.create_model_version(
-                self.name,
-                source,
-                run_id=model.run_id or None,
-                model_id=model.model_id or None,
+            made = _version(
+                self._client.create_model_version(
+                    self.name,
+                    source,
+                    run_id=model.run_id or None,
+                    model_id=model.model_id or None,
+                )
             )
-            first = self._first_of(source) or _version(made)
-            if first.number != str(made.version):  # on a server another process may have been at it
-                self._client.delete_model_version(self.name, str(made.version))
+            first = made if locked else self._first_of(source) or made
+            if first.number != made.number:  # another process was at it, too
+                self._client.delete_model_version(self.name, made.number)
             return first
 
     def annotate(self, version: Version, tags: Mapping[str, str], description: str) -> None:
