@@ -38,6 +38,26 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: (item.path.parent != HERE, item.path.parent != HERE / "jobs"))
 
 
+class FailuresAtOnce:
+    """Tells each failure as it happens: a run that is cut off at its time limit never comes to pytest's own summary."""
+
+    def __init__(self, terminal):
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self._terminal.ensure_newline()
+            self._terminal.write_sep("_", f"{report.when} of {report.nodeid} failed")
+            self._terminal.write_line(report.longreprtext)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config):
+    terminal = config.pluginmanager.getplugin("terminalreporter")
+    if terminal is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FailuresAtOnce(terminal))
+
+
 def pytest_collection_finish():
     """What is imported stays: each of a training's garbage collections would look through all of it."""
     gc.collect()
