@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # for what the tests of several rooms share
 
 from faulty_proxy import faulty_proxy  # noqa: E402
+from forks import environment_of  # noqa: E402
 from lacking import lacks  # noqa: E402
 from mlflow_server import plain_environment, running, server_command  # noqa: E402
 from waiting import until  # noqa: E402
@@ -114,6 +115,17 @@ def fork_server(tmp_path_factory):
     yield folder
     os.killpg(server.pid, signal.SIGKILL)
     server.wait()
+
+
+@pytest.fixture(scope="session")
+def forking_path(fork_server, tmp_path_factory):
+    """Environment variables with which `beauty` in a shell's commands is a child of the fork server."""
+    folder = tmp_path_factory.mktemp("bin")
+    command = folder / "beauty"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "forked_command.py"}" "$@"\n')
+    command.chmod(0o755)
+    programs = f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {"PATH": programs, **environment_of(fork_server)}
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,7 @@ def serve(listener):
 def main():
     folder = Path(sys.argv[1])
     import_everything()
-    sweeping.TRIAL_MODULE = "forked_trial"
+    sweeping.TRIAL_MODULE = "forked_command"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "socket"))
         listener.listen()

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,8 @@ COMMANDS = re.findall(r"^\$ (.*)$", PAGE.read_text(), re.MULTILINE)
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_commands_do_what_the_page_says(tmp_path):
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+def test_the_commands_do_what_the_page_says(tmp_path, forking_path):
+    environment = {**os.environ, **forking_path}
     results, run_id = [], ""
     for command in COMMANDS:
         done = subprocess.run(

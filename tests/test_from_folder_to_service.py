@@ -4,8 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from mlflow_server import end, wait_until_it_answers
@@ -17,9 +15,9 @@ SERVER = "mlflow models serve"
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_whole_story(tmp_path):
+def test_the_whole_story(tmp_path, forking_path):
     """Each command ends as the page says: verdicts, aliases, status 3 for the refused one, an answer over HTTP."""
-    shell = Shell(tmp_path)
+    shell = Shell(tmp_path, forking_path)
     try:
         for command, shown in steps(PAGE):
             if command.startswith("export "):
@@ -39,9 +37,9 @@ def test_the_whole_story(tmp_path):
 
 
 class Shell:
-    def __init__(self, folder):
+    def __init__(self, folder, variables):
         self.folder, self.output, self.runs, self.server = folder, "", {}, None
-        self.environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        self.environment = {**os.environ, **variables}
 
     def run(self, command, shown):
         for name, run_id in self.runs.items():

@@ -7,7 +7,7 @@ import time
 from beauty_mlflow.errors import BeautyError
 from beauty_mlflow.tracking.store import connect
 
-PARAMETERS = {"network": "efficientnet_lite0", "blocks": 6, "epochs": 8}
+PARAMETERS = {"network": "efficientnet_lite0", "blocks": 2, "epochs": 4}
 
 
 def main() -> None:

@@ -107,8 +107,9 @@ def draw_curves(history: Sequence[Mapping[str, float]], best_epoch: int, path: P
     """
     if not history:
         raise DataError("There is no epoch to draw; expected at least one finished epoch.")
-    figure = new_figure(11, 4.5)
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    figure = new_figure(11, 4.5, arranged=False)
+    places = {"left": 0.07, "right": 0.99, "bottom": 0.11, "top": 0.92, "wspace": 0.15}
+    for axes, name in zip(figure.subplots(1, 2, gridspec_kw=places), ("loss", "accuracy"), strict=True):
         _draw_curve(axes, history, name, best_epoch)
     save_figure(figure, path)
 

@@ -20,13 +20,13 @@ def log_split(run: Run, split: Split) -> None:
         run.log_folder(Path(folder), names.SPLIT_FOLDER)
 
 
-def log_evaluation(run: Run, evaluated: Evaluated, part: str) -> None:
+def log_evaluation(run: Run, evaluated: Evaluated, part: str, *, figures: bool = True) -> None:
     """Log what the evaluators write of one part under ``evaluation/<part>/``, as ``write_evaluation``; print the notes.
 
     The table's probabilities are those that the model serves.
     """
     with tempfile.TemporaryDirectory() as folder:
-        write_evaluation(evaluated, Path(folder))
+        write_evaluation(evaluated, Path(folder), figures=figures)
         run.log_folder(Path(folder), f"{names.EVALUATION_FOLDER}/{part}")
     if evaluated.data is not None:  # else corrections.csv isn't written
         say_notes(evaluated.notes)

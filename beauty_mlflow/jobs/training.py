@@ -1,7 +1,8 @@
 """The way from a session to a trained, evaluated and logged model; finetune, train and main all go it."""
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -117,18 +118,30 @@ def _log_inputs(current: Session, settings: Settings) -> None:
     run.log_inputs(dataset(split, part, current.data_name) for part, size in split.sizes.items() if size)
     run.log_metrics({names.TRAIN_PICTURES: split.sizes["train"]})
     log_split(run, split)
-    train = split.part("train")
-    with tempfile.TemporaryDirectory() as folder:
-        draw_samples(train, Path(folder) / "samples.png")
+    if parameters.figures:
+        _log_pictures(current, settings)
+
+
+def _log_pictures(current: Session, settings: Settings) -> None:
+    train, parameters = current.split.part("train"), current.parameters
+    with _figures(current) as folder:
+        draw_samples(train, folder / "samples.png")
         draw_augmentation(
             train,
             augment=settings.augment,
             seed=parameters.seed,
             size=settings.image_size,
             resize=parameters.resize,
-            path=Path(folder) / "augmentation.png",
+            path=folder / "augmentation.png",
         )
-        run.log_folder(Path(folder), names.FIGURES_FOLDER)
+
+
+@contextmanager
+def _figures(current: Session) -> Iterator[Path]:
+    """Yield a folder; what is drawn there is logged."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+        current.run.log_folder(Path(folder), names.FIGURES_FOLDER)
 
 
 def _log_network(current: Session, built: Built) -> None:
@@ -154,7 +167,9 @@ def _fit(current: Session, settings: Settings, feed: Feed) -> FitResult:
         seed=parameters.seed,
     )
     # how the cache is planned is no part of it: what is read is
-    own = {name: text for name, text in parameters.as_text().items() if not name.startswith("cache_")}
+    own = {
+        name: text for name, text in parameters.as_text().items() if name != "figures" and not name.startswith("cache_")
+    }
     identity = {**own, "fingerprint": current.split.fingerprint, "source": feed.source}
     return fit(
         feed.model,
@@ -232,10 +247,9 @@ def _kept(table: PredictionTable, result: FitResult) -> dict[str, float]:
 def _log_kept(current: Session, result: FitResult, kept: Mapping[str, float], model_id: str) -> Summary:
     validation = dataset(current.split, "val", current.data_name)
     current.run.log_metrics(kept, model_id=model_id or None, dataset=validation)
-    with tempfile.TemporaryDirectory() as folder:
-        history = [epoch.metrics for epoch in result.history]
-        draw_curves(history, result.best_epoch, Path(folder) / "curves.png")
-        current.run.log_folder(Path(folder), names.FIGURES_FOLDER)
+    if current.parameters.figures:
+        with _figures(current) as folder:
+            draw_curves([epoch.metrics for epoch in result.history], result.best_epoch, folder / "curves.png")
     return [
         ("pictures", pictures_line(current.split)),
         ("epochs", f"{len(result.history)}, the best is {result.best_epoch}"),
@@ -261,11 +275,11 @@ def _log_calibration(current: Session, table: PredictionTable, calibration: Cali
     current.run.log_metrics(figures, model_id=model_id or None, dataset=validation)
     shown = current.split.folder if model_id else None  # nobody follows up on a search's run without a model
     evaluated = Evaluated(served, shown, made_of=recorded_groups(current.split), progress=console_progress)
-    log_evaluation(current.run, evaluated, "val")
-    with tempfile.TemporaryDirectory() as folder:
+    log_evaluation(current.run, evaluated, "val", figures=current.parameters.figures)
+    if current.parameters.figures:
         titles = "before", f"after, temperature {calibration.temperature:.3g}"
-        draw_reliability(dict(zip(titles, (table, served), strict=True)), Path(folder) / "reliability.png")
-        current.run.log_folder(Path(folder), names.FIGURES_FOLDER)
+        with _figures(current) as folder:
+            draw_reliability(dict(zip(titles, (table, served), strict=True)), folder / "reliability.png")
     return [
         (names.CALIBRATION_TEMPERATURE, f"{calibration.temperature:.4f}"),
         *measured.summary(names.CALIBRATION_ECE_AFTER, names.CALIBRATION_COVERAGE),

@@ -127,6 +127,11 @@ class TrainingParameters(Parameters):
         description="The share of given answers that is to be right, such as 0.95: the model abstains from an answer "
         "whose probability is below a threshold, found on the validation part; 0 is off, it never abstains.",
     )
+    figures: Switch = Field(
+        True,
+        description="Whether the run gets figures; false saves seconds a run, as in a search whose trainings are "
+        "short. Tables and explorer.html come either way, and `beauty evaluate` draws later.",
+    )
     seed: Seed = Field(0, description="Seed of initial weights, order, augmentation and dropout.")
     resume: Annotated[str, AfterValidator(_run_id)] = Field(
         "", description="The id of an interrupted run to go on with, with that run's own parameters."

@@ -38,6 +38,20 @@ def test_where_nobody_is_to_look_at_the_pictures_there_is_nothing_that_sends_one
     ]
 
 
+def test_without_figures_there_are_tables_and_the_page(tmp_path, make_table):
+    write_evaluation(Evaluated(make_table(), tmp_path), tmp_path / "val", figures=False)
+    assert names_in(tmp_path / "val") == [
+        "confusion_matrix.tsv",
+        "corrections.csv",
+        "coverage.csv",
+        "explorer.html",
+        "most_confused.csv",
+        "predictions.csv",
+        "report.csv",
+        "suspects.csv",
+    ]
+
+
 def test_the_same_table_gives_the_same_bytes(tmp_path, make_table):
     for folder in ("a", "b"):
         write_evaluation(Evaluated(make_table(), tmp_path / "pictures"), tmp_path / folder)

@@ -25,6 +25,7 @@ TINY = {
     "batch_size": "16",
     "dense_units": "8",
     "weights": "random",
+    "figures": "false",
 }
 
 

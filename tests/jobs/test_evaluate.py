@@ -133,6 +133,7 @@ def test_pictures_that_have_changed(local_store, pictures, tmp_path):
         "blocks": "0",
         "epochs": "1",
         "weights": "random",
+        "figures": "false",
         "data": str(tmp_path / "copy.csv"),
     }
     trained = dict(finetune(Finetune.parse(tiny)))["run_id"]

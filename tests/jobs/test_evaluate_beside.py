@@ -31,6 +31,7 @@ TINY = {
     "batch_size": "16",
     "dense_units": "8",
     "weights": "random",
+    "figures": "false",
 }
 
 

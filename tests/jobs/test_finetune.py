@@ -59,7 +59,7 @@ def read_run(run_id):
 @pytest.mark.slow
 def test_a_run_holds_everything(store_uri, tiny, manifest):
     """On each kind of store a run has its epochs, figures, parameters, tags, datasets, artifacts and model."""
-    summary = dict(run(Finetune.parse(tiny)))
+    summary = dict(run(Finetune.parse({**tiny, "figures": "true"})))
     found = read_run(summary["run_id"])
     split = read_split(manifest)
     assert list(summary)[-1] == "run_id"
@@ -100,6 +100,14 @@ def test_a_run_holds_everything(store_uri, tiny, manifest):
     )
     assert images == [["images/val_confusion", "step", "1"], ["images/val_confusion", "step", "2"]]
     assert tags["mlflow.loggedImages"] == "True"
+
+
+@pytest.mark.slow
+def test_without_figures_a_run_has_tables_and_pages(logged_model):
+    """What is left out are the PNG files; each epoch's confusions are pixels that nobody draws."""
+    artifacts = {path for path in artifacts_of(logged_model) if not path.startswith("images/")}
+    assert {path for path in ARTIFACTS if not path.endswith(".png")} <= artifacts
+    assert [path for path in artifacts if path.endswith(".png")] == []
 
 
 @pytest.mark.slow

@@ -36,15 +36,15 @@ def test_every_parameter_says_what_it_is(name):
                 "data fraction network blocks unfreeze weights recipe epochs learning_rate schedule optimizer"
                 " batch_size dropout dense_units patience image_size resize augment class_weight label_smoothing"
                 " batch_norm precision cache cache_gb cache_depths cache_trainings views warm_head precision_target"
-                " seed resume offline"
+                " figures seed resume offline"
             ),
         ),
         (
             "train",
             (
                 "data fraction network recipe epochs learning_rate schedule optimizer batch_size patience image_size"
-                " resize augment class_weight label_smoothing precision cache cache_gb precision_target seed resume"
-                " offline"
+                " resize augment class_weight label_smoothing precision cache cache_gb precision_target figures seed"
+                " resume offline"
             ),
         ),
         ("evaluate", "model data part groups beside batch_size"),

@@ -144,7 +144,7 @@ def test_another_machine_compares_its_pictures_once_a_search(task, tiny, capsys)
 def test_the_search_decides_on_the_model_by_the_final_figures(task):
     """It is asked with the very figures that it gets in the end; told no, no model is uploaded, nor what needs one."""
     search = Search(keeps=False)
-    outcome = run_trial(task(), search)
+    outcome = run_trial(task(figures="true"), search)
     assert {name: search.figures[name] for name in names.OBJECTIVES} == {
         name: outcome.metrics[name] for name in names.OBJECTIVES
     }
@@ -152,7 +152,7 @@ def test_the_search_decides_on_the_model_by_the_final_figures(task):
     run = run_of(search)
     assert run.models() == []
     logged = {Path(entry.path).name for entry in connect().client.list_artifacts(run.run_id, "evaluation/val")}
-    assert "predictions.csv" in logged
+    assert {"predictions.csv", "confusion_matrix.png"} <= logged
     assert not logged & {"explorer.html", "gallery.png", "suspects.csv", "corrections.csv"}
 
 

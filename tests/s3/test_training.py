@@ -21,7 +21,15 @@ from beauty_mlflow.tracking.models import download
 from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
-TINY = {"network": "tiny", "blocks": "1", "epochs": "2", "batch_size": "8", "dense_units": "8", "weights": "random"}
+TINY = {
+    "network": "tiny",
+    "blocks": "1",
+    "epochs": "2",
+    "batch_size": "8",
+    "dense_units": "8",
+    "weights": "random",
+    "figures": "false",
+}
 
 
 def train(data, **given):

@@ -20,6 +20,7 @@ from beauty_mlflow.evaluation.plotting import DPI, name_style, new_figure, reada
 from beauty_mlflow.evaluation.predictions import PredictionTable
 
 FILE = "confusion_matrix.png"
+DRAWS = True
 # the thesis's scale: lowest count, colour of the cell, colour of its number, words
 SCALE = (
     (0, "black", "white", "0"),

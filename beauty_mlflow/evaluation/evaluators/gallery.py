@@ -20,6 +20,7 @@ from beauty_mlflow.evaluation.suspects import TORN, Suspects
 
 FILE = "gallery.png"
 LOOKS_AT_PICTURES = True
+DRAWS = True
 COLUMNS = 8
 ROWS = 2  # of each kind
 SIDE = 168  # of a thumbnail, in pixels, as all that follow

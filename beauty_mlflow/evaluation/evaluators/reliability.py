@@ -6,6 +6,7 @@ from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.figures import draw_reliability
 
 FILE = "reliability.png"
+DRAWS = True
 
 
 def evaluate(evaluated: Evaluated, folder: Path) -> None:

@@ -8,7 +8,7 @@ from beauty_mlflow.evaluation.evaluators import find_evaluators
 def test_every_file_here_is_an_evaluator():
     files = sorted(path.stem for path in Path(evaluators.__file__).parent.glob("[!_]*.py"))
     assert list(find_evaluators()) == files
-    assert {"confusion_matrix_figure", "confusion_matrix_table", "coverage", "predictions", "report"} <= set(files)
+    assert {"confusion_matrix_figure", "confusion_matrix_table", "predictions", "report"} <= set(files)
 
 
 def test_a_new_evaluator_is_a_new_file(tmp_path, monkeypatch, make_table):

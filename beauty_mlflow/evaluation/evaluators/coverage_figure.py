@@ -1,43 +1,24 @@
-"""coverage.csv and coverage.png: how many pictures are answered above a threshold, and how many of those rightly."""
+"""coverage.png: how many pictures are answered above a threshold, and how many of those rightly."""
 
 from pathlib import Path
 
 from matplotlib.ticker import PercentFormatter
 
-from beauty_mlflow.data.safe_tables import Cell, write_table
-from beauty_mlflow.evaluation.coverage import Answered, CoverageCurve, coverage_curve
+from beauty_mlflow.evaluation.coverage import CoverageCurve, coverage_curve
 from beauty_mlflow.evaluation.evaluated import Evaluated
 from beauty_mlflow.evaluation.plotting import new_figure, save_figure
 
-TABLE = "coverage.csv"
-FIGURE = "coverage.png"
-STEPS = 100  # from threshold 0 to 1
+FILE = "coverage.png"
+DRAWS = True
 MARKED = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # thresholds in the figure
 MANY = 30  # thresholds, above which dots would hide the line
 
 
 def evaluate(evaluated: Evaluated, folder: Path) -> None:
-    """Write coverage.csv and coverage.png.
-
-    The thresholds are on the table's probabilities; the jobs hand in calibrated ones, as they are served. The table
-    has the columns threshold (0 to 1 in hundredths), coverage (share of the pictures answered), accuracy (of those
-    answered; empty where none is) and answered (how many). The figure shows every threshold.
-    """
-    table = evaluated.table
-    curve = coverage_curve(table)
-    rows = [_row(curve.at(step / STEPS)) for step in range(STEPS + 1)]
-    write_table(folder / TABLE, ["threshold", "coverage", "accuracy", "answered"], rows)
-    _draw(curve, folder / FIGURE)
-
-
-def _row(answered: Answered) -> list[Cell]:
-    accuracy = "" if answered.precision is None else round(answered.precision, 6)
-    return [answered.threshold, round(answered.coverage, 6), accuracy, answered.number]
-
-
-def _draw(curve: CoverageCurve, path: Path) -> None:
-    figure = new_figure(7, 5)
-    axes = figure.subplots()
+    """Write coverage.png, with every threshold on the table's probabilities; see ``coverage_table``."""
+    curve = coverage_curve(evaluated.table)
+    figure = new_figure(7, 5, arranged=False)
+    axes = figure.add_axes((0.13, 0.11, 0.84, 0.81))
     axes.plot(curve.coverage, curve.precision, marker="o" if len(curve.thresholds) <= MANY else None, markersize=3)
     for place, names in _marks(curve).items():
         axes.plot(*place, "o", color="black", markersize=5)
@@ -50,7 +31,7 @@ def _draw(curve: CoverageCurve, path: Path) -> None:
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(alpha=0.3)
-    save_figure(figure, path)
+    save_figure(figure, folder / FILE)
 
 
 def _marks(curve: CoverageCurve) -> dict[tuple[float, float], list[str]]:
