@@ -57,7 +57,8 @@ def minimum_accuracy(answers: Answers, gate: Gate) -> Check:
 
 def minimum_gain(both: Pair, gate: Gate) -> Check:
     """Ask for a gain that is large enough and no chance (McNemar's exact test)."""
-    words = f"{both.gained} picture{'s' * (both.gained != 1)} gained, {both.lost} lost: {both.gain:+.4f} (p = {both.p_value:.3g})"
+    gained = f"{both.gained} picture{'s' * (both.gained != 1)} gained"
+    words = f"{gained}, {both.lost} lost: {both.gain:+.4f} (p = {both.p_value:.3g})"
     passed = both.gain > 0 and both.p_value < gate.level and both.gain >= gate.minimum_gain
     asked = f"at least {gate.minimum_gain:g}" if gate.minimum_gain else "more than 0"
     return Check("minimum_gain", passed, f"{words}, asked for: {asked}, significant at {gate.level:g}")
