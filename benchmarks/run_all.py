@@ -7,10 +7,12 @@ The full run makes its pictures with data.py (npm and Debian's packages); the qu
 """
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,10 +113,18 @@ def main() -> None:
         wanted = any(f"{{{name}}}" in (one.quick if given.quick else one.full) for one in chosen)
         if wanted and not Path(path).is_dir():
             _make(name, path)
-    for one in chosen:
-        words = [_placed(word, places) for word in shlex.split(one.quick if given.quick else one.full)]
-        print(f"\n{one.name}: {one.script} {' '.join(words)}", flush=True)
-        _run([str(HERE / one.script), *words, "--json", str(out / f"{one.name}.json")])
+    commands = [_command(one, places, out, quick=given.quick) for one in chosen]
+    if given.quick:  # they measure nothing: together they are done sooner
+        _run_together(commands)
+    else:
+        for words in commands:
+            print(f"\n{_title(words)}", flush=True)
+            _run(words)
+
+
+def _command(one: Benchmark, places: Mapping[str, str], out: Path, *, quick: bool) -> list[str]:
+    words = [_placed(word, places) for word in shlex.split(one.quick if quick else one.full)]
+    return [str(HERE / one.script), *words, "--json", str(out / f"{one.name}.json")]
 
 
 def _placed(word: str, places: Mapping[str, str]) -> str:
@@ -129,7 +139,32 @@ def _make(name: str, path: str) -> None:
 
 
 def _run(words: list[str]) -> None:
-    status = subprocess.run([sys.executable, *words], check=False).returncode
+    _require(words, subprocess.run([sys.executable, *words], check=False).returncode)
+
+
+def _run_together(commands: Sequence[list[str]]) -> None:
+    """Run as many at a time as there are cores, and print what each has said once it has ended."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            for words, done in zip(commands, pool.map(_captured, commands), strict=True):
+                print(f"\n{_title(words)}\n{done.stdout}", end="", flush=True)
+                _require(words, done.returncode)
+        except SystemExit:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _captured(words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+
+
+def _title(words: list[str]) -> str:
+    return " ".join([Path(words[0]).name, *words[1:]])
+
+
+def _require(words: list[str], status: int) -> None:
     if status:
         sys.exit(f"error: python {' '.join(words)} ended with status {status}; see the lines above")
 
