@@ -50,6 +50,9 @@ class FailuresAtOnce:
             self._terminal.ensure_newline()
             self._terminal.write_sep("_", f"{report.when} of {report.nodeid} failed")
             self._terminal.write_line(report.longreprtext)
+            for title, text in report.sections:
+                self._terminal.write_sep("-", title)
+                self._terminal.write_line(text)
 
 
 @pytest.hookimpl(trylast=True)

@@ -43,7 +43,7 @@ def assert_leads_on(run_id):
 
 
 @pytest.mark.slow
-def test_each_kind_of_runs_description_leads_on(finetuned, tmp_path, monkeypatch):
+def test_each_kind_of_runs_description_leads_on(local_store, finetuned, tmp_path, monkeypatch):
     """To the runs that it is about, and to the pages and figures among its artifacts."""
     known = Run.find(connect(), finetuned)
     assert all(name in known.metrics() for name in TRAININGS.metrics if not name.startswith("test_"))

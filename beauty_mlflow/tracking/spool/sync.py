@@ -109,7 +109,6 @@ def _folders() -> list[Path]:
 
 
 def _look_at(folder: Path) -> Unsent | None:
-    alive = is_locked(folder)
     try:
         if not has_header(folder):
             return None
@@ -118,18 +117,16 @@ def _look_at(folder: Path) -> Unsent | None:
     except FileNotFoundError:
         return None
     except WorkError as error:
-        if not has_header(folder):  # it was removed meanwhile
-            return None
-        return Unsent(folder, folder.name, "", "", 0, bytes_below(folder), alive=alive, problem=str(error))
-    return Unsent(
-        folder,
-        header.run_id or folder.name,
-        header.destination,
-        header.experiment,
-        changes,
-        size,
-        alive=alive,
-    )
+        return _still_there(
+            Unsent(folder, folder.name, "", "", 0, bytes_below(folder), is_locked(folder), problem=str(error))
+        )
+    run_id = header.run_id or folder.name
+    return _still_there(Unsent(folder, run_id, header.destination, header.experiment, changes, size, is_locked(folder)))
+
+
+def _still_there(spool: Unsent) -> Unsent | None:
+    """Return what was seen; None where its process, which isn't at work any more, has sent all and removed it."""
+    return spool if spool.alive or has_header(spool.folder) else None
 
 
 def _run_of(store: Store, journal: Journal) -> str:

@@ -4,7 +4,8 @@ import pytest
 from ageing import grow_old
 
 from beauty_mlflow.tracking.changes import Batch
-from beauty_mlflow.tracking.spool.folder import Header, spool_folder
+from beauty_mlflow.tracking.spool import sync
+from beauty_mlflow.tracking.spool.folder import Header, is_locked, spool_folder
 from beauty_mlflow.tracking.spool.journal import Journal
 from beauty_mlflow.tracking.spool.sync import unbegun_spools, unsent_spools
 
@@ -48,3 +49,32 @@ def test_one_whose_process_died_at_once_is_found(begun):
     (begun.folder / "header.json").unlink()
     grow_old(begun.folder)
     assert unbegun_spools() == [folder]
+
+
+def test_one_that_begins_as_it_is_looked_at_is_alive(monkeypatch):
+    """Whose process takes it between two looks isn't one that a crash has left."""
+    folder = spool_folder() / "beginning"
+    folder.mkdir(parents=True)
+    journals = []
+
+    def begins(path):
+        journals.append(Journal(path, HEADER))
+        return True
+
+    monkeypatch.setattr(sync, "has_header", begins)
+    (spool,) = unsent_spools()
+    monkeypatch.undo()
+    assert spool.alive
+    journals[0].remove()
+    assert unsent_spools() == []
+
+
+def test_one_that_ends_as_it_is_looked_at_is_none(begun, monkeypatch):
+    """What its process sends and removes between two looks isn't left either."""
+
+    def ends(folder):
+        begun.remove()
+        return is_locked(folder)
+
+    monkeypatch.setattr(sync, "is_locked", ends)
+    assert unsent_spools() == []
