@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -75,11 +76,24 @@ def test_a_store_that_doesnt_answer_is_wrong_and_the_rest_is_looked_at(monkeypat
     assert "can't be reached" in capsys.readouterr().out
 
 
-def start(*words, **environment):
-    command = [sys.executable, "-m", "beauty_mlflow", *map(str, words)]
-    return subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+@pytest.fixture
+def start():
+    """Make a function that starts a command in a process of its own, which ends with the test."""
+    with ExitStack() as started:
+
+        def start(*words):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "beauty_mlflow", *map(str, words)],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            started.callback(process.communicate)
+            started.callback(process.kill)
+            return process
+
+        yield start
 
 
 def wait_until(holds, process):
@@ -91,7 +105,7 @@ def running(store):
 
 
 @pytest.mark.slow
-def test_a_training_is_left_alone_alive_and_mended_dead(local_store, tiny, tmp_path, capsys):
+def test_a_training_is_left_alone_alive_and_mended_dead(local_store, start, tiny, tmp_path, capsys):
     """After kill -9 its run is ended and its temporary files go; it can go on, and a second look finds nothing."""
     process = start("finetune", *options({**tiny, "epochs": 5_000, "patience": 5_000}))
     store = connect()
@@ -126,7 +140,7 @@ def test_a_training_is_left_alone_alive_and_mended_dead(local_store, tiny, tmp_p
 
 
 @pytest.mark.slow
-def test_an_evaluation_that_was_killed(logged_model, capsys, tmp_path):
+def test_an_evaluation_that_was_killed(logged_model, start, capsys, tmp_path):
     """Its run has no state; its process alone tells."""
     process = start("evaluate", "--model", logged_model)
     store = connect()
