@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ class SweepPlace:
         self.folder, self.data, self.server = folder, data, server
         self.uri = uri or f"sqlite:///{folder / 'mlflow.db'}"
         self.state = folder / "state"
+        self.begun = ExitStack()  # what is still there when the test is over is killed
 
     @property
     def environment(self):
@@ -77,7 +79,7 @@ class SweepPlace:
         return [sys.executable, "-m", "beauty_mlflow", "sweep", *words]
 
     def start(self, config, **given):
-        """Start a sweep, and return its process."""
+        """Start a sweep in a process of its own, and return that."""
         return subprocess.Popen(
             self.command(config, **given),
             cwd=ROOT,
@@ -87,11 +89,18 @@ class SweepPlace:
             text=True,
         )
 
-    def sweep(self, config, **given):
-        """Run a sweep to its end, itself and its trials as children of the fork server: nothing is imported anew."""
+    def begin(self, config, **given):
+        """Start a sweep, itself and its trials as children of the fork server: nothing is imported anew.
+
+        Returns its process and a function that waits for its end.
+        """
         options = {"folder": ROOT, "environment": {**self.environment, **environment_of(self.server)}}
-        with started(self.server, self.command(config, **given)[3:], self.folder, **options) as (_, ended):
-            return ended()
+        return self.begun.enter_context(started(self.server, self.command(config, **given)[3:], self.folder, **options))
+
+    def sweep(self, config, **given):
+        """Run a sweep to its end, as ``begin``."""
+        _, ended = self.begin(config, **given)
+        return ended()
 
     def light(self, config, *, environment=(), **given):
         """Start a sweep whose trials have no network."""
@@ -123,7 +132,8 @@ def sweep_place(tmp_path, manifest, sqlite_template, fork_server, monkeypatch):
     shutil.copy(sqlite_template, tmp_path / "mlflow.db")
     place = SweepPlace(tmp_path, manifest, fork_server)
     place.use(monkeypatch)
-    return place
+    with place.begun:
+        yield place
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import os
 import re
 
 import pytest
-from forks import environment_of, started
 from waiting import until
 
 from beauty_mlflow.tracking import names
@@ -26,17 +25,12 @@ def test_trials_go_on_and_are_sent_before_the_report(sweep_place, faults, monkey
     parameters = {**usual, "epochs": EPOCHS, "patience": EPOCHS, "augment": "none"}
     start = [{"blocks": blocks, "learning_rate": 0.003} for blocks in (1, 0)]
     config = sweep_place.file(trials=2, start=start, parameters=parameters, pruner="none")
-    words = sweep_place.command(config, storage=sweep_place.folder / "optuna.db")[3:]
-    options = {
-        "folder": sweep_place.folder,
-        "environment": {**sweep_place.environment, **environment_of(sweep_place.server)},
-    }
-    with started(sweep_place.server, words, sweep_place.folder, **options) as (_, ended):
-        until(lambda: any("val_loss" in run.metrics() for run in trials()), seconds=300)
-        faults.refuse = True
-        until(lambda: any(not read_header(spool.folder).run_id for spool in unsent_spools()), seconds=300)
-        faults.heal()
-        done = ended().require()
+    _, ended = sweep_place.begin(config, storage=sweep_place.folder / "optuna.db")
+    until(lambda: any("val_loss" in run.metrics() for run in trials()), seconds=300)
+    faults.refuse = True
+    until(lambda: any(not read_header(spool.folder).run_id for spool in unsent_spools()), seconds=300)
+    faults.heal()
+    done = ended().require()
     found = {run.tags[names.TRIAL_NUMBER]: run for run in trials()}
     assert set(found) == {"0", "1"}
     for run in found.values():
