@@ -1,8 +1,8 @@
 """Fine-tunes again and again in one process; prints what it holds.
 
-Usage: repeated_runs.py MANIFEST RUNS EPOCHS. In turn: cached activations, pictures, and the recipe fast with another
-seed each time, so that activations and the head are made anew. After each run a line: resident bytes, open files, and
-what the training read.
+Usage: repeated_runs.py MANIFEST RUNS EPOCHS. In turn: cached activations, pictures, and the recipe fast with figures
+and another seed each time, so that activations and the head are made anew. After each run a line: resident bytes, open
+files, and what the training read.
 """
 
 import itertools
@@ -15,8 +15,8 @@ from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import connect
 
 KINDS = (
-    {"cache": "activations", "cache_trainings": "100"},
-    {"cache": "pictures"},
+    {"cache": "activations", "cache_trainings": "100", "figures": "false"},
+    {"cache": "pictures", "figures": "false"},
     {"recipe": "fast", "cache": "activations", "cache_trainings": "100"},
 )
 

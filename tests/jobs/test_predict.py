@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from arguments import options
+from forks import started
+from waiting import until
 
 from beauty_mlflow.data.safe_tables import read_table
 from beauty_mlflow.data.splits.manifest import read_split
@@ -169,38 +172,34 @@ def test_data_without_pictures(logged_model, pictures, tmp_path):
 class Place:
     """Many pictures, and a command that predicts them as a process of its own."""
 
-    def __init__(self, folder, pictures, model):
+    def __init__(self, folder, pictures, model, server):
         self.data = fill(folder / "many", pictures, 4 * ROWS + 100)
         self.out, self.model = folder / "p.parquet", model
         self.parts = folder / ".p.parquet.partial"
+        self.server, self.logs = server, folder / "logs"
+        self.logs.mkdir()
 
-    def start(self):
-        options = {"model": self.model, "data": self.data, "out": self.out}
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        command = [sys.executable, "-m", "beauty_mlflow", "predict", *words]
-        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def begin(self):
+        words = ["predict", *options({"model": self.model, "data": self.data, "out": self.out})]
+        return started(self.server, words, self.logs, folder=ROOT, environment=os.environ)
 
     def interrupted(self, number):
         """Interrupt it when the second part is there; return its status and what it said."""
-        with self.start() as process:
-            deadline = time.monotonic() + 300
-            while not (self.parts / f"{ROWS:012d}.parquet").exists():
-                assert process.poll() is None, process.stderr.read()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-            process.send_signal(number)
-            return process.wait(300), process.stderr.read()
+        with self.begin() as (process, ended):
+            until((self.parts / f"{ROWS:012d}.parquet").exists, seconds=300, pause=0.01)
+            process.kill(number)
+            done = ended()
+        return done.returncode, done.stderr
 
     def finished(self):
-        with self.start() as process:
-            out, errors = process.communicate(timeout=500)
-        assert process.returncode == 0, errors[-3000:]
-        return dict(line.split(": ", 1) for line in out.splitlines()), errors
+        with self.begin() as (_, ended):
+            done = ended().require()
+        return dict(line.split(": ", 1) for line in done.stdout.splitlines()), done.stderr
 
 
 @pytest.fixture
-def place(tmp_path, pictures, logged_model):
-    return Place(tmp_path, pictures, logged_model)
+def place(tmp_path, pictures, logged_model, fork_server):
+    return Place(tmp_path, pictures, logged_model, fork_server)
 
 
 @pytest.mark.slow

@@ -1,9 +1,10 @@
+import os
 import signal
-import subprocess
-import sys
 import time
+from contextlib import ExitStack
 
 import pytest
+from forks import started
 from mlflow import MlflowClient
 
 from beauty_mlflow.data.published import published_runs
@@ -12,8 +13,6 @@ from beauty_mlflow.jobs.reference import Reference
 from beauty_mlflow.jobs.reference import run as reference
 from beauty_mlflow.tracking.finding import REFERENCE, best_trained, experiments
 from beauty_mlflow.tracking.store import connect
-
-COMMAND = [sys.executable, "-m", "beauty_mlflow", "reference"]
 
 
 def imported(uri):
@@ -110,43 +109,31 @@ def fresh(store_uri):
     return store_uri
 
 
-# ends itself as by kill -9 just before the fifth call of one of the client's methods
-KILLED = """
-import os, signal, sys
-from mlflow import MlflowClient
-from beauty_mlflow.jobs.reference import Reference, run
-
-method, calls = sys.argv[1], []
-original = getattr(MlflowClient, method)
-
-def counted(*arguments, **options):
-    calls.append(method)
-    if len(calls) == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return original(*arguments, **options)
-
-setattr(MlflowClient, method, counted)
-run(Reference())
-"""
+def begin(fork_server, logs, **options):
+    """Start the command in a process of its own; see ``forks.started``."""
+    return started(fork_server, ["reference"], logs, folder=logs, environment=os.environ, **options)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "left"), [("create_run", 4), ("log_batch", 5), ("set_terminated", 5)])
-def test_a_killed_import_is_completed(fresh, method, left):
+def test_a_killed_import_is_completed(fresh, fork_server, tmp_path, method, left):
     """After kill -9 before, within or at the end of the fifth run, the next import makes the rest, doubling nothing."""
-    killed = subprocess.run([sys.executable, "-c", KILLED, method], check=False, stderr=subprocess.DEVNULL)
-    assert killed.returncode == -signal.SIGKILL
+    with begin(fork_server, tmp_path, dies_before=(method, 5)) as (_, ended):
+        ended().require(-signal.SIGKILL)
     assert len(imported(fresh)) == left
     assert run_job()["runs made"] == 19
     assert_whole(fresh)
 
 
 @pytest.mark.slow
-def test_two_imports_at_once(fresh):
+def test_two_imports_at_once(fresh, fork_server, tmp_path):
     """Both end well, and every training is there once."""
-    both = [subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [process.communicate()[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
+    logs = [tmp_path / name for name in ("one", "other")]
+    with ExitStack() as stack:
+        for folder in logs:
+            folder.mkdir()
+        both = [stack.enter_context(begin(fork_server, folder)) for folder in logs]
+        outputs = [ended().require().stdout for _, ended in both]
     made = [int(line.split(": ")[1]) for output in outputs for line in output.splitlines() if "runs made" in line]
     assert sum(made) >= 23
     assert_whole(fresh)

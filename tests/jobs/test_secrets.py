@@ -120,33 +120,17 @@ def everything_in(client):
     return said
 
 
-def test_a_split_a_training_and_a_sweep(tmp_path, checkout, start, running, sqlite_template, pictures):
-    """Store, artifacts, state, cache, trials, logs and console: a password in the store's address, a token in git's."""
-    folder = tmp_path / "seen" / "server"
-    folder.mkdir(parents=True)
-    shutil.copy(sqlite_template, folder / "mlflow.db")
-    (checkout / "one.toml").write_text(SWEEP)
+def test_everything_that_follows_a_split(tmp_path, checkout, start, running, sqlite_template, pictures, monkeypatch):
+    """Store, artifacts, state, cache, trials, logs, console: a password in the store's address, a token in git's.
 
-    beauty = [sys.executable, "-m", "beauty_mlflow"]
-    tiny = ["--network", "tiny", "--blocks", "1", "--epochs", "1", "--weights", "random"]
-    with running(server_command(folder), folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as uri:
-        store = {"MLFLOW_TRACKING_URI": uri.replace("://", f"://me:{STORE}@")}
-        done = [
-            start(*beauty, "split", "--data", pictures, "--out", "split.csv", **store),
-            start(*beauty, "finetune", "--data", "split.csv", *tiny, **store),
-            start(*beauty, "sweep", "--config", "one.toml", "--data", "split.csv", **store),
-            start(*beauty, "evaluate", "--model", "models:/none@champion", status=2, **store),
-        ]
-    require_none(tmp_path, *(text for one in done for text in (one.stdout, one.stderr)))
-    assert b"***@example.org" in (folder / "mlflow.db").read_bytes()
-
-
-def test_what_follows_a_training(tmp_path, checkout, start, running, sqlite_template, pictures, monkeypatch):
-    """Evaluated, promoted, exported, asked; and a training without the store, whose changes are kept and then sent."""
+    A model is trained, evaluated, promoted, exported and asked, and searched for; another training has no store, and
+    what it logs is kept and then sent.
+    """
     folder = tmp_path / "seen" / "server"
     folder.mkdir(parents=True)
     shutil.copy(sqlite_template, folder / "mlflow.db")
     (checkout / "gate.toml").write_text("minimum_accuracy = 0.0\nminimum_pictures = 1\n")
+    (checkout / "one.toml").write_text(SWEEP)
 
     beauty = [sys.executable, "-m", "beauty_mlflow"]
     training = [
@@ -160,9 +144,12 @@ def test_what_follows_a_training(tmp_path, checkout, start, running, sqlite_temp
         done = [
             start(*beauty, "split", "--data", pictures, "--out", "split.csv", **store),
             start(*beauty, *training, **store),
+            start(*beauty, "sweep", "--config", "one.toml", "--data", "split.csv", **store),
         ]
+        assert b"***@example.org" in (folder / "mlflow.db").read_bytes()
         model = re.search(r"^run_id: (\w+)", done[1].stdout, re.MULTILINE)[1]
         commands = [
+            ["evaluate", "--model", "models:/none@champion"],
             ["evaluate", "--model", model],
             ["promote", "--candidate", model, "--gate", "gate.toml"],
             ["rollback", "--reason", "none was there before"],
@@ -171,7 +158,8 @@ def test_what_follows_a_training(tmp_path, checkout, start, running, sqlite_temp
             [*training, "--offline", "true"],
         ]
         done.append(start(sys.executable, "-c", ONE_AFTER_THE_OTHER, json.dumps(commands), **store))
-        assert re.findall(r"^status: (.*)$", done[-1].stdout, re.MULTILINE) == ["0", "0", "2", "0", "0", "0"]
+        statuses = re.findall(r"^status: (.*)$", done[-1].stdout, re.MULTILINE)
+        assert statuses == ["2", "0", "0", "2", "0", "0", "0"]
         spool = tmp_path / "seen" / "state" / "spool"
         assert any(path.is_file() for path in spool.rglob("*"))
         require_none(tmp_path)
