@@ -63,8 +63,8 @@ format: setup  ## format and fix what can be fixed
 bench: setup  ## measure side by side with plain Keras, Optuna and MLflow; hours (docs/performance.md)
 	@$(BIN)/python benchmarks/run_all.py --out build/bench
 
-bench-quick: setup  ## show that the benchmarks run; minutes
-	@$(BIN)/python benchmarks/run_all.py --out build/bench-quick --quick
+bench-quick: setup  ## show that the benchmarks run; minutes (ONLY="limits warping": these alone)
+	@$(BIN)/python benchmarks/run_all.py --out build/bench-quick --quick $(if $(ONLY),--only $(ONLY))
 
 mlproject: setup  ## write MLproject from the jobs' parameters
 	@$(BIN)/python -m beauty_mlflow.jobs.mlproject
