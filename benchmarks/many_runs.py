@@ -137,6 +137,9 @@ def main() -> None:
     parser.add_argument("--stores", nargs="+", choices=STORES, default=[])
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="few runs in an SQLite store: shows that it runs, no more")
+    parser.add_argument(
+        "--no-limits", action="store_true", help="status 0 whatever is measured: other work runs beside"
+    )
     parser.add_argument("--json", type=Path, help="where to write the result")
     given = parser.parse_args()
     count = given.runs or (QUICK_RUNS if given.quick else RUNS)
@@ -156,7 +159,7 @@ def main() -> None:
         if given.json:
             write_json(given.json, report)
         wrong += [f"{kind}: {problem}" for name, found in answers.items() for problem in beyond(name, found)]
-    if wrong:
+    if wrong and not given.no_limits:
         sys.exit("\n".join(["error: not within the limits:", *wrong]))
 
 

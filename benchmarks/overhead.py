@@ -62,6 +62,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="where to write the result")
     parser.add_argument("--turns", type=int, default=TURNS, help="how often each thing is measured")
+    parser.add_argument(
+        "--no-limits", action="store_true", help="status 0 whatever is measured: other work runs beside"
+    )
     given = parser.parse_args()
     start = measure_start(given.turns)
     _print_seconds("command, beyond Python's own start", start)
@@ -74,7 +77,7 @@ def main() -> None:
     if given.json:
         write_json(given.json, {"machine": facts(), "start": start, "work": work, "stores": stores})
     wrong = beyond(start, stores)
-    if wrong:
+    if wrong and not given.no_limits:
         sys.exit("\n".join(["error: not within the limits:", *wrong]))
 
 
