@@ -13,7 +13,7 @@ from beauty_mlflow.cache.keys import Rows
 from beauty_mlflow.cache.layout import disk_bytes
 from beauty_mlflow.cache.store import Cache
 
-KILLS = int(os.environ.get("KILLS", "5"))
+KILLS = int(os.environ.get("KILLS", "3"))
 WAITING = "note: waiting for another process, which is making activations (boundary mixed"
 
 

@@ -17,7 +17,7 @@ from waiting import until
 from works import WORKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
-KILLS = int(os.environ.get("KILLS", "5"))
+KILLS = int(os.environ.get("KILLS", "3"))
 SEED = int(os.environ.get("KILL_SEED") or time.time_ns() % 2**32)
 MOST_IN_A_ROW = 3  # kills before the work is finished
 

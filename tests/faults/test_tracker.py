@@ -21,7 +21,7 @@ from beauty_mlflow.tracking.spool import sender as senders
 from beauty_mlflow.tracking.spool.recorded import begin
 from beauty_mlflow.tracking.store import connect
 
-KILLS = min(int(os.environ.get("KILLS", "5")), 10)
+KILLS = min(int(os.environ.get("KILLS", "3")), 10)
 SEED = int(os.environ.get("KILL_SEED") or time.time_ns() % 2**32)
 
 

@@ -22,7 +22,7 @@ from beauty_mlflow.features.boundaries import trunk_below
 from beauty_mlflow.features.trunk import View
 from beauty_mlflow.progress import silent_progress
 
-KILLS = int(os.environ.get("KILLS", "5"))
+KILLS = int(os.environ.get("KILLS", "3"))
 MOST_IN_A_ROW = 3  # kills before the pass is finished
 
 
