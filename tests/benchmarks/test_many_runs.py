@@ -42,7 +42,17 @@ def test_every_question_is_answered(tmp_path, benchmarks):
     """With its times and what the memory grew by."""
     from many_runs import FEW, LIMITS_MB
 
-    command = [sys.executable, benchmarks / "many_runs.py", "--runs", "300", "--stores", "sqlite", "--turns", "1", "--no-limits"]
+    command = [
+        sys.executable,
+        benchmarks / "many_runs.py",
+        "--runs",
+        "300",
+        "--stores",
+        "sqlite",
+        "--turns",
+        "1",
+        "--no-limits",
+    ]
     done = subprocess.run(
         [*command, "--json", tmp_path / "many.json"], capture_output=True, text=True, check=False, timeout=500
     )

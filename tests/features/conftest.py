@@ -1,5 +1,7 @@
 """Small networks whose weights are far from trivial, and pictures on disk, for the features room's tests."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -49,6 +51,12 @@ def build(noise):
         return model
 
     return build
+
+
+@pytest.fixture(scope="session")
+def built(build):
+    """The same, but a network that was asked for before is that one: a test leaves it as it was."""
+    return functools.cache(build)
 
 
 @pytest.fixture

@@ -46,10 +46,10 @@ def test_each_depth_has_a_limit_of_its_own(name):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_tail_of_the_trunk_is_the_network(build, noise, name):
+def test_the_tail_of_the_trunk_is_the_network(built, noise, name):
     """At every boundary, in inference mode; both are made of the network's own layers, each in one of them."""
     network = get_network(name)
-    model = build(name)
+    model = built(name)
     parts = claim_layers(model, network)
     given = noise(2, model.input_shape[1], seed=3)
     expected = model(given, training=False).numpy()

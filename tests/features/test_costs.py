@@ -43,10 +43,10 @@ def test_measuring_changes_nothing(make_trunk, cache):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["inception_v3", "mobilenet_v2", "efficientnet_b0"])
-def test_a_plan_can_be_made_from_it(build, make_trunk, cache, name):
+def test_a_plan_can_be_made_from_it(built, make_trunk, cache, name):
     """Networks with branches, shortcuts and squeezing: each stage is measured, and the head's training is planned."""
     network = get_network(name)
-    model = build(name)
+    model = built(name)
     stages = measured_stages(cache, make_trunk(model, network=network, size=model.input_shape[1]))
     assert [stage.boundary for stage in stages] == list(boundaries(network))
     assert all(min(stage.extract_seconds, stage.forward_seconds, stage.train_seconds) > 0 for stage in stages)

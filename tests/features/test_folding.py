@@ -31,10 +31,10 @@ def weights_of(model):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_folded_trunk_computes_the_same_at_every_boundary(build, noise, name):
+def test_a_folded_trunk_computes_the_same_at_every_boundary(built, noise, name):
     """Within 1e-3 of the range, with no batch normalisation left; the original stays as it is."""
     network = get_network(name)
-    model = build(name)
+    model = built(name)
     trunk = trunk_below(model, network, *boundaries(network))
     given = noise(4, model.input_shape[1], seed=5)
     before, expected = weights_of(model), trunk(given, training=False)

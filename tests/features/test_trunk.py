@@ -101,10 +101,10 @@ def test_each_weight_below_the_boundary_matters_and_none_above(make_trunk, make_
 
 
 @pytest.mark.parametrize("name", ["tiny", *(pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS if n != "tiny")])
-def test_a_network_built_again_has_the_same_digests(build, make_trunk, name):
+def test_a_network_built_again_has_the_same_digests(build, built, make_trunk, name):
     """Keras counts its layers' names over a process; the digest doesn't."""
     network = get_network(name)
-    first, second = build(name), build(name)
+    first, second = built(name), build(name)
     second.set_weights(first.get_weights())
     trunks = [make_trunk(model, network=network) for model in (first, second)]
     digests = [[trunk.digest(boundary) for boundary in boundaries(network)] for trunk in trunks]
