@@ -69,7 +69,7 @@ def test_a_store_that_doesnt_answer_is_wrong_and_the_rest_is_looked_at(monkeypat
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".split.csv.abcdefgh.tmp.csv").touch()
-    grow_old(tmp_path)
+    grow_old(tmp_path, state_folder())
     summary = doctor()
     assert summary["wrong"].startswith("wrong: store")
     assert summary["left by crashes"] == "1"
@@ -117,7 +117,7 @@ def test_a_training_is_left_alone_alive_and_mended_dead(local_store, start, tiny
     assert running(store) != []
     process.kill()
     process.communicate()
-    grow_old(tmp_path)
+    grow_old(tmp_path, state_folder())
     summary = doctor()
     assert "beauty doctor --fix" in summary["wrong"]
     printed = capsys.readouterr().out
@@ -148,7 +148,7 @@ def test_an_evaluation_that_was_killed(logged_model, start, capsys, tmp_path):
     assert doctor()["left by crashes"] == "0"
     process.kill()
     process.communicate()
-    grow_old(tmp_path)
+    grow_old(tmp_path, state_folder())
     (dead,) = running(store)
     assert doctor()["wrong"]
     assert dead.info.run_id in capsys.readouterr().out
