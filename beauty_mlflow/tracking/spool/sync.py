@@ -125,8 +125,8 @@ def _look_at(folder: Path) -> Unsent | None:
 
 
 def _still_there(spool: Unsent) -> Unsent | None:
-    """Return what was seen; None where its process, which isn't at work any more, has sent all and removed it."""
-    return spool if spool.alive or has_header(spool.folder) else None
+    """Return what was seen; None where its process has sent all and removed it meanwhile."""
+    return spool if has_header(spool.folder) else None
 
 
 def _run_of(store: Store, journal: Journal) -> str:
