@@ -36,6 +36,7 @@ SEARCH = {
     "parameters": {
         **{name: value for name, value in TRAINING.items() if name != "blocks"},
         "epochs": 2,
+        "figures": False,
     },
     "space": {"blocks": {"type": "int", "low": 0, "high": 1}},
 }
