@@ -166,7 +166,7 @@ def _fit(current: Session, settings: Settings, feed: Feed) -> FitResult:
         schedule=settings.schedule,
         seed=parameters.seed,
     )
-    # how the cache is planned is no part of it: what is read is
+    # how the cache is planned is no part of it, what is read is; nor are figures
     own = {
         name: text for name, text in parameters.as_text().items() if name != "figures" and not name.startswith("cache_")
     }

@@ -25,7 +25,7 @@ def test_pictures_are_drawn_alike(tmp_path):
 @pytest.mark.slow
 def test_both_commands_are_measured(tmp_path, benchmarks):
     """A row a command and size; finetune leaves a cache; the last line of each says how it grows."""
-    command = [sys.executable, benchmarks / "growth.py", "--counts", "120", "240", "--turns", "1", "--folder"]
+    command = [sys.executable, benchmarks / "growth.py", "--counts", "120", "240", "--turns", "2", "--folder"]
     subprocess.run([*command, tmp_path, "--json", tmp_path / "growth.json"], check=True, timeout=500)
     result = json.loads((tmp_path / "growth.json").read_text())
     assert [(row["command"], row["pictures"]) for row in result["rows"]] == [
@@ -35,7 +35,10 @@ def test_both_commands_are_measured(tmp_path, benchmarks):
         ("finetune", 240),
     ]
     assert all(row["seconds"] > 0 and row["cpu_seconds"] > 0 and row["peak_MB"] > 10 for row in result["rows"])
-    assert all(row["spread"]["seconds"]["values"] == [row["seconds"]] for row in result["rows"])
+    for row in result["rows"]:
+        turns = row["spread"]["seconds"]["values"]
+        assert len(turns) == 2
+        assert min(turns) <= row["seconds"] <= max(turns)
     assert all(row["cache_MB"] > 0.1 for row in result["rows"] if row["command"] == "finetune")
     assert result["split"]["memory_ratio"] > 0
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]

@@ -71,7 +71,9 @@ def test_finetune_uses_the_run_that_mlflow_made(local_store, tmp_path, pictures)
     [
         (["-P", "block=6"], "No such option '--block'"),
         (["-P", "blocks=99"], "0 to 11"),
+        (["-P", "learning_rate=0"], "expected auto or a number above 0"),
         (["-P", "learning-rate=1"], "is given 2 times"),
+        (["-P", "data=nowhere"], "'nowhere' doesn't exist"),
     ],
 )
 def test_bad_input_ends_mlflows_run_failed(local_store, parameters, message):
@@ -86,8 +88,8 @@ def test_bad_input_ends_mlflows_run_failed(local_store, parameters, message):
 def test_no_value_reaches_a_shell(local_store, tmp_path):
     """A value with shell syntax arrives as it is, or is refused as text; nothing of it is run."""
     mark = tmp_path / "ran"
-    for data, out in (f"$(touch {mark})", f"`touch {mark}`"), (f"'; touch {mark}; '", f'" && touch {mark} "'):
-        mlflow_run("-e", "split", "-P", f"data={data}", "-P", f"out={out}")
+    for value in (f"$(touch {mark})", f"`touch {mark}`", f"'; touch {mark}; '", f'" && touch {mark} "'):
+        mlflow_run("-e", "split", "-P", f"data={value}", "-P", f"out={value}")
     assert not mark.exists()
 
 

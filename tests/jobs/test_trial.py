@@ -153,6 +153,7 @@ def test_the_search_decides_on_the_model_by_the_final_figures(task):
     assert run.models() == []
     logged = {Path(entry.path).name for entry in connect().client.list_artifacts(run.run_id, "evaluation/val")}
     assert {"predictions.csv", "confusion_matrix.png"} <= logged
+    assert "figures/curves.png" in {entry.path for entry in connect().client.list_artifacts(run.run_id, "figures")}
     assert not logged & {"explorer.html", "gallery.png", "suspects.csv", "corrections.csv"}
 
 

@@ -56,7 +56,8 @@ class Unsent:
 
 def unsent_spools() -> list[Unsent]:
     """Return every spool of this user, by name; one that is being made or removed at this moment is none."""
-    return [spool for spool in map(_look_at, _folders()) if spool]
+    seen = [spool for spool in map(_look_at, _folders()) if spool]
+    return [spool for spool in seen if has_header(spool.folder)]  # else its process has sent all and removed it
 
 
 def unbegun_spools() -> list[Path]:
@@ -117,16 +118,10 @@ def _look_at(folder: Path) -> Unsent | None:
     except FileNotFoundError:
         return None
     except WorkError as error:
-        return _still_there(
-            Unsent(folder, folder.name, "", "", 0, bytes_below(folder), is_locked(folder), problem=str(error))
-        )
-    run_id = header.run_id or folder.name
-    return _still_there(Unsent(folder, run_id, header.destination, header.experiment, changes, size, is_locked(folder)))
-
-
-def _still_there(spool: Unsent) -> Unsent | None:
-    """Return what was seen; None where its process has sent all and removed it meanwhile."""
-    return spool if has_header(spool.folder) else None
+        size, alive = bytes_below(folder), is_locked(folder)
+        return Unsent(folder, folder.name, "", "", 0, size, alive, problem=str(error))
+    run_id, alive = header.run_id or folder.name, is_locked(folder)
+    return Unsent(folder, run_id, header.destination, header.experiment, changes, size, alive)
 
 
 def _run_of(store: Store, journal: Journal) -> str:

@@ -64,7 +64,6 @@ def test_one_that_begins_as_it_is_looked_at_is_alive(monkeypatch):
 
     monkeypatch.setattr(sync, "has_header", begins)
     (spool,) = unsent_spools()
-    monkeypatch.undo()
     assert spool.alive
     journals[0].remove()
     assert unsent_spools() == []
