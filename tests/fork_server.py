@@ -38,13 +38,13 @@ ALSO = (  # what is imported only where it is used
     "sklearn.neighbors",
     "sqlalchemy.dialects.sqlite",
 )
-NEEDLESS = ("beauty_mlflow.__main__", "beauty_mlflow.search.executors.ray", "beauty_mlflow.jobs.trial_elsewhere")
+NEEDLESS = ("beauty_mlflow.__main__", "beauty_mlflow.search.executors.ray.", "beauty_mlflow.jobs.trial_elsewhere")
 
 
 def import_everything():
     modules = (found.name for found in pkgutil.walk_packages(beauty_mlflow.__path__, "beauty_mlflow."))
     for name in (*modules, *ALSO):
-        if name not in NEEDLESS:
+        if not name.startswith(NEEDLESS):
             importlib.import_module(name)
 
 

@@ -174,7 +174,7 @@ def _executor(parameters: SweepParameters, store: Store, folder: Path, data: str
         yield LocalExecutor(TRIAL_MODULE, slots=parameters.workers, logs=folder, gpus=gpus())
         return
     from beauty_mlflow.jobs.trial_elsewhere import run_trial_elsewhere, with_manifest
-    from beauty_mlflow.search.executors.ray import RayExecutor
+    from beauty_mlflow.search.executors.ray.executor import RayExecutor
 
     with RayExecutor(run_trial_elsewhere, slots=parameters.workers, common=with_manifest(Path(data))) as executor:
         _require_reachable(store, executor.machines)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from beauty_mlflow.search.attempts import INTERRUPTED, State
-from beauty_mlflow.search.executors.ray import ADDRESS
+from beauty_mlflow.search.executors.ray.cluster import ADDRESS
 from beauty_mlflow.search.storages import open_storage
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.finding import child_runs
@@ -22,7 +22,7 @@ PATIENCE = 400  # seconds; generous, since other work may keep the machine busy
 WITHOUT_RAY = "import sys; sys.modules['ray'] = None; from beauty_mlflow.cli import main; main()"
 # the nodes that this machine could have are all of one machine
 ON_TWO_MACHINES = (
-    "from beauty_mlflow.search.executors.ray import RayExecutor; RayExecutor.machines = ['here', 'there']; "
+    "from beauty_mlflow.search.executors.ray.executor import RayExecutor; RayExecutor.machines = ['here', 'there']; "
     "from beauty_mlflow.cli import main; main()"
 )
 GOOD = [{"blocks": blocks, "learning_rate": 0.003} for blocks in (0, 1)]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from beauty_mlflow.search.executors.ray import ADDRESS, RayExecutor
+from beauty_mlflow.search.executors.ray.cluster import ADDRESS
+from beauty_mlflow.search.executors.ray.executor import RayExecutor
 
 HERE = Path(__file__).parent
 SMALL = {"num_cpus": 1, "object_store_memory": 100 * 1024**2, "env_vars": {"PYTHONPATH": f"{HERE}:{HERE.parents[2]}"}}

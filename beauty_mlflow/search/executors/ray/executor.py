@@ -1,46 +1,28 @@
 """Trials as tasks of a Ray cluster: its scheduling, its resources, its retries where a node dies."""
 
 import asyncio
-import logging
-import math
 import os
-import signal
-import socket
 import sys
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, redirect_stdout, suppress
 from types import TracebackType
 from typing import Any, Self
 
-from beauty_mlflow.errors import BeautyError, SweepError
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from beauty_mlflow.errors import BeautyError
 from beauty_mlflow.search.executors.base import End, Listener, Outcome, Task
 from beauty_mlflow.search.executors.places import Places
-
-_SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray is going to do anyway; otherwise it warns each time
-}
-for _name, _value in _SETTINGS.items():
-    os.environ.setdefault(_name, _value)
-
-try:
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-except ModuleNotFoundError:
-    raise SweepError("executor=ray needs Ray: pip install 'beauty-mlflow[ray]', or leave executor at local.") from None
+from beauty_mlflow.search.executors.ray.cluster import connected, living_nodes, one_line, shares
 
 Work = Callable[[Mapping[str, Any], Listener], Outcome]
-ADDRESS = "RAY_ADDRESS"
 _CONTENT, _STARTED, _EPOCH, _KEEPS_MODEL, _OVER = "content", "started", "epoch", "keeps_model", "over"
 _RETRIES = 1  # of a task whose node or process died, by Ray itself; the search tries it again after that
 _GRACE = 60.0  # seconds that a trial has to close its run
-_PATIENCE = 10.0  # seconds that a cluster has to answer
-_OBJECT_STORE = 128 * 1024**2  # bytes; a manifest is all that goes through it
-_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # HTTP/2, which Ray speaks
-_SETTINGS_FRAME = 4
 
 
 class RayExecutor:
@@ -70,8 +52,8 @@ class RayExecutor:
         self._stopped = False
         with ExitStack() as stack:
             stack.enter_context(redirect_stdout(sys.stderr))  # where Ray says that a node or a task has died
-            stack.enter_context(_connected())
-            self._cpus, self._gpus = _shares(slots)
+            stack.enter_context(connected())
+            self._cpus, self._gpus = shares(slots)
             here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
             options = {"num_cpus": 0, "scheduling_strategy": here, "max_concurrency": 4 * slots + 10}
             mailbox: Any = ray.remote(_Mailbox).options(**options).remote()
@@ -90,7 +72,7 @@ class RayExecutor:
     @property
     def machines(self) -> Sequence[str]:
         """The names of the machines that the cluster's nodes are on."""
-        return sorted({node["NodeManagerHostname"] for node in _nodes()})
+        return sorted({node["NodeManagerHostname"] for node in living_nodes()})
 
     def close(self) -> None:
         """Leave the cluster; end it if it was started here."""
@@ -119,9 +101,9 @@ class RayExecutor:
             return Outcome("interrupted")
         except ray.exceptions.RayTaskError as error:
             name = "" if isinstance(error.cause, BeautyError) else f"{type(error.cause).__name__}: "
-            return Outcome("failed", reason=f"{name}{_one_line(error.cause)}")
+            return Outcome("failed", reason=f"{name}{one_line(error.cause)}")
         except ray.exceptions.RayError as error:
-            return Outcome("interrupted") if self._stopped else Outcome("died", reason=_one_line(error))
+            return Outcome("interrupted") if self._stopped else Outcome("died", reason=one_line(error))
         finally:
             with self._lock:
                 self._tasks.discard(done)
@@ -144,7 +126,7 @@ class RayExecutor:
     def _strategy(self, reuses: str) -> Any:  # noqa: ANN401 - Ray's
         """Ask for a node that has a task's intermediate results, where one has room; else for any."""
         nodes = self._places.having(reuses)
-        living = {node["NodeID"] for node in _nodes()} if nodes else set()
+        living = {node["NodeID"] for node in living_nodes()} if nodes else set()
         node = next((one for one in nodes if one in living), None)
         return NodeAffinitySchedulingStrategy(node, soft=True, _spill_on_unavailable=True) if node else "DEFAULT"
 
@@ -239,105 +221,3 @@ class _Mailbox:
     async def close(self, key: str) -> None:
         """Forget a task; whoever waits for its next question gets the word that it is over."""
         self._questions.pop(key, asyncio.Queue()).put_nowait((0, _OVER, None))
-
-
-def share(nodes: Sequence[tuple[int, int]], slots: int) -> tuple[int, float]:
-    """Return how many cores and GPUs each trial gets, such that all that run at a time fit on the nodes.
-
-    Args:
-        nodes: Each one's cores and GPUs. Where any has a GPU, the others are left out.
-        slots: Trials at a time.
-
-    Returns:
-        Cores, 0 where there are too few; and GPUs, less than 1 where trials have to share one.
-    """
-    nodes = [node for node in nodes if node[1]] or nodes
-    wholes = range(max((gpus for _, gpus in nodes), default=0), 0, -1)
-    parts = [math.floor(1e4 / trials) / 1e4 for trials in range(2, slots + 1)] if wholes else []  # to Ray's precision
-
-    def fitting(cpus: int, gpus: float) -> int:
-        return sum(min(node[0] // cpus, int(node[1] / gpus) if gpus else slots) for node in nodes)
-
-    for gpus in (*wholes, *parts) or (0,):
-        for cpus in range(max((cpus for cpus, _ in nodes), default=0), 0, -1):
-            if fitting(cpus, gpus) >= slots:
-                return cpus, gpus
-    return 0, 0
-
-
-def _nodes() -> list[dict[str, Any]]:
-    """Return Ray's tables of the nodes that live."""
-    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-
-
-def _shares(slots: int) -> tuple[int, float]:
-    nodes = [(int(one["Resources"].get("CPU", 0)), int(one["Resources"].get("GPU", 0))) for one in _nodes()]
-    cpus, gpus = share(nodes, slots)
-    if not cpus:
-        raise SweepError(
-            f"The Ray cluster has {sum(cores for cores, _ in nodes)} cores for {slots} workers; give fewer workers."
-        )
-    return cpus, gpus
-
-
-@contextmanager
-def _connected() -> Iterator[None]:
-    """Reach the cluster, or start one, which ends with the block."""
-    if ray.is_initialized():
-        yield
-        return
-    address = os.environ.get(ADDRESS, "")
-    where = f"The Ray cluster at {address} ({ADDRESS})" if address else "A Ray cluster of this machine"
-    quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    try:
-        with _signal_handlers_kept():
-            if address:
-                _require_answer(address)
-                ray.init(address=address, **quiet)
-            else:
-                ray.init(address="local", include_dashboard=False, object_store_memory=_OBJECT_STORE, **quiet)
-    except (OSError, ValueError, RuntimeError) as error:
-        what = "can't be reached" if address else "can't be started"
-        raise SweepError(f"{where} {what}: {_one_line(error)}. docs/decisions/ray.md says what it needs.") from None
-    try:
-        yield
-    finally:
-        with _signal_handlers_kept():
-            ray.shutdown()
-
-
-def _require_answer(address: str) -> None:
-    """Raise OSError or ValueError unless something there speaks as Ray does; Ray itself would try for minutes."""
-    if address == "auto":
-        return
-    host, colon, port = address.rpartition(":")
-    if "://" in address or not colon or not port.isdecimal():
-        message = "expected the head node's host:port, from a machine of the cluster"
-        raise ValueError(message)
-    with socket.create_connection((host.strip("[]"), int(port)), _PATIENCE) as connection:
-        if os.environ.get("RAY_USE_TLS", "0") == "1":
-            return
-        connection.sendall(_HELLO)
-        answer = connection.recv(_SETTINGS_FRAME)
-    if len(answer) < _SETTINGS_FRAME or answer[3] != _SETTINGS_FRAME:
-        message = "what answers there isn't Ray"
-        raise ValueError(message)
-
-
-@contextmanager
-def _signal_handlers_kept() -> Iterator[None]:
-    """Keep what this process does at a signal: Ray would end it on the spot, before its runs are closed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".")
