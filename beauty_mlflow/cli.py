@@ -16,12 +16,13 @@ from beauty_mlflow.errors import BeautyError, Interrupted, RefusedError, Unreach
 from beauty_mlflow.interruption import catch_signals
 from beauty_mlflow.jobs import JOBS, load_job
 from beauty_mlflow.jobs.parameters import Job, choices, is_switch, to_text
-from beauty_mlflow.shortages import explain, explain_sudden_end
+from beauty_mlflow.shortages import LOWER, explain, explain_sudden_end
 from beauty_mlflow.temporary import temporary_home
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.redaction import redact
 
 INTERNAL_ERROR = 1
+_NO_MEMORY = f"error: The memory ran out. {LOWER}\n".encode()
 _POSITIONAL = "positional_"
 
 
@@ -32,8 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     where a gate refused or something was found, 129, 130 and 143 for an interruption.
     """
     catch_signals()
-    with temporary_home():
-        _run(arguments)
+    try:
+        with temporary_home():
+            _run(arguments)
+    except MemoryError:  # too little to say so, or to leave after it was said
+        if _debugging():
+            raise
+        os.write(2, _NO_MEMORY)
+        os._exit(INTERNAL_ERROR)
     sys.exit(0)
 
 
@@ -52,7 +59,7 @@ def _run(arguments: Sequence[str] | None) -> None:
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted", 128 + signal.SIGINT)
     except Exception as error:
-        if os.environ.get("BEAUTY_DEBUG"):
+        if _debugging():
             raise
         lacks = isinstance(error, ModuleNotFoundError)  # MLflow perhaps, which ends its run itself
         _fail(_in_words(error), INTERNAL_ERROR, close_run=not lacks)
@@ -144,6 +151,10 @@ def _once(option: str, texts: tuple[str, ...]) -> str:
 def _print_summary(summary: Iterable[tuple[str, object]]) -> None:
     for name, value in summary:
         click.echo(printable(f"{name}: {value}"))
+
+
+def _debugging() -> bool:
+    return bool(os.environ.get("BEAUTY_DEBUG"))
 
 
 def _in_words(error: Exception) -> str:

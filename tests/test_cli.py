@@ -171,3 +171,19 @@ def test_a_python_without_the_packages_says_which_one_to_take(hidden, tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     assert f"has no Python package {hidden}, which this needs. Take the Python that `make setup`" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("short", ["_print_summary", "sys.exit"])
+def test_where_memory_is_too_short_to_say_so_or_to_leave_it_is_said_and_ends(short):
+    """Nobody sees a traceback; the work has raised MemoryError, or has been refused and the exit raises it."""
+    script = f"""
+from beauty_mlflow import cli
+def none(*_): raise MemoryError
+cli._in_words = none
+cli.{short} = none
+cli.main(["cache", "list"] if {short!r} == "_print_summary" else ["cache", "nothing"])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "The memory ran out. Lower batch_size" in done.stderr.splitlines()[-1]
