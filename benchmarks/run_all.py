@@ -49,12 +49,17 @@ BENCHMARKS = (
         "--data {sample} --network tiny --epochs 2 --turns 1 --rows all none",
     ),
     Benchmark("accuracy_emoji", "accuracy.py", "--data {emoji} --group-by '([^/]+)-(?:apple|google)'", ""),
-    Benchmark("accuracy_clipart", "accuracy.py", "--data {clipart}", "--data {sample} --epochs 1 --seeds 0"),
+    Benchmark(
+        "accuracy_clipart",
+        "accuracy.py",
+        "--data {clipart}",
+        "--data {sample} --network tiny --blocks 1 --epochs 1 --seeds 0",
+    ),
     Benchmark(
         "recipe_parts_clipart",
         "recipe_parts.py",
         "--data {clipart} --seeds 0,1,2",
-        "--data {sample} --rows 'one view' --epochs 2 --seeds 0",
+        "--data {sample} --network tiny --blocks 1 --rows 'one view' --epochs 2 --seeds 0",
     ),
     Benchmark(
         "recipe_parts_emoji",

@@ -24,6 +24,7 @@ TRAINING = {
     "learning_rate": 0.003,
     "recipe": "thesis",
     "cache": "none",
+    "figures": "false",  # where they aren't the matter
 }
 SEARCH = {
     "description": "A search that is cut short.",
@@ -36,7 +37,6 @@ SEARCH = {
     "parameters": {
         **{name: value for name, value in TRAINING.items() if name != "blocks"},
         "epochs": 2,
-        "figures": False,
     },
     "space": {"blocks": {"type": "int", "low": 0, "high": 1}},
 }
@@ -138,7 +138,7 @@ class Splitting(Work):
 
 class Training(Work):
     def arguments(self, place):
-        return ["finetune", *options({"data": place.data, **TRAINING})]
+        return ["finetune", *options({"data": place.data, **TRAINING, "figures": "true"})]
 
     def goes_on(self, place, said):
         named = re.findall(r"it goes on with: mlflow run \. -e finetune -P resume=(\w+)", said)
