@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from beauty_mlflow.tracking.datasets import Dataset
+from beauty_mlflow.tracking.names import RunStatus
 
 OWN_MODEL = "the run's own"  # instead of a logged model's id, which the store gives only as it takes the model
 
@@ -80,7 +81,7 @@ class Status(_Change):
     """The run's status; ``end`` in ms since 1970 where it is a final one."""
 
     kind: Literal["status"] = "status"
-    status: str
+    status: RunStatus
     end: int | None = None
 
 

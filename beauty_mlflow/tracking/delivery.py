@@ -33,8 +33,6 @@ from beauty_mlflow.tracking.collisions import despite_others
 from beauty_mlflow.tracking.failures import is_missing, translated
 from beauty_mlflow.tracking.model_upload import ready_model_of, upload_model
 
-RUNNING = "RUNNING"
-
 
 def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) -> None:  # noqa: ANN401 - MLflow is untyped
     """Change a run in the store.
@@ -68,8 +66,8 @@ def deliver(client: Any, run_id: str, change: Change, *, again: bool = False) ->
             upload_model(client, run_id, change.path, example=example)
         case Status():
             with translated(f"set the run {run_id} to {change.status}"):
-                if change.status == RUNNING:
-                    client.update_run(run_id, status=RUNNING)
+                if change.status == "RUNNING":
+                    client.update_run(run_id, status="RUNNING")
                 else:
                     client.set_terminated(run_id, change.status, change.end)
 

@@ -26,7 +26,7 @@ class Endable(Protocol):
     def start_sampling(self) -> None:
         """Begin to collect system metrics."""
 
-    def finish(self, status: str, tags: Mapping[str, str] | None = None) -> None:
+    def finish(self, status: names.RunStatus, tags: Mapping[str, str] | None = None) -> None:
         """Send what is left and set the last tags and the final status."""
 
     def hurry(self) -> None:

@@ -48,7 +48,9 @@ def find_runs(
     yield from every_page(search, f"find {what}", page)
 
 
-def child_runs(store: Store, parent: Run, tags: Mapping[str, str] | None = None, *, status: str = "") -> list[Run]:
+def child_runs(
+    store: Store, parent: Run, tags: Mapping[str, str] | None = None, *, status: names.RunStatus | None = None
+) -> list[Run]:
     """Return a run's children that have these tags and, where given, this status, the oldest first.
 
     Raises:

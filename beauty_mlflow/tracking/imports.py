@@ -15,7 +15,6 @@ from beauty_mlflow.tracking.runs import Run
 from beauty_mlflow.tracking.store import Store, alone
 from beauty_mlflow.tracking.values import check_metrics, check_tags
 
-FINISHED = "FINISHED"
 _ATTEMPTS = 5
 
 Point = tuple[str, float, int, int]  # name, value, milliseconds, step
@@ -150,8 +149,8 @@ class _Filled:
     def hurry(self) -> None:
         """Nothing is kept on disk."""
 
-    def finish(self, status: str, tags: Mapping[str, str] | None = None) -> None:
-        if status != FINISHED:
+    def finish(self, status: names.RunStatus, tags: Mapping[str, str] | None = None) -> None:
+        if status != "FINISHED":
             self._run.finish(status, tags)
             return
         self._run.remove_tag(names.ERROR)
@@ -171,7 +170,7 @@ def _active(runs: Sequence[Any]) -> list[Any]:
 
 
 def _is_whole(runs: Sequence[Any]) -> bool:
-    return [run.info.status for run in _active(runs)] == [FINISHED]
+    return [run.info.status for run in _active(runs)] == ["FINISHED"]
 
 
 def _require_not_deleted(runs: Sequence[Any]) -> None:

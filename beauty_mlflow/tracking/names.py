@@ -1,5 +1,10 @@
 """The names of metrics, tags and artifacts, in one place: others rely on them. Nothing heavy is imported here."""
 
+from typing import Literal
+
+RunStatus = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
+"""A run's, in MLflow's words."""
+
 EXPERIMENT = "beauty"
 
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")

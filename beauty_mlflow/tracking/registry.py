@@ -196,8 +196,8 @@ class Registry:
         if found is None:
             return ""
         run = self._audit_run(found)
-        status = run.status if run else ""
-        if not locked and status in ("RUNNING", "") and time.time() - found.begun < LIVE_SECONDS:
+        status = run.status if run else None
+        if not locked and status in ("RUNNING", None) and time.time() - found.begun < LIVE_SECONDS:
             raise TrackingError(self._lost(f"the run {found.run_id} is moving it at this moment"))
         now = self._aliases().get(CHAMPION, "")
         if now not in (found.champion, found.new_champion):
@@ -209,7 +209,7 @@ class Registry:
             self._point(found.aliases)
             moved = ", ".join(f"{one} is version {to}" for one, to in found.aliases.items())
             status, words = "FINISHED", f"was completed: {moved}"
-        if run:
+        if run and status:
             run.finish(status, {names.PROMOTION_REPAIRED: words})
         else:
             words += "; that run is deleted, so nothing but this sentence tells of it"

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from beauty_mlflow.tracking.changes import OWN_MODEL, Batch, Change, Inputs, LoggedImage, LoggedModel, Status, Untag
 from beauty_mlflow.tracking.datasets import Dataset
+from beauty_mlflow.tracking.names import RunStatus
 
 
 @dataclass
@@ -12,7 +13,7 @@ class RunState:
     """What is read of a run.
 
     Attributes:
-        status: RUNNING, FINISHED, FAILED, KILLED or SCHEDULED.
+        status: As it is now.
         experiment_id: The experiment that the run belongs to.
         tags: All tags.
         parameters: All parameters.
@@ -23,7 +24,7 @@ class RunState:
         model_id: Of the run's model, as far as it was looked at or logged.
     """
 
-    status: str
+    status: RunStatus
     experiment_id: str
     tags: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
@@ -38,7 +39,7 @@ class RunState:
         """Return that of MLflow's entity, which has no histories and no images."""
         read = entity.inputs.dataset_inputs if entity.inputs else ()
         return cls(
-            str(entity.info.status),
+            entity.info.status,
             str(entity.info.experiment_id),
             dict(entity.data.tags),
             dict(entity.data.params),

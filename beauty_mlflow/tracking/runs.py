@@ -16,7 +16,7 @@ from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.changes import Batch, Change, Inputs, LoggedFile, LoggedImage, Point, Status, Untag
 from beauty_mlflow.tracking.console import warn
 from beauty_mlflow.tracking.datasets import Dataset
-from beauty_mlflow.tracking.delivery import RUNNING, deliver, steps_of_images
+from beauty_mlflow.tracking.delivery import deliver, steps_of_images
 from beauty_mlflow.tracking.ending import end_badly
 from beauty_mlflow.tracking.experiments import introduce
 from beauty_mlflow.tracking.failures import is_missing, translated
@@ -101,8 +101,8 @@ class Run:
         return RunState.of(self.entity())
 
     @property
-    def status(self) -> str:
-        """RUNNING, FINISHED, FAILED, KILLED or SCHEDULED."""
+    def status(self) -> names.RunStatus:
+        """As it is now."""
         return self.state().status
 
     @property
@@ -233,10 +233,10 @@ class Run:
     def reopen(self) -> None:
         """Set the status to RUNNING again, of this process; what an earlier end left as its error is taken away."""
         self.set_tags(own_tag(self.tags))  # first: who thinks that the run is dead looks there again
-        self._change(Status(status=RUNNING))
+        self._change(Status(status="RUNNING"))
         self.remove_tag(names.ERROR)
 
-    def finish(self, status: str, tags: Mapping[str, str] | None = None) -> None:
+    def finish(self, status: names.RunStatus, tags: Mapping[str, str] | None = None) -> None:
         """Send what is left and the last tags, then set the final status: FINISHED, FAILED or KILLED."""
         try:
             if self.sampler:

@@ -11,7 +11,7 @@ from beauty_mlflow.errors import BeautyError, TrackingError, UnreachableError, W
 from beauty_mlflow.tracking import names
 from beauty_mlflow.tracking.changes import OWN_MODEL, Batch, Change, LoggedModel
 from beauty_mlflow.tracking.console import say
-from beauty_mlflow.tracking.delivery import RUNNING, deliver
+from beauty_mlflow.tracking.delivery import deliver
 from beauty_mlflow.tracking.ending import ended_if_it_fails
 from beauty_mlflow.tracking.launcher import project_run_id
 from beauty_mlflow.tracking.redaction import redact
@@ -100,7 +100,7 @@ class RecordedRun(Run):
             self._change(LoggedModel(path=package, example=path))
         return OWN_MODEL
 
-    def finish(self, status: str, tags: Mapping[str, str] | None = None) -> None:
+    def finish(self, status: names.RunStatus, tags: Mapping[str, str] | None = None) -> None:
         """As ``Run.finish``; then wait until all has arrived, or say what hasn't since the store doesn't answer.
 
         Raises:
@@ -244,5 +244,5 @@ def _offline(store: Store, key: str, header: Header) -> RecordedRun:
     journal = Journal(spool_folder() / key, header)
     if journal.header.run_id:
         journal.write_header(replace(journal.header, overlaps=True))
-    state = RunState(RUNNING, journal.header.experiment_id or f"{EXPERIMENT_TO_COME}{key}", dict(journal.header.tags))
+    state = RunState("RUNNING", journal.header.experiment_id or f"{EXPERIMENT_TO_COME}{key}", dict(journal.header.tags))
     return RecordedRun(Run(store, key), state, journal)
