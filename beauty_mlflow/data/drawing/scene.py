@@ -32,12 +32,14 @@ def _background(size: tuple[int, int], random: Random) -> Image.Image:
     hue, saturation = random.random(), random.uniform(0, 0.35)
     wall = np.array(colour(hue, random.uniform(0.5, 0.95), saturation), float)
     table = np.array(colour(hue + random.uniform(-0.1, 0.1), random.uniform(0.35, 0.9), saturation), float)
-    y, x = np.mgrid[0:height, 0:width]
+    y, x = np.ogrid[0:height, 0:width]
     shade = 1 + random.uniform(-0.2, 0.2) * (x / width - 0.5) + random.uniform(-0.2, 0.2) * (y / height - 0.5)
     edge = height * random.uniform(0.55, 0.85) + (x - width / 2) * random.uniform(-0.06, 0.06)
-    colours = np.where((y > edge)[..., None], table, wall) * shade[..., None]
+    colours = np.where((y > edge)[..., None], table, wall)
+    colours *= shade[..., None]
     grain = np.sin(y * random.uniform(0.2, 1.5) + x * random.uniform(-0.3, 0.3)) * random.uniform(0, 6)
-    return Image.fromarray(np.clip(colours + grain[..., None], 0, 255).astype(np.uint8))
+    colours += grain[..., None]
+    return Image.fromarray(np.clip(colours, 0, 255, out=colours).astype(np.uint8))
 
 
 def _place(scene: Image.Image, product: Image.Image, random: Random) -> None:
@@ -71,12 +73,14 @@ def _skew(product: Image.Image, random: Random) -> Image.Image:
 def _expose(pixels: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:
     """Light of a certain strength, colour and direction, then the sensor's noise."""
     height, width, _ = pixels.shape
-    y, x = np.mgrid[0:height, 0:width]
+    y, x = np.ogrid[0:height, 0:width]
     fall = 1 + random.uniform(-0.25, 0.25) * (x / width - 0.5) + random.uniform(-0.25, 0.25) * (y / height - 0.5)
     tint = random.uniform(0.8, 1.12) * np.array([random.uniform(0.94, 1.06) for _ in range(3)])
     noise = np.random.default_rng(random.getrandbits(64)).normal(0, random.uniform(1, 7), pixels.shape)
-    exposed: npt.NDArray[np.uint8] = np.clip(pixels * fall[..., None] * tint + noise, 0, 255).astype(np.uint8)
-    return exposed
+    exposed: npt.NDArray[np.float64] = pixels * fall[..., None]
+    exposed *= tint
+    exposed += noise
+    return exposed.clip(0, 255, out=exposed).astype(np.uint8)
 
 
 def _pick(random: Random, choices: tuple[tuple[int, int], ...]) -> tuple[int, int]:
