@@ -7,25 +7,25 @@ import pytest
 
 from beauty_mlflow.data.images import decode
 from beauty_mlflow.data.sources import reading
+from beauty_mlflow.data.sources.fetch_budget import FetchBudget
 from beauty_mlflow.data.sources.locations import knowing, locate
 from beauty_mlflow.data.sources.reading import read_ahead
-from beauty_mlflow.data.sources.room import Room
 
 
 @pytest.fixture
 def watched(monkeypatch):
-    """Let reading ahead have a room of so many bytes; return the list of what is held after each taking."""
+    """Let reading ahead have a budget of so many bytes; return the list of what is held after each taking."""
 
     def watch(total):
         held = []
 
-        class Watched(Room):
+        class Watched(FetchBudget):
             def try_take(self, number, size):
                 taken = super().try_take(number, size)
                 held.append(sum(self._held.values()))
                 return taken
 
-        monkeypatch.setattr(reading, "Room", lambda: Watched(total))
+        monkeypatch.setattr(reading, "FetchBudget", lambda: Watched(total))
         return held
 
     return watch

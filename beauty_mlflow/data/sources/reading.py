@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from beauty_mlflow.data.parallel import map_threads
+from beauty_mlflow.data.sources.fetch_budget import FetchBudget, Share
 from beauty_mlflow.data.sources.locations import Location, readers
-from beauty_mlflow.data.sources.room import Room, Share
 from beauty_mlflow.data.sources.s3_path import S3Path
 from beauty_mlflow.errors import PictureError
 
@@ -16,7 +16,7 @@ class Fetched:
     """A file's content, which is given once, or why it can't be had.
 
     Args:
-        share: What the content takes of the room for what is fetched; given back when it has been used.
+        share: What the content takes of the budget for what is fetched; given back when it has been used.
         content: The content.
         problem: Why there is none.
     """
@@ -43,7 +43,7 @@ class Fetched:
 def read_ahead(folder: Location, paths: Sequence[str]) -> "Iterator[Iterator[Path | Fetched]]":
     """Give the files of a folder: those of this machine as they are, others fetched some way ahead, many at once.
 
-    How far ahead depends on their sizes: until they have been used they share a ``Room``.
+    How far ahead depends on their sizes: until they have been used they share a ``FetchBudget``.
 
     Raises:
         UnreachableDataError: Nothing can be read there now.
@@ -51,14 +51,14 @@ def read_ahead(folder: Location, paths: Sequence[str]) -> "Iterator[Iterator[Pat
     if isinstance(folder, Path):
         yield (folder / path for path in paths)
         return
-    room = Room()
-    fetch = partial(_fetch, folder, paths, room)
-    with closing(map_threads(fetch, range(len(paths)), readers(folder), room.close)) as files:
+    budget = FetchBudget()
+    fetch = partial(_fetch, folder, paths, budget)
+    with closing(map_threads(fetch, range(len(paths)), readers(folder), budget.close)) as files:
         yield files
 
 
-def _fetch(folder: S3Path, paths: Sequence[str], room: Room, number: int) -> Fetched:
-    share = Share(room, number)
+def _fetch(folder: S3Path, paths: Sequence[str], budget: FetchBudget, number: int) -> Fetched:
+    share = Share(budget, number)
     try:
         return Fetched(share, (folder / paths[number]).fetch(share))
     except PictureError as error:

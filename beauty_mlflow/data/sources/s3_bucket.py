@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any
 
 from beauty_mlflow.data.decoder_limits import check_file
-from beauty_mlflow.data.sources.room import Share
+from beauty_mlflow.data.sources.fetch_budget import Share
 from beauty_mlflow.data.sources.s3_uri import s3_uri
 from beauty_mlflow.errors import PictureError, UnreachableDataError
 

@@ -10,7 +10,7 @@ from typing import Self
 
 from beauty_mlflow.cache.files import Files
 from beauty_mlflow.data.decoder_limits import check_file
-from beauty_mlflow.data.sources.room import Room, Share
+from beauty_mlflow.data.sources.fetch_budget import FetchBudget, Share
 from beauty_mlflow.data.sources.s3_bucket import Bucket
 from beauty_mlflow.data.sources.s3_tree import Tree, grow
 from beauty_mlflow.data.sources.s3_uri import parse_s3, s3_uri
@@ -25,11 +25,11 @@ class Holdings:
         keeps: Whether objects are kept that nobody knew before; those of a known sha256 are in any case.
 
     Attributes:
-        room: What objects may take of the memory that are fetched and used by the same thread.
+        budget: What objects may take of the memory that are fetched and used by the same thread.
     """
 
     def __init__(self, bucket: Bucket, cache_gb: float = 0, *, keeps: bool = True) -> None:
-        self.bucket, self.room = bucket, Room()
+        self.bucket, self.budget = bucket, FetchBudget()
         self._files, self._keeps = Files(cache_gb), keeps
 
     def spare(self, wanted: Iterable[str]) -> None:
@@ -154,7 +154,7 @@ class S3Path:
     @contextmanager
     def held(self) -> Iterator[bytes]:
         """Give the content, which counts as in memory until this ends; errors as for ``fetch``."""
-        with self.holdings.room.share() as share:
+        with self.holdings.budget.share() as share:
             yield self.fetch(share)
 
     def read_bytes(self) -> bytes:

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 import pytest
 from waiting import until
 
-from beauty_mlflow.data.sources.room import Room, Share
+from beauty_mlflow.data.sources.fetch_budget import FetchBudget, Share
 
 
 class Counted:
@@ -24,11 +24,11 @@ class Counted:
 
 
 def test_threads_hold_at_most_the_room_and_one_file():
-    """Those larger than all the room pass, too."""
-    room, counted = Room(100), Counted()
+    """Those larger than the whole budget pass, too."""
+    budget, counted = FetchBudget(100), Counted()
 
     def hold(size):
-        with room.share() as share:
+        with budget.share() as share:
             share.take(size)
             counted.add(size)
             time.sleep(0.001)
@@ -38,18 +38,18 @@ def test_threads_hold_at_most_the_room_and_one_file():
         list(threads.map(hold, [100, 1, 250, 60, 30, 250, 10, 99, 0] * 5))
     assert counted.now == 0
     assert 250 <= counted.most <= 350
-    _, other = room.share(), room.share()
+    _, other = budget.share(), budget.share()
     assert other.try_take(100), "nothing was lost"
 
 
 def test_files_that_are_wanted_in_order_never_wait_for_later_ones():
     """Fetched ahead in any order, given back only in their own."""
-    room, counted = Room(100), Counted()
+    budget, counted = FetchBudget(100), Counted()
     sizes = [30, 70, 160, 5, 90, 20, 60, 100, 1, 300] * 6
 
     def fetch(number):
         time.sleep(0.002 * (number % 3))
-        share = Share(room, number)
+        share = Share(budget, number)
         share.take(sizes[number])
         counted.add(sizes[number])
         return share
@@ -58,19 +58,19 @@ def test_files_that_are_wanted_in_order_never_wait_for_later_ones():
         for number, coming in enumerate([threads.submit(fetch, number) for number in range(len(sizes))]):
             share = coming.result(timeout=60)
             counted.add(-sizes[number])
-            share.room.finish(number)
+            share.budget.finish(number)
     assert 300 <= counted.most <= 400
 
 
 def test_who_came_earlier_is_not_overtaken():
     """A large file that waits isn't passed by small ones for which there were room."""
-    room = Room(100)
-    with room.share() as first:
+    budget = FetchBudget(100)
+    with budget.share() as first:
         first.take(60)
-        large = room.share()
+        large = budget.share()
         waiting = threading.Thread(target=large.take, args=[50])
         waiting.start()
-        small = room.share()
+        small = budget.share()
 
         def refused():
             taken = small.try_take(1)
@@ -84,8 +84,8 @@ def test_who_came_earlier_is_not_overtaken():
 
 def test_a_share_may_become_smaller_and_larger():
     """What is given back is there for others at once."""
-    room = Room(100)
-    _, first, second = room.share(), room.share(), room.share()
+    budget = FetchBudget(100)
+    _, first, second = budget.share(), budget.share(), budget.share()
     assert first.try_take(90)
     assert not second.try_take(20)
     assert first.try_take(80)
@@ -95,12 +95,12 @@ def test_a_share_may_become_smaller_and_larger():
 
 def test_nobody_waits_once_it_is_closed():
     """Those that wait are told so."""
-    room = Room(100)
-    _, large = room.share(), room.share()
+    budget = FetchBudget(100)
+    _, large = budget.share(), budget.share()
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(large.take, 200)
         time.sleep(0.05)
         assert not waiting.done()
-        room.close()
+        budget.close()
         with pytest.raises(CancelledError):
             waiting.result(timeout=60)

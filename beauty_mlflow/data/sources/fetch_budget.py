@@ -8,12 +8,12 @@ from typing import Self
 TOTAL = 64 * 2**20  # bytes
 
 
-class Room:
+class FetchBudget:
     """A number of bytes that files share, from before they are fetched until they are decoded.
 
     Whoever finds too few left waits until others give theirs back.
 
-    Files are numbered. The first one that isn't done goes on in any case: so one that is larger than all the room
+    Files are numbered. The first one that isn't done goes on in any case: so one that is larger than the whole budget
     passes, and whoever wants the files in their order never waits for one that later ones leave no room for. At most
     ``total`` bytes and one file are in memory.
 
@@ -40,7 +40,7 @@ class Room:
         """Let a file's share be of this size, once there is room.
 
         Raises:
-            CancelledError: The room was closed.
+            CancelledError: The budget was closed.
         """
         with self._changed:
             self._waiting.add(number)
@@ -84,26 +84,26 @@ class Room:
 
 @dataclass(frozen=True)
 class Share:
-    """What one file may take of a room; it is given back when this, as a context, ends.
+    """What one file may take of a budget; it is given back when this, as a context, ends.
 
     Args:
-        room: Of which.
+        budget: Of which.
         number: The file's, from 0; each is there once.
     """
 
-    room: Room
+    budget: FetchBudget
     number: int
 
     def take(self, size: int) -> None:
-        """Let it be of this size, once there is room; CancelledError where the room was closed."""
-        self.room.take(self.number, size)
+        """Let it be of this size, once there is room; CancelledError where the budget was closed."""
+        self.budget.take(self.number, size)
 
     def try_take(self, size: int) -> bool:
         """Let it be of this size if there is room now; return whether it is."""
-        return self.room.try_take(self.number, size)
+        return self.budget.try_take(self.number, size)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.room.finish(self.number)
+        self.budget.finish(self.number)
