@@ -72,6 +72,12 @@ class Place:
         with self.started(arguments, **limits) as (_, ended):
             return ended()
 
+    @property
+    def needless_states(self):
+        """What finished trainings have left on this machine to go on from."""
+        finished = {run.info.run_id for run in self.runs() if run.info.status == "FINISHED"}
+        return [folder for folder in (self / "state" / "runs").glob("*") if folder.name in finished]
+
     def prepare(self, work):
         """Let the rooms be as a work finds them; what is done for that is done once for all works that need it."""
         kept = self._kept(work)

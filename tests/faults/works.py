@@ -168,7 +168,7 @@ class Training(Work):
             for name in CURVES
             for point in place.client.get_metric_history(run.info.run_id, name)
         }
-        assert not (place / "state" / "runs" / run.info.run_id).exists()
+        assert not place.needless_states
         exact = place.artifacts(run), model.status, sorted(self._files(model)), names.STATE in run.data.tags
         return exact, {**numbers, **figures_of(run)}
 
