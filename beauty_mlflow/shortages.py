@@ -18,6 +18,8 @@ _MEMORY = (
     "failed to map segment",
     "oom when allocating",
     "bad_alloc",
+    "could not execute a primitive",  # oneDNN's, which doesn't say why
+    "could not create a memory object",
 )
 MAKE_ROOM = "Make room, and run the same again (or resume the run)."
 # what the system says, and SQLite

@@ -25,6 +25,8 @@ class ResourceExhaustedError(Exception):
         RuntimeError("can't start new thread"),
         ImportError("libfoo.so: failed to map segment from shared object"),
         RuntimeError("INTERNAL: std::bad_alloc"),
+        RuntimeError("Operation received an exception:Status: 5, message: could not execute a primitive"),
+        RuntimeError("Operation received an exception:Status: 1, message: could not create a memory object"),
     ],
     ids=repr,
 )
