@@ -151,8 +151,9 @@ def repeat(study: Any, retries: int) -> list[Death]:  # noqa: ANN401 - Optuna's
 
 def _queue_again(study: Any, trial: Any) -> None:  # noqa: ANN401 - Optuna's
     attributes = {RETRY_OF: trial.number, RETRIES: _attempts(trial)}
-    if RUN in trial.user_attrs:
-        attributes[RETRIED_RUN] = trial.user_attrs[RUN]
+    # its own, or what it was to go on with if it died before it had one: that may be a whole training
+    if run := trial.user_attrs.get(RUN) or run_to_go_on_with(trial):
+        attributes[RETRIED_RUN] = run
     study.add_trial(
         optuna.trial.create_trial(
             state=State.WAITING,

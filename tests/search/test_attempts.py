@@ -61,6 +61,16 @@ def test_what_died_is_repeated_with_its_values_and_its_run(study, repeat, deaths
     assert deaths == [(0, True)]
 
 
+def test_a_repetition_that_dies_before_it_has_a_run_hands_on_the_one_that_it_was_to_go_on_with(study, repeat):
+    """Which may be a whole training, of which the study only hasn't heard yet; later its own."""
+    die(study, "x", run="some run")
+    repeat()
+    die(study, "x")
+    assert [attempts.run_to_go_on_with(one) for one in repeat()] == ["some run"]
+    die(study, "x", run="its own")
+    assert [attempts.run_to_go_on_with(one) for one in repeat(retries=3)] == ["its own"]
+
+
 def test_values_that_weren_t_drawn_yet_are_drawn_by_the_repetition(study, repeat):
     """A worker may die between two of them; those that were queued from outside stay."""
     study.enqueue_trial({"y": 0.25})
