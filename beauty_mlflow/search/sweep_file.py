@@ -85,7 +85,7 @@ class Sweep(Table):
         if not (isinstance(parameters, dict) and isinstance(space, dict)):
             return content
         dimensions = (one.get("parameter", name) if isinstance(one, dict) else name for name, one in space.items())
-        if "recipe" in {*parameters, *dimensions}:
+        if "recipe" in [*parameters, *dimensions]:
             return content
         return {**content, "parameters": {"recipe": DEFAULT_RECIPE, **parameters}}
 

@@ -205,6 +205,7 @@ SAME = '[space.one]\ntype = "int"\nlow = 1\nhigh = 2\nparameter = "blocks"\n'
             f"{BLOCKS}[parameters]\nepochs = 2018-01-01",
             "parameters.epochs: expected true, false, a finite number or text, got datetime.date(2018, 1, 1).",
         ),
+        (f"{INT}low = 1\nhigh = 2\nparameter = []", "space.depth.parameter: expected a valid string, got []."),
         (f"{INT}low = '1'\nhigh = 2", "space.depth.low: expected a valid number, got '1'."),
         (f"{INT}low = 1\nhigh = {'1' * 400}", f"space.depth.high: expected a valid number, got {'1' * 80}…."),
         (
