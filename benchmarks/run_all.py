@@ -53,7 +53,7 @@ BENCHMARKS = (
         "accuracy_clipart",
         "accuracy.py",
         "--data {clipart}",
-        "--data {sample} --network tiny --blocks 1 --epochs 1 --seeds 0",
+        "--data {sample} --epochs 1 --seeds 0 --without plain_light",
     ),
     Benchmark(
         "recipe_parts_clipart",
